@@ -1,0 +1,26 @@
+{#
+    Sums of doubles depend on the order of the rows, and so on the number of threads. Where a result feeds the model it
+    is summed as decimals, which is exact, and rounded to 12 significant digits, so that the same input gives the same
+    bytes on any machine.
+#}
+
+{% macro exact_sum(expression) -%}
+    cast(sum(cast({{ expression }} as decimal(38, 12))) as double)
+{%- endmacro %}
+
+
+{% macro round_significant(expression, digits=12) -%}
+    cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
+{%- endmacro %}
+
+
+{% macro divide(numerator, denominator) -%}
+    {#- A quotient as double; null where the denominator is zero. -#}
+    cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
+{%- endmacro %}
+
+
+{% macro as_text(expression, decimals) -%}
+    {#- A number in a sentence, rounded to a number of decimals. -#}
+    cast(cast({{ expression }} as decimal(18, {{ decimals }})) as varchar)
+{%- endmacro %}

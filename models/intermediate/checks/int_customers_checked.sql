@@ -1,0 +1,53 @@
+{% set as_of_date = setting('as_of_date') %}
+
+with customers as (
+    select * from {{ ref('stg_shop__customers') }}
+),
+
+{% if as_of_date is not none %}
+transactions as (
+    select * from {{ ref('stg_shop__transactions') }}
+),
+
+first_seen as (
+    select
+        customer_id,
+        min(transaction_date) as first_seen_date
+    from transactions
+    where failed_rules is null
+    group by customer_id
+),
+
+{% endif %}
+-- Rows of one id compete only among those that are right otherwise: the earliest signup stays, and a row with a signup
+-- before one without.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by customer_id, failed_rules is null
+            order by signup_date nulls last, input_row
+        ) as position_of_id
+    from customers
+)
+
+select
+    ranked.input_row,
+    ranked.customer_id,
+    ranked.signup_date,
+    case
+        when ranked.failed_rules is not null then ranked.failed_rules
+        when ranked.position_of_id > 1 then 'duplicate_customer_id'
+        {% if as_of_date is not none %}
+        -- With a day in the past, whoever came later is not known yet.
+        when
+            coalesce(ranked.signup_date, first_seen.first_seen_date)
+            > cast('{{ as_of_date }}' as date)
+            then 'after_as_of_date'
+        {% endif %}
+    end as failed_rules
+from ranked
+{% if as_of_date is not none %}
+left join first_seen
+    on ranked.customer_id = first_seen.customer_id
+{% endif %}

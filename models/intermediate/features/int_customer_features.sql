@@ -1,0 +1,83 @@
+with customers as (
+    select * from {{ ref('int_customers_checked') }}
+),
+
+transactions as (
+    select * from {{ ref('int_transactions_checked') }}
+),
+
+as_of as (
+    select * from {{ ref('int_as_of_date') }}
+),
+
+-- Returns lower spending and quantity; they are not purchases. A line without a transaction id is a transaction of its
+-- own.
+transactions_aggregated as (
+    select
+        customer_id,
+        sum(amount) as total_spending,
+        sum(quantity) as total_quantity,
+        count(distinct case when amount >= 0 then transaction_id end)
+        + sum(
+            case when amount >= 0 and transaction_id is null then 1 else 0 end
+        ) as transaction_count,
+        -sum(case when amount < 0 then amount else 0 end) as returned_amount,
+        min(case when amount >= 0 then transaction_date end) as first_purchase_date,
+        max(case when amount >= 0 then transaction_date end) as last_purchase_date
+    from transactions
+    where failed_rules is null
+    group by customer_id
+),
+
+customers_joined as (
+    select
+        customers.customer_id,
+        -- The first purchase stands in for a signup date that the input does not have.
+        coalesce(customers.signup_date, transactions_aggregated.first_purchase_date)
+            as signup_date,
+        transactions_aggregated.first_purchase_date,
+        transactions_aggregated.last_purchase_date,
+        coalesce(transactions_aggregated.total_spending, 0) as total_spending,
+        {% if input_mapping('transactions').get('quantity') -%}
+        coalesce(transactions_aggregated.total_quantity, 0) as total_quantity,
+        {% else -%}
+        cast(null as decimal(38, 3)) as total_quantity,
+        {% endif -%}
+        coalesce(transactions_aggregated.transaction_count, 0) as transaction_count,
+        coalesce(transactions_aggregated.returned_amount, 0) as returned_amount,
+        as_of.as_of_date
+    from customers
+    left join transactions_aggregated
+        on customers.customer_id = transactions_aggregated.customer_id
+    cross join as_of
+    where customers.failed_rules is null
+)
+
+select
+    ---- ids
+    customer_id,
+
+    ---- booleans
+    transaction_count > 0 as is_clustered,
+
+    ---- features
+    cast(total_spending as decimal(38, 2)) as total_spending,
+    cast(total_quantity as decimal(38, 3)) as total_quantity,
+    cast(transaction_count as bigint) as transaction_count,
+    -- A signup after the as-of date is no time ago.
+    cast(
+        greatest({{ dbt.datediff('signup_date', 'as_of_date', 'day') }}, 0) as bigint
+    ) as days_since_signup,
+    cast(
+        {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as bigint
+    ) as days_since_last_transaction,
+    {{ divide('total_spending', 'transaction_count') }} as average_transaction_value,
+
+    ---- numerics
+    cast(returned_amount as decimal(38, 2)) as returned_amount,
+
+    ---- dates
+    signup_date,
+    first_purchase_date,
+    last_purchase_date
+from customers_joined

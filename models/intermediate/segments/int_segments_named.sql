@@ -1,0 +1,91 @@
+with segments as (
+    select * from {{ ref('int_segments_summarised') }}
+),
+
+rules as (
+    select * from {{ ref('segment_rules') }}
+),
+
+ratios as (
+    select cluster, 'spending' as measure, spending_ratio as ratio from segments
+    union all
+    select cluster, 'quantity' as measure, quantity_ratio as ratio from segments
+    union all
+    select cluster, 'transactions' as measure, transactions_ratio as ratio from segments
+    union all
+    select cluster, 'days_since_signup' as measure, days_since_signup_ratio as ratio
+    from segments
+),
+
+-- A rule has one row per condition, and holds where all of them do. A condition without a measure always holds; one on
+-- a measure that the segment does not have never does.
+rules_tried as (
+    select
+        segments.cluster,
+        rules.rule_order,
+        rules.archetype,
+        min(
+            case
+                when rules.measure is null then 1
+                when
+                    ratios.ratio >= coalesce(rules.at_least, ratios.ratio)
+                    and (rules.below is null or ratios.ratio < rules.below)
+                    then 1
+                else 0
+            end
+        ) as holds
+    from segments
+    cross join rules
+    left join ratios
+        on
+            segments.cluster = ratios.cluster
+            and rules.measure = ratios.measure
+    group by segments.cluster, rules.rule_order, rules.archetype
+),
+
+first_match as (
+    select
+        cluster,
+        min(rule_order) as rule_order
+    from rules_tried
+    where holds = 1
+    group by cluster
+),
+
+archetypes_joined as (
+    select
+        segments.cluster,
+        segments.cluster_id,
+        segments.avg_total_spending,
+        -- One segment of everybody is not above or below anybody.
+        case
+            when count(*) over () = 1 then 'All Customers'
+            else rules_tried.archetype
+        end as archetype
+    from segments
+    inner join first_match
+        on segments.cluster = first_match.cluster
+    inner join rules_tried
+        on
+            first_match.cluster = rules_tried.cluster
+            and first_match.rule_order = rules_tried.rule_order
+),
+
+tiers_numbered as (
+    select
+        *,
+        row_number() over (partition by archetype order by cluster_id desc) as tier,
+        count(*) over (partition by archetype) as tiers
+    from archetypes_joined
+)
+
+-- Clusters of one archetype are told apart by a tier; tier 1 spends the most.
+select
+    cluster,
+    cluster_id,
+    archetype,
+    case
+        when tiers = 1 then archetype
+        else concat(archetype, ' (Tier ', cast(tier as varchar), ')')
+    end as segment_name
+from tiers_numbered

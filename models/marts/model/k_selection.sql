@@ -1,0 +1,142 @@
+{% set fixed_k = setting('k') %}
+
+with kmeans_sweep as (
+    select * from {{ ref('kmeans_sweep') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
+-- The metrics of a k stand in the row of each of its clusters.
+ks as (
+    select
+        k,
+        davies_bouldin_index,
+        inertia,
+        silhouette_score,
+        silhouette_standard_error,
+        calinski_harabasz_index,
+        smallest_cluster_size,
+        smallest_size_required,
+        is_admissible,
+        is_lowest_index,
+        sum(cluster_size) as customers
+    from kmeans_sweep
+    group by all
+),
+
+served as (
+    select max(k) as served_k
+    from serving_model
+),
+
+neighbours_seen as (
+    select
+        ks.*,
+        served.served_k,
+        ks.k = served.served_k as is_selected,
+        lag(ks.davies_bouldin_index) over (order by ks.k) as index_before,
+        lead(ks.davies_bouldin_index) over (order by ks.k) as index_after,
+        max(case when ks.is_lowest_index then ks.k end) over () as lowest_k,
+        max(case when ks.is_lowest_index then ks.davies_bouldin_index end) over ()
+            as lowest_index,
+        count(case when ks.is_admissible then ks.davies_bouldin_index end) over ()
+            as admissible_ks
+    from ks
+    cross join served
+),
+
+compared as (
+    select
+        *,
+        coalesce(
+            davies_bouldin_index < coalesce(index_before, davies_bouldin_index + 1)
+            and davies_bouldin_index < coalesce(index_after, davies_bouldin_index + 1),
+            false
+        ) as is_local_minimum,
+        {{ divide('davies_bouldin_index - lowest_index', 'lowest_index') }} as excess
+    from neighbours_seen
+),
+
+sentences as (
+    select
+        *,
+        concat(
+            'index ', {{ as_text('davies_bouldin_index', 3) }}, ', ',
+            {{ as_text('100 * excess', 1) }}, ' % above the lowest, ',
+            {{ as_text('lowest_index', 3) }}, ' at k = ', cast(lowest_k as varchar)
+        ) as against_the_lowest,
+        case
+            when not is_admissible then concat(
+                ' Its smallest cluster holds ', cast(smallest_cluster_size as varchar),
+                ' of ', cast(customers as varchar), ' customers; an admissible k needs ',
+                cast(smallest_size_required as varchar), '.'
+            )
+            else ''
+        end as size_remark
+    from compared
+)
+
+select
+    ---- ids
+    k,
+
+    ---- booleans
+    is_admissible,
+    is_local_minimum,
+    is_selected,
+
+    ---- numerics
+    davies_bouldin_index,
+    inertia,
+    silhouette_score,
+    silhouette_standard_error,
+    calinski_harabasz_index,
+    smallest_cluster_size,
+    {{ divide('smallest_cluster_size', 'customers') }} as smallest_cluster_share,
+
+    ---- strings
+    case
+        {% if fixed_k is not none -%}
+        when is_selected and davies_bouldin_index is null
+            then 'Selected: fixed by the setting k. One segment has no index.'
+        when is_selected and is_lowest_index
+            then concat(
+                'Selected: fixed by the setting k, and the lowest index, ',
+                {{ as_text('davies_bouldin_index', 3) }}, '.', size_remark
+            )
+        when is_selected
+            then concat(
+                'Selected: fixed by the setting k; ', against_the_lowest, '.', size_remark
+            )
+        {%- else -%}
+        when is_selected and davies_bouldin_index is null
+            then concat(
+                'Selected: one segment. ', cast(customers as varchar),
+                ' customers are too few, or too much alike, to be told apart.'
+            )
+        when is_selected and not is_admissible
+            then concat(
+                'Selected: the lowest index, ', {{ as_text('davies_bouldin_index', 3) }},
+                ', though no k is admissible (setting require_admissible_k).', size_remark
+            )
+        when is_selected
+            then concat(
+                'Selected: the lowest index, ', {{ as_text('davies_bouldin_index', 3) }},
+                ', of the ', cast(admissible_ks as varchar), ' admissible k.'
+            )
+        {%- endif %}
+        when davies_bouldin_index is null then 'One segment has no index.'
+        when not is_admissible then concat('Not admissible.', size_remark)
+        when is_local_minimum
+            then concat(
+                'Local minimum, the k to look at for more or fewer segments: ',
+                against_the_lowest, '.'
+            )
+        when is_lowest_index
+            then concat('The lowest index: ', {{ as_text('davies_bouldin_index', 3) }}, '.')
+        else concat('Not the lowest: ', against_the_lowest, '.')
+    end as reason
+from sentences
+order by k

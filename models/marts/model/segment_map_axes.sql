@@ -1,0 +1,14 @@
+with map_axes as (
+    select * from {{ ref('map_axes') }}
+)
+
+select
+    ---- strings
+    case axis when 1 then 'x' when 2 then 'y' end as axis,
+    feature,
+
+    ---- numerics
+    loading,
+    explained_variance_share
+from map_axes
+order by axis, feature
