@@ -14,19 +14,21 @@
 {% endmacro %}
 
 
-{% macro transformed(feature, transform=none) -%}
+{% macro transformed(value, transform) -%}
     {#- A feature before its z-score. log1p takes a value below zero (more returned than bought) for zero. -#}
-    {%- if (transform or feature_transform(feature)) == 'log1p' -%}
-    ln(1 + greatest(cast({{ feature }} as double), 0))
+    {%- if transform == 'log1p' -%}
+    ln(1 + greatest({{ value }}, 0))
     {%- else -%}
-    cast({{ feature }} as double)
+    {{ value }}
     {%- endif -%}
 {%- endmacro %}
 
 
-{% macro squared_distance(features, left, right) -%}
-    {%- for feature in features -%}
-    ({{ left }}.{{ feature }} - {{ right }}.{{ feature }}) * ({{ left }}.{{ feature }} - {{ right }}.{{ feature }})
-    {%- if not loop.last %} + {% endif -%}
-    {%- endfor -%}
+{% macro capped(value, lower, upper) -%}
+    {#- A value within its bounds; as it is where they are null. -#}
+    {%- if setting('winsorize') is none -%}
+    cast({{ value }} as double)
+    {%- else -%}
+    least(greatest(cast({{ value }} as double), {{ lower }}), {{ upper }})
+    {%- endif -%}
 {%- endmacro %}

@@ -6,17 +6,40 @@
 {% macro input_columns(input) %}
     {#- The columns that an input can have, under our names. -#}
     {% do return({
-        'transactions': ['transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount'],
+        'transactions': [
+            'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'unit_price', 'currency',
+            'return_flag',
+        ],
         'customers': ['customer_id', 'signup_date'],
     }[input]) %}
 {% endmacro %}
 
 
-{% macro required_input_columns(input) %}
-    {% do return({
-        'transactions': ['customer_id', 'transaction_date', 'amount'],
-        'customers': ['customer_id'],
-    }[input]) %}
+{% macro missing_input_columns(input) %}
+    {#- The columns that an input must have and that its mapping does not name. -#}
+    {%- set mapping = input_mapping(input) -%}
+    {%- set needed = {'transactions': ['customer_id', 'transaction_date'], 'customers': ['customer_id']}[input] -%}
+    {%- set missing = needed | reject('in', mapping) | list -%}
+    {%- if input == 'transactions' and not mapping.get('amount') -%}
+        {%- if not mapping.get('unit_price') -%}
+            {%- do missing.append('amount') -%}
+        {%- elif not mapping.get('quantity') -%}
+            {%- do missing.append('quantity') -%}
+        {%- endif -%}
+    {%- endif -%}
+    {%- do return(missing) -%}
+{% endmacro %}
+
+
+{% macro attribute_names() %}
+    {#- What customers_columns names beyond the columns we know: attributes that describe the segments. It reads the var
+        and not the setting, whose check asks for these names. -#}
+    {%- set columns = var('customers_columns') -%}
+    {%- if columns is not mapping
+        or (var('transactions_location') is not none and var('customers_location') is none) -%}
+        {%- do return([]) -%}
+    {%- endif -%}
+    {%- do return(columns.keys() | reject('in', input_columns('customers')) | list) -%}
 {% endmacro %}
 
 
@@ -59,6 +82,7 @@
     {%- elif modules.re.search('(?i)\\.(csv|tsv|txt)(\\.gz|\\.zst)?$', location) -%}
         {%- do return(
             'read_csv(' ~ path ~ ', delim = ' ~ quote_text(setting('csv_delimiter'))
+            ~ ', encoding = ' ~ quote_text(setting('csv_encoding'))
             ~ ", header = true, all_varchar = true, quote = '\"', escape = '\"', union_by_name = true)"
         ) -%}
     {%- endif -%}
@@ -84,6 +108,20 @@
 {%- endmacro %}
 
 
+{% macro is_excluded_line() -%}
+    {#- Whether excluded_lines leaves a row of the transactions input out. -#}
+    {%- set conditions = [] -%}
+    {%- for column, values in setting('excluded_lines').items() if values -%}
+        {%- set texts = [] -%}
+        {%- for value in values -%}{%- do texts.append(quote_text(value | string)) -%}{%- endfor -%}
+        {%- do conditions.append(
+            'coalesce(cast(' ~ quote_name(column) ~ ' as varchar) in (' ~ texts | join(', ') ~ '), false)'
+        ) -%}
+    {%- endfor -%}
+    {{ conditions | join(' or ') or 'false' }}
+{%- endmacro %}
+
+
 {% macro attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
         attach if not exists {{ quote_text(path) }} as {{ quote_name(name) }} (read_only);
@@ -101,7 +139,7 @@
                 {%- set described = run_query('describe select * from ' ~ input_relation(input)) -%}
                 {%- set present = described.columns[0].values() -%}
                 {%- set lowered = present | map('lower') | list -%}
-                {%- for column in required_input_columns(input) if not input_mapping(input).get(column) -%}
+                {%- for column in missing_input_columns(input) -%}
                     {%- do refuse_setting(
                         input ~ '_columns', var(input ~ '_columns'), "it must name a column for '" ~ column ~ "'"
                     ) -%}
@@ -114,6 +152,15 @@
                         ~ (' (is csv_delimiter right?)' if present | length == 1 else '')
                     ) -%}
                 {%- endfor -%}
+                {%- if input == 'transactions' -%}
+                    {%- for column in setting('excluded_lines') if column | lower not in lowered -%}
+                        {%- do refuse_setting(
+                            'excluded_lines', var('excluded_lines'),
+                            "there is no column '" ~ column ~ "' in " ~ location ~ ', whose columns are: '
+                            ~ present | join(', ')
+                        ) -%}
+                    {%- endfor -%}
+                {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}

@@ -24,3 +24,16 @@
     {#- A number in a sentence, rounded to a number of decimals. -#}
     cast(cast({{ expression }} as decimal(18, {{ decimals }})) as varchar)
 {%- endmacro %}
+
+
+{% macro band_name(expression, width) -%}
+    {#- The band of a number, as text: 1984 in bands of 10 is 1980 to 1989. -#}
+    {%- set start = 'cast(floor(' ~ expression ~ ' / ' ~ width ~ ') * ' ~ width ~ ' as bigint)' -%}
+    {%- if width == 1 -%}
+    cast({{ start }} as varchar)
+    {%- elif width is integer -%}
+    concat(cast({{ start }} as varchar), ' to ', cast({{ start }} + {{ width - 1 }} as varchar))
+    {%- else -%}
+    concat('from ', cast(floor({{ expression }} / {{ width }}) * {{ width }} as varchar))
+    {%- endif -%}
+{%- endmacro %}

@@ -1,22 +1,92 @@
 {# From text to types. A text that cannot be read gives null, and the row is rejected with its reason. #}
 
 {% macro clean_text(column) -%}
-    {#- Without the blanks around it; null where nothing is left. -#}
-    nullif(trim({{ column }}), '')
-{%- endmacro %}
-
-
-{% macro parse_date(column) -%}
-    {#- The calendar day of an ISO date or timestamp (2024-12-31, 2024-12-31T10:00:00, 20241231). -#}
-    coalesce(
-        try_cast({{ column }} as date),
-        cast(try_strptime({{ column }}, '%Y%m%d') as date)
+    {#- Without the blanks around it (also tabs, line ends, no-break blanks and byte order marks); null where nothing is
+        left. -#}
+    nullif(
+        trim({{ column }}, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(65279))), ''
     )
 {%- endmacro %}
 
 
+{% macro clean_id(column) -%}
+    {#- An id, letter by letter. 17850.0 becomes 17850 only where the setting says that ids are whole numbers. -#}
+    {%- if setting('ids_are_whole_numbers') -%}
+    regexp_replace({{ clean_text(column) }}, '^([0-9]+)[.]0+$', '\1')
+    {%- else -%}
+    {{ clean_text(column) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro parse_date(column) -%}
+    {#- The calendar day of a date or timestamp. One that begins with the year (2024-12-31, 2024-12-31T10:00:00+01:00,
+        20241231) is read whatever the setting date_format says. Years have four digits, from 1900 on. -#}
+    {%- set formats = {
+        'iso': [],
+        'day_first': ['%d/%m/%Y', '%d.%m.%Y', '%d-%m-%Y'],
+        'month_first': ['%m/%d/%Y', '%m.%d.%Y', '%m-%d-%Y'],
+    }[setting('date_format')] -%}
+    {%- set times = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p'] -%}
+    {%- set zone = setting('time_zone') -%}
+    case
+        when not left({{ column }}, 1) between '0' and '9' then null
+        {%- if zone is not none %}
+        when regexp_matches({{ column }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
+            then {{ from_1900(
+                'cast(try_cast(' ~ column ~ ' as timestamptz) at time zone ' ~ quote_text(zone) ~ ' as date)'
+            ) }}
+        {%- endif %}
+        else coalesce(
+            {{ from_1900('try_cast(' ~ column ~ ' as date)') }},
+            {%- if formats %}
+            {{ from_1900(
+                'cast(try_strptime(' ~ column ~ ', ' ~ every_pair(formats, times) ~ ') as date)'
+            ) }},
+            {%- endif %}
+            case
+                when length({{ column }}) = 8
+                    then {{ from_1900('cast(try_strptime(' ~ column ~ ", '%Y%m%d') as date)") }}
+            end
+        )
+    end
+{%- endmacro %}
+
+
+{% macro from_1900(date) -%}
+    case when {{ date }} >= cast('1900-01-01' as date) then {{ date }} end
+{%- endmacro %}
+
+
+{% macro every_pair(heads, tails) %}
+    {%- set pairs = [] -%}
+    {%- for head in heads -%}{%- for tail in tails -%}{%- do pairs.append(quote_text(head ~ tail)) -%}{%- endfor -%}
+    {%- endfor -%}
+    {%- do return('[' ~ pairs | join(', ') ~ ']') -%}
+{% endmacro %}
+
+
 {% macro parse_decimal(column, type) -%}
-    try_cast({{ column }} as {{ type }})
+    {#- A number in the notation of the setting decimal_mark. Thousands may be grouped by the other mark, a blank or an
+        apostrophe, but only in threes: 1,50 is not 150. -#}
+    {%- set mark = setting('decimal_mark') -%}
+    {%- set group = "['' " ~ ('.' if mark == ',' else ',') ~ '\u00a0\u202f]' -%}
+    {%- set grouped = '[+-]?[0-9]{1,3}(' ~ group ~ '[0-9]{3})+([' ~ mark ~ '][0-9]+)?' -%}
+    case
+        {%- if mark == '.' %}
+        when position('_' in {{ column }}) = 0 and try_cast({{ column }} as {{ type }}) is not null
+            then try_cast({{ column }} as {{ type }})
+        when regexp_full_match({{ column }}, '{{ grouped }}')
+            then try_cast(regexp_replace({{ column }}, '{{ group }}', '', 'g') as {{ type }})
+        {%- else %}
+        when regexp_full_match({{ column }}, '[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)')
+            then try_cast(replace({{ column }}, ',', '.') as {{ type }})
+        when regexp_full_match({{ column }}, '{{ grouped }}')
+            then try_cast(
+                replace(regexp_replace({{ column }}, '{{ group }}', '', 'g'), ',', '.') as {{ type }}
+            )
+        {%- endif %}
+    end
 {%- endmacro %}
 
 

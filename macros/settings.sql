@@ -8,15 +8,41 @@
         'transactions_location': {'type': 'text', 'nullable': true},
         'transactions_columns': {'type': 'mapping', 'keys': input_columns('transactions')},
         'customers_location': {'type': 'text', 'nullable': true},
-        'customers_columns': {'type': 'mapping', 'keys': input_columns('customers')},
+        'customers_columns': {
+            'type': 'mapping', 'keys': input_columns('customers'), 'allows_names': true
+        },
         'attach_databases': {'type': 'mapping'},
         'csv_delimiter': {'type': 'text', 'length': 1},
+        'csv_encoding': {'type': 'text', 'among': ['utf-8', 'utf-16', 'latin-1']},
+        'decimal_mark': {'type': 'text', 'among': ['.', ',']},
+        'date_format': {'type': 'text', 'among': ['iso', 'day_first', 'month_first']},
+        'time_zone': {'type': 'text', 'nullable': true},
+        'ids_are_whole_numbers': {'type': 'boolean'},
+        'excluded_lines': {'type': 'mapping', 'of_lists': true},
+        'unique_key': {
+            'type': 'list', 'may_be_empty': true,
+            'among': [
+                'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'currency'
+            ],
+        },
+        'return_flag_values': {'type': 'list', 'may_be_empty': true},
+        'return_id_prefix': {'type': 'text', 'nullable': true},
+        'rejected_share_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'rejected_share_error': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'row_count_drop_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'stale_after_days': {
+            'type': 'integer', 'at_least': 0, 'at_most': 100000, 'nullable': true
+        },
         'as_of_date': {'type': 'date', 'nullable': true},
         'earliest_signup_date': {'type': 'date'},
-        'features': {'type': 'list', 'among': available_features()},
+        'features': {'type': 'list', 'among': available_features() + attribute_names()},
         'transforms': {
-            'type': 'mapping', 'keys': available_features(), 'among': ['none', 'log1p']
+            'type': 'mapping', 'keys': available_features() + attribute_names(), 'among': ['none', 'log1p']
         },
+        'winsorize': {'type': 'number', 'at_least': 0.5, 'at_most': 1, 'nullable': true},
+        'skew_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000000},
+        'attribute_bands': {'type': 'mapping', 'of_numbers': true},
+        'smallest_cell': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
         'k_min': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k_max': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k': {'type': 'integer', 'at_least': 1, 'at_most': 100, 'nullable': true},
@@ -71,17 +97,24 @@
             {%- do return('it must be a text') -%}
         {%- elif rule.get('length') and value | length != rule.length -%}
             {%- do return('it must be ' ~ rule.length ~ ' character long') -%}
+        {%- elif rule.get('among') and value not in rule.among -%}
+            {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
         {%- endif -%}
     {%- elif type == 'date' -%}
         {%- if not is_iso_date(value | string) -%}
             {%- do return('it must be a date such as 2024-12-31') -%}
         {%- endif -%}
     {%- elif type == 'list' -%}
-        {%- if value is string or value is mapping or value is not sequence or value | length == 0 -%}
-            {%- do return('it must be a list of at least one of ' ~ rule.among | join(', ')) -%}
+        {%- set is_list = value is sequence and value is not string and value is not mapping -%}
+        {%- if not is_list or (value | length == 0 and not rule.get('may_be_empty')) -%}
+            {%- do return(
+                'it must be a list' ~ (' of at least one of ' ~ rule.among | join(', ') if rule.get('among') else '')
+            ) -%}
         {%- endif -%}
         {%- for item in value -%}
-            {%- if item not in rule.among -%}
+            {%- if item is mapping or item is none or (item is sequence and item is not string) -%}
+                {%- do return('each of its items must be a text or a number') -%}
+            {%- elif rule.get('among') and item not in rule.among -%}
                 {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
             {%- elif value | select('equalto', item) | list | length > 1 -%}
                 {%- do return("'" ~ item ~ "' stands in it twice") -%}
@@ -92,10 +125,25 @@
             {%- do return('it must be a mapping such as {' ~ (rule.get('keys') or ['name'])[0] ~ ': ...}') -%}
         {%- endif -%}
         {%- for key, item in value.items() -%}
-            {%- if rule.get('keys') and key not in rule['keys'] -%}
+            {%- if rule.get('allows_names') and key not in rule['keys'] -%}
+                {%- if not modules.re.match('^[a-z][a-z0-9_]{0,60}$', key) or key in available_features() -%}
+                    {%- do return(
+                        "'" ~ key ~ "' cannot name an attribute; a name has small letters, digits and _, begins with a"
+                        ~ ' letter, and is not the name of a feature'
+                    ) -%}
+                {%- endif -%}
+            {%- elif rule.get('keys') and key not in rule['keys'] -%}
                 {%- do return("'" ~ key ~ "' is unknown; allowed are " ~ rule['keys'] | join(', ')) -%}
             {%- elif rule.get('among') and item not in rule.among -%}
                 {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
+            {%- elif rule.get('of_lists') -%}
+                {%- if item is string or item is mapping or item is not sequence -%}
+                    {%- do return("the value of '" ~ key ~ "' must be a list such as [FUEL]") -%}
+                {%- endif -%}
+            {%- elif rule.get('of_numbers') -%}
+                {%- if item is not number or item is boolean or item <= 0 -%}
+                    {%- do return("the value of '" ~ key ~ "' must be a number above 0") -%}
+                {%- endif -%}
             {%- elif item is not none and item is not string -%}
                 {%- do return("the value of '" ~ key ~ "' must be a text") -%}
             {%- endif -%}
@@ -137,6 +185,23 @@
     {%- if k is not none and k != 1 and not var('k_min') <= k <= var('k_max') -%}
         {%- do refuse_setting(
             'k', k, 'it must be 1, or within k_min and k_max, which are ' ~ var('k_min') ~ ' and ' ~ var('k_max')
+        ) -%}
+    {%- endif -%}
+    {%- if setting('customers_location') is not none and setting('transactions_location') is none -%}
+        {%- do refuse_setting(
+            'customers_location', var('customers_location'),
+            'transactions_location must be set with it: these customers cannot go with the sample'
+        ) -%}
+    {%- endif -%}
+    {%- for column in setting('unique_key') if not input_mapping('transactions').get(column) -%}
+        {%- do refuse_setting(
+            'unique_key', var('unique_key'), "transactions_columns names no column for '" ~ column ~ "'"
+        ) -%}
+    {%- endfor -%}
+    {%- if setting('rejected_share_warn') > setting('rejected_share_error') -%}
+        {%- do refuse_setting(
+            'rejected_share_warn', var('rejected_share_warn'),
+            'it must not be above rejected_share_error, which is ' ~ var('rejected_share_error')
         ) -%}
     {%- endif -%}
     {%- if 'total_quantity' in setting('features') and not input_mapping('transactions').get('quantity') -%}

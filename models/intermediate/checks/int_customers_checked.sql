@@ -20,13 +20,18 @@ first_seen as (
 
 {% endif %}
 -- Rows of one id compete only among those that are right otherwise: the earliest signup stays, and a row with a signup
--- before one without.
+-- before one without. What is left of a tie is decided by the attributes and not by the order of the rows.
 ranked as (
     select
         *,
         row_number() over (
             partition by customer_id, failed_rules is null
-            order by signup_date nulls last, input_row
+            order by
+                signup_date nulls last,
+                {%- for attribute in attribute_names() %}
+                {{ attribute }} nulls last,
+                {%- endfor %}
+                input_row
         ) as position_of_id
     from customers
 )
@@ -35,6 +40,9 @@ select
     ranked.input_row,
     ranked.customer_id,
     ranked.signup_date,
+    {%- for attribute in attribute_names() %}
+    ranked.{{ attribute }},
+    {%- endfor %}
     case
         when ranked.failed_rules is not null then ranked.failed_rules
         when ranked.position_of_id > 1 then 'duplicate_customer_id'

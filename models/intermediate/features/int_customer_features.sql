@@ -17,13 +17,13 @@ transactions_aggregated as (
         customer_id,
         sum(amount) as total_spending,
         sum(quantity) as total_quantity,
-        count(distinct case when amount >= 0 then transaction_id end)
+        count(distinct case when not is_return then transaction_id end)
         + sum(
-            case when amount >= 0 and transaction_id is null then 1 else 0 end
+            case when not is_return and transaction_id is null then 1 else 0 end
         ) as transaction_count,
-        -sum(case when amount < 0 then amount else 0 end) as returned_amount,
-        min(case when amount >= 0 then transaction_date end) as first_purchase_date,
-        max(case when amount >= 0 then transaction_date end) as last_purchase_date
+        -sum(case when is_return then amount else 0 end) as returned_amount,
+        min(case when not is_return then transaction_date end) as first_purchase_date,
+        max(case when not is_return then transaction_date end) as last_purchase_date
     from transactions
     where failed_rules is null
     group by customer_id
@@ -45,6 +45,9 @@ customers_joined as (
         {% endif -%}
         coalesce(transactions_aggregated.transaction_count, 0) as transaction_count,
         coalesce(transactions_aggregated.returned_amount, 0) as returned_amount,
+        {%- for attribute in attribute_names() if attribute in setting('features') %}
+        try_cast(customers.{{ attribute }} as double) as {{ attribute }},
+        {%- endfor %}
         as_of.as_of_date
     from customers
     left join transactions_aggregated
@@ -72,6 +75,9 @@ select
         {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as bigint
     ) as days_since_last_transaction,
     {{ divide('total_spending', 'transaction_count') }} as average_transaction_value,
+    {%- for attribute in attribute_names() if attribute in setting('features') %}
+    {{ attribute }},
+    {%- endfor %}
 
     ---- numerics
     cast(returned_amount as decimal(38, 2)) as returned_amount,

@@ -12,6 +12,10 @@ scaling as (
 scaling_pivoted as (
     select
         {%- for feature in features %}
+        max(case when feature = '{{ feature }}' then lower_bound end)
+            as {{ feature }}_lower,
+        max(case when feature = '{{ feature }}' then upper_bound end)
+            as {{ feature }}_upper,
         max(case when feature = '{{ feature }}' then center end)
             as {{ feature }}_center,
         max(case when feature = '{{ feature }}' then scale end)
@@ -24,7 +28,14 @@ scaling_pivoted as (
 select
     customer_features.customer_id,
     {%- for feature in features %}
-    ({{ transformed('customer_features.' ~ feature, feature_transform(feature)) }}
+    ({{ transformed(
+        capped(
+            'customer_features.' ~ feature,
+            'scaling_pivoted.' ~ feature ~ '_lower',
+            'scaling_pivoted.' ~ feature ~ '_upper'
+        ),
+        feature_transform(feature)
+    ) }}
         - scaling_pivoted.{{ feature }}_center)
     / scaling_pivoted.{{ feature }}_scale as {{ feature }}
     {{- ',' if not loop.last }}

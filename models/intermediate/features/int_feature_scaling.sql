@@ -1,18 +1,53 @@
 {% set features = setting('features') %}
+{% set winsorize = setting('winsorize') %}
 
 with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
-transformed as (
+clustered as (
     select
         {%- for feature in features %}
-        cast({{ feature }} as double) as {{ feature }}_raw,
-        {{ transformed(feature) }} as {{ feature }}
+        cast({{ feature }} as double) as {{ feature }}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from customer_features
     where is_clustered
+),
+
+bounds as (
+    select
+        {%- for feature in features %}
+        {%- if winsorize is none %}
+        max(cast(null as double)) as {{ feature }}_lower,
+        max(cast(null as double)) as {{ feature }}_upper
+        {%- else %}
+        percentile_cont({{ 1 - winsorize }}) within group (order by {{ feature }})
+            as {{ feature }}_lower,
+        percentile_cont({{ winsorize }}) within group (order by {{ feature }})
+            as {{ feature }}_upper
+        {%- endif %}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from clustered
+),
+
+transformed as (
+    select
+        {%- for feature in features %}
+        clustered.{{ feature }} as {{ feature }}_raw,
+        {{ transformed(
+            capped(
+                'clustered.' ~ feature,
+                'bounds.' ~ feature ~ '_lower',
+                'bounds.' ~ feature ~ '_upper'
+            ),
+            feature_transform(feature)
+        ) }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from clustered
+    cross join bounds
 ),
 
 centered as (
@@ -71,11 +106,14 @@ skewed as (
         '{{ feature }}' as feature,
         '{{ feature_transform(feature) }}' as transform,
         centered.customers,
+        bounds.{{ feature }}_lower as lower_bound,
+        bounds.{{ feature }}_upper as upper_bound,
         centered.{{ feature }}_center as center,
         spread.{{ feature }}_deviation as deviation,
         skewed.{{ feature }}_raw_skew as skew_before,
         skewed.{{ feature }}_skew as skew_after
     from centered
+    cross join bounds
     cross join spread
     cross join skewed
 ),
@@ -92,6 +130,8 @@ select
     cast(feature_order as integer) as feature_order,
     feature,
     transform,
+    lower_bound,
+    upper_bound,
     {{ round_significant('center') }} as center,
     -- A constant feature says nothing and has no spread: scale 1 leaves it at zero.
     case

@@ -1,3 +1,19 @@
+{% set told_transactions = {
+    'return': 'is_return',
+    'zero_amount': 'amount = 0 and not is_return',
+    'rounded_amount': 'is_amount_rounded',
+    'missing_quantity': 'quantity is null' if input_mapping('transactions').get('quantity') else 'false',
+    'before_signup': 'transaction_date < signup_date',
+} %}
+{% set told_customers = {
+    'missing_signup_date': (
+        'had_no_signup_date' if input_mapping('customers').get('signup_date')
+        and not customers_come_from_transactions() else 'false'
+    ),
+    'no_purchase': 'not is_clustered',
+    'nothing_spent_net': 'is_clustered and total_spending <= 0',
+} %}
+
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}
 ),
@@ -6,7 +22,11 @@ customers as (
     select * from {{ ref('int_customers_checked') }}
 ),
 
--- A row that breaks several rules counts under the first of them, so that rules add up.
+customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+-- A row that breaks several rules counts under the first of them, so that used and rejected add up to the input.
 rows_united as (
     select
         'transactions' as input,
@@ -24,21 +44,136 @@ rows_united as (
 rules_counted as (
     select
         input,
+        case when rule = 'used' then 'used' else 'rejected' end as outcome,
         rule,
         count(*) as row_count,
         sum(amount) as amount
     from rows_united
     group by input, rule
+),
+
+inputs_counted as (
+    select
+        input,
+        sum(row_count) as input_rows
+    from rules_counted
+    group by input
+),
+
+-- What is used and still worth knowing.
+valid_customers as (
+    select
+        customers.customer_id,
+        customers.signup_date,
+        customers.signup_date is null as had_no_signup_date,
+        customer_features.is_clustered,
+        customer_features.total_spending
+    from customers
+    inner join customer_features
+        on customers.customer_id = customer_features.customer_id
+    where customers.failed_rules is null
+),
+
+valid_transactions as (
+    select
+        transactions.*,
+        valid_customers.signup_date
+    from transactions
+    inner join valid_customers
+        on transactions.customer_id = valid_customers.customer_id
+    where transactions.failed_rules is null
+),
+
+transactions_told as (
+    select
+        {%- for rule, condition in told_transactions.items() %}
+        count(case when {{ condition }} then 1 end) as {{ rule }}_rows,
+        sum(case when {{ condition }} then amount end) as {{ rule }}_amount
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from valid_transactions
+),
+
+customers_told as (
+    select
+        {%- for rule, condition in told_customers.items() %}
+        count(case when {{ condition }} then 1 end) as {{ rule }}_rows
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from valid_customers
+),
+
+lines_grouped as (
+    select
+        amount,
+        count(*) - 1 as repetitions
+    from valid_transactions
+    group by
+        transaction_id, customer_id, transaction_date, quantity, amount, currency,
+        is_return
+),
+
+told_united as (
+    {%- for rule in told_transactions %}
+    select
+        'transactions' as input,
+        '{{ rule }}' as rule,
+        {{ rule }}_rows as row_count,
+        {{ rule }}_amount as amount
+    from transactions_told
+    union all
+    {%- endfor %}
+    {%- for rule in told_customers %}
+    select
+        'customers' as input,
+        '{{ rule }}' as rule,
+        {{ rule }}_rows as row_count,
+        cast(null as decimal(38, 2)) as amount
+    from customers_told
+    union all
+    {%- endfor %}
+    select
+        'transactions' as input,
+        'identical_line' as rule,
+        cast(coalesce(sum(repetitions), 0) as bigint) as row_count,
+        cast(sum(repetitions * amount) as decimal(38, 2)) as amount
+    from lines_grouped
+    where repetitions > 0
+),
+
+outcomes_united as (
+    select
+        input,
+        outcome,
+        rule,
+        row_count,
+        amount
+    from rules_counted
+    union all
+    select
+        input,
+        'told' as outcome,
+        rule,
+        row_count,
+        amount
+    from told_united
+    where row_count > 0
 )
 
 select
     ---- strings
-    input,
-    rule,
+    outcomes_united.input,
+    outcomes_united.outcome,
+    outcomes_united.rule,
 
     ---- numerics
-    row_count,
-    amount,
-    {{ divide('row_count', 'sum(row_count) over (partition by input)') }} as share
-from rules_counted
-order by input, rule
+    outcomes_united.row_count,
+    cast(outcomes_united.amount as decimal(38, 2)) as amount,
+    {{ divide('outcomes_united.row_count', 'inputs_counted.input_rows') }} as share
+from outcomes_united
+inner join inputs_counted
+    on outcomes_united.input = inputs_counted.input
+order by
+    outcomes_united.input desc,
+    case outcomes_united.outcome when 'used' then 1 when 'rejected' then 2 else 3 end,
+    outcomes_united.rule

@@ -5,17 +5,16 @@ with transactions as (
 
 -- No table of customers was given: they are the ones that the transactions name.
 source as (
-    select distinct
-        {{ clean_text('customer_id') }} as customer_id,
-        cast(null as varchar) as signup_date
+    select distinct {{ clean_text('customer_id') }} as customer_id
     from transactions
-    where {{ clean_text('customer_id') }} is not null
+    where not is_excluded and {{ clean_text('customer_id') }} is not null
 )
 
 select
     row_number() over (order by customer_id) as input_row,
     customer_id,
-    signup_date
+    cast(null as varchar) as signup_date,
+    source as raw_row
 from source
 {% else %}
 with source as (
@@ -24,7 +23,9 @@ with source as (
 
 select
     row_number() over () as input_row,
-    {{ input_column('customers', 'customer_id') }} as customer_id,
-    {{ input_column('customers', 'signup_date') }} as signup_date
+    {%- for column in input_columns('customers') + attribute_names() %}
+    {{ input_column('customers', column) }} as {{ column }},
+    {%- endfor %}
+    source as raw_row
 from source
 {% endif %}

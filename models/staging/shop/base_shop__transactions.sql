@@ -4,9 +4,9 @@ with source as (
 
 select
     row_number() over () as input_row,
-    {{ input_column('transactions', 'transaction_id') }} as transaction_id,
-    {{ input_column('transactions', 'customer_id') }} as customer_id,
-    {{ input_column('transactions', 'transaction_date') }} as transaction_date,
-    {{ input_column('transactions', 'quantity') }} as quantity,
-    {{ input_column('transactions', 'amount') }} as amount
+    {%- for column in input_columns('transactions') %}
+    {{ input_column('transactions', column) }} as {{ column }},
+    {%- endfor %}
+    {{ is_excluded_line() }} as is_excluded,
+    source as raw_row
 from source

@@ -5,7 +5,10 @@ with customers as (
 cleaned as (
     select
         input_row,
-        {{ clean_text('customer_id') }} as customer_id,
+        {{ clean_id('customer_id') }} as customer_id,
+        {%- for attribute in attribute_names() %}
+        {{ clean_text(attribute) }} as {{ attribute }},
+        {%- endfor %}
         {{ clean_text('signup_date') }} as signup_date_text
     from customers
 ),
@@ -31,6 +34,9 @@ select
         'signup_implausible':
             "signup_date < cast('" ~ setting('earliest_signup_date') ~ "' as date)",
     }) }} as failed_rules,
+    {%- for attribute in attribute_names() %}
+    {{ attribute }},
+    {%- endfor %}
 
     ---- dates
     signup_date

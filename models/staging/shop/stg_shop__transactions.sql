@@ -5,11 +5,15 @@ with transactions as (
 cleaned as (
     select
         input_row,
+        is_excluded,
         {{ clean_text('transaction_id') }} as transaction_id,
-        {{ clean_text('customer_id') }} as customer_id,
+        {{ clean_id('customer_id') }} as customer_id,
         {{ clean_text('transaction_date') }} as transaction_date_text,
         {{ clean_text('quantity') }} as quantity_text,
-        {{ clean_text('amount') }} as amount_text
+        {{ clean_text('amount') }} as amount_text,
+        {{ clean_text('unit_price') }} as unit_price_text,
+        {{ clean_text('currency') }} as currency,
+        {{ clean_text('return_flag') }} as return_flag
     from transactions
 ),
 
@@ -17,9 +21,51 @@ typed as (
     select
         *,
         {{ parse_date('transaction_date_text') }} as transaction_date,
-        {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as quantity,
-        {{ parse_decimal('amount_text', 'decimal(18, 2)') }} as amount
+        {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as quantity_signed,
+        {% if input_mapping('transactions').get('amount') -%}
+        amount_text is null as is_amount_missing,
+        {{ parse_decimal('amount_text', 'decimal(24, 6)') }} as amount_exact,
+        {% else -%}
+        -- Without the amount of a line it is the quantity at the unit price.
+        unit_price_text is null or quantity_text is null as is_amount_missing,
+        try_cast(
+            {{ parse_decimal('unit_price_text', 'decimal(24, 6)') }}
+            * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as decimal(24, 6)
+        ) as amount_exact,
+        {% endif -%}
+        coalesce(
+            {%- if setting('return_id_prefix') is not none %}
+            starts_with(transaction_id, {{ quote_text(setting('return_id_prefix')) }}),
+            {%- endif %}
+            false
+        )
+        {%- if setting('return_flag_values') %}
+        or coalesce(
+            lower(return_flag) in (
+                {%- for value in setting('return_flag_values') -%}
+                {{ quote_text(value | string | lower) }}{{ ', ' if not loop.last }}
+                {%- endfor -%}
+            ),
+            false
+        )
+        {%- endif %} as is_marked_return
     from cleaned
+),
+
+-- A return lowers what was bought, whatever sign the input gives it.
+signed as (
+    select
+        *,
+        is_marked_return or coalesce(amount_exact < 0, false) as is_return,
+        try_cast(
+            case when is_marked_return then -abs(amount_exact) else amount_exact end
+            as decimal(18, 2)
+        ) as amount,
+        case
+            when is_marked_return or amount_exact < 0 then -abs(quantity_signed)
+            else quantity_signed
+        end as quantity
+    from typed
 )
 
 select
@@ -30,20 +76,29 @@ select
 
     ---- strings
     {{ failed_rules({
+        'excluded_line': 'is_excluded',
         'missing_customer_id': 'customer_id is null',
         'missing_date': 'transaction_date_text is null',
         'unparsable_date':
             'transaction_date_text is not null and transaction_date is null',
         'date_in_future': 'transaction_date > ' ~ run_date(),
-        'missing_amount': 'amount_text is null',
-        'unparsable_amount': 'amount_text is not null and amount is null',
+        'missing_amount': 'is_amount_missing',
+        'unparsable_amount': 'not is_amount_missing and amount is null',
         'unparsable_quantity': 'quantity_text is not null and quantity is null',
+        'missing_currency': (
+            'currency is null' if input_mapping('transactions').get('currency') else 'false'
+        ),
     }) }} as failed_rules,
+    currency,
 
     ---- numerics
     quantity,
     amount,
 
+    ---- booleans
+    is_return,
+    coalesce(amount != amount_exact, false) as is_amount_rounded,
+
     ---- dates
     transaction_date
-from typed
+from signed

@@ -1,0 +1,13 @@
+-- A failure means that an input has far fewer rows than at the previous build: an export that broke off.
+{{ config(severity='warn') }}
+
+with input_volumes as (
+    select * from {{ ref('int_input_volumes') }}
+)
+
+select
+    input,
+    row_count,
+    previous_row_count
+from input_volumes
+where row_count < previous_row_count * (1 - {{ setting('row_count_drop_warn') }})

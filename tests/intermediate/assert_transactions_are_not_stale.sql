@@ -1,0 +1,12 @@
+-- A failure means that the newest transaction is older than the setting stale_after_days allows: the load has stopped.
+{{ config(severity='warn') }}
+
+with as_of as (
+    select * from {{ ref('int_as_of_date') }}
+)
+
+select as_of_date as newest_transaction_date
+from as_of
+where
+    {{ setting('stale_after_days') is not none }}
+    and as_of_date < {{ run_date() }} - {{ setting('stale_after_days') or 0 }}
