@@ -24,14 +24,17 @@ typed as (
         {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as quantity_signed,
         {% if input_mapping('transactions').get('amount') -%}
         amount_text is null as is_amount_missing,
-        {{ parse_decimal('amount_text', 'decimal(24, 6)') }} as amount_exact,
+        {{ parse_decimal('amount_text', 'decimal(18, 2)') }} as amount_signed,
+        {{ parse_decimal('amount_text', 'decimal(38, 12)') }} as amount_exact,
         {% else -%}
         -- Without the amount of a line it is the quantity at the unit price.
         unit_price_text is null or quantity_text is null as is_amount_missing,
         try_cast(
-            {{ parse_decimal('unit_price_text', 'decimal(24, 6)') }}
-            * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as decimal(24, 6)
-        ) as amount_exact,
+            {{ parse_decimal('unit_price_text', 'decimal(18, 6)') }}
+            * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as decimal(18, 2)
+        ) as amount_signed,
+        {{ parse_decimal('unit_price_text', 'decimal(18, 6)') }}
+        * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as amount_exact,
         {% endif -%}
         coalesce(
             {%- if setting('return_id_prefix') is not none %}
@@ -56,13 +59,14 @@ typed as (
 signed as (
     select
         *,
-        is_marked_return or coalesce(amount_exact < 0, false) as is_return,
-        try_cast(
-            case when is_marked_return then -abs(amount_exact) else amount_exact end
-            as decimal(18, 2)
-        ) as amount,
+        is_marked_return or coalesce(amount_signed < 0, false) as is_return,
         case
-            when is_marked_return or amount_exact < 0 then -abs(quantity_signed)
+            when is_marked_return then cast(-abs(amount_signed) as decimal(18, 2))
+            else amount_signed
+        end as amount,
+        case
+            when is_marked_return or amount_signed < 0
+                then cast(-abs(quantity_signed) as decimal(18, 3))
             else quantity_signed
         end as quantity
     from typed
@@ -97,7 +101,7 @@ select
 
     ---- booleans
     is_return,
-    coalesce(amount != amount_exact, false) as is_amount_rounded,
+    coalesce(amount_signed != amount_exact, false) as is_amount_rounded,
 
     ---- dates
     transaction_date
