@@ -70,21 +70,33 @@
 {% endmacro %}
 
 
+{% macro is_csv(location) %}
+    {%- do return(modules.re.search('(?i)[.](csv|tsv|txt)([.]gz|[.]zst)?$', location) is not none) -%}
+{% endmacro %}
+
+
+{% macro csv_file(location, options='') %}
+    {#- Nothing about the dialect is guessed, so that no row is taken for a comment or a preamble and lost. -#}
+    {%- do return(
+        'read_csv(' ~ quote_text(location) ~ ', delim = ' ~ quote_text(setting('csv_delimiter'))
+        ~ ', encoding = ' ~ quote_text(setting('csv_encoding'))
+        ~ ", header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"', comment = ''" ~ options ~ ')'
+    ) -%}
+{% endmacro %}
+
+
 {% macro input_relation(input) %}
     {#- What stands behind `from` for an input: the sample, a file function, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if location is none -%}
         {%- do return(ref('sample_transactions') if input == 'transactions' else ref('sample_customers')) -%}
     {%- endif -%}
-    {%- set path = quote_text(location) -%}
-    {%- if modules.re.search('(?i)\\.parquet$', location) -%}
-        {%- do return('read_parquet(' ~ path ~ ', union_by_name = true)') -%}
-    {%- elif modules.re.search('(?i)\\.(csv|tsv|txt)(\\.gz|\\.zst)?$', location) -%}
-        {%- do return(
-            'read_csv(' ~ path ~ ', delim = ' ~ quote_text(setting('csv_delimiter'))
-            ~ ', encoding = ' ~ quote_text(setting('csv_encoding'))
-            ~ ", header = true, all_varchar = true, quote = '\"', escape = '\"', union_by_name = true)"
-        ) -%}
+    {#- The files of a glob can have their columns in different orders. -#}
+    {%- set by_name = ', union_by_name = true' if modules.re.search('[*?[]', location) else '' -%}
+    {%- if modules.re.search('(?i)[.]parquet$', location) -%}
+        {%- do return('read_parquet(' ~ quote_text(location) ~ by_name ~ ')') -%}
+    {%- elif is_csv(location) -%}
+        {%- do return(csv_file(location, by_name)) -%}
     {%- endif -%}
     {%- set parts = modules.re.findall('"(?:[^"]|"")+"|[^."]+', location) -%}
     {%- if parts | length > 3 or parts | join('.') != location -%}
@@ -130,38 +142,57 @@
 
 
 {% macro check_input_columns() %}
-    {#- A mapping to a column that is not there stops the run with the columns that are. -#}
+    {#- Stops the run where a file cannot be read or a mapping names a column that is not there. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
-        {%- for input in ['transactions', 'customers']
-            if setting('transactions_location') is not none or input == 'customers' -%}
-            {%- set location = setting(input ~ '_location') -%}
-            {%- if location is not none -%}
-                {%- set described = run_query('describe select * from ' ~ input_relation(input)) -%}
-                {%- set present = described.columns[0].values() -%}
-                {%- set lowered = present | map('lower') | list -%}
-                {%- for column in missing_input_columns(input) -%}
-                    {%- do refuse_setting(
-                        input ~ '_columns', var(input ~ '_columns'), "it must name a column for '" ~ column ~ "'"
-                    ) -%}
-                {%- endfor -%}
-                {%- for ours, theirs in input_mapping(input).items() if theirs | lower not in lowered -%}
-                    {%- do refuse_setting(
-                        input ~ '_columns', var(input ~ '_columns'),
-                        "there is no column '" ~ theirs ~ "' (for " ~ ours ~ ') in ' ~ location
-                        ~ ', whose columns are: ' ~ present | join(', ')
-                        ~ (' (is csv_delimiter right?)' if present | length == 1 else '')
-                    ) -%}
-                {%- endfor -%}
-                {%- if input == 'transactions' -%}
-                    {%- for column in setting('excluded_lines') if column | lower not in lowered -%}
-                        {%- do refuse_setting(
-                            'excluded_lines', var('excluded_lines'),
-                            "there is no column '" ~ column ~ "' in " ~ location ~ ', whose columns are: '
-                            ~ present | join(', ')
-                        ) -%}
-                    {%- endfor -%}
-                {%- endif -%}
-            {%- endif -%}
+        {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
+            {%- do check_csv_file(setting(input ~ '_location')) -%}
+            {%- do check_mapping(input, setting(input ~ '_location')) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_csv_file(location) %}
+    {#- The first rows of a CSV file. What is wrong further down, DuckDB says when it gets there. -#}
+    {%- if target.type != 'duckdb' or not is_csv(location) or modules.re.search('[*?[]', location) -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- do run_query('drop table if exists reject_errors') -%}
+    {%- do run_query('drop table if exists reject_scans') -%}
+    {%- do run_query('select count(*) from (select * from ' ~ csv_file(location, ', store_rejects = true') ~ ' limit 20000)') -%}
+    {%- set errors = run_query('select line, error_message from reject_errors order by line, error_message limit 1') -%}
+    {%- if errors | length -%}
+        {%- do exceptions.raise_compiler_error(
+            'File ' ~ location ~ ' cannot be read as CSV: line ' ~ errors.rows[0][0] ~ ': ' ~ errors.rows[0][1] | trim('.')
+            ~ '. Correct the file, or the settings csv_delimiter (now ' ~ tojson(setting('csv_delimiter'))
+            ~ ') and csv_encoding (now ' ~ tojson(setting('csv_encoding')) ~ ').'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_mapping(input, location) %}
+    {%- set name = input ~ '_columns' -%}
+    {%- for column in missing_input_columns(input) -%}
+        {%- do refuse_setting(name, var(name), "it must name a column for '" ~ column ~ "'") -%}
+    {%- endfor -%}
+    {%- set present = run_query('describe select * from ' ~ input_relation(input)).columns[0].values() -%}
+    {%- set lowered = present | map('lower') | list -%}
+    {%- set whose = ' in ' ~ location ~ ', whose columns are: ' ~ present | join(', ') -%}
+    {%- set hint = (
+        ' (the file is empty)' if present | join == 'column0'
+        else ' (is csv_delimiter right?)' if present | length == 1 and is_csv(location) else ''
+    ) -%}
+    {%- for ours, theirs in input_mapping(input).items() if theirs | lower not in lowered -%}
+        {%- do refuse_setting(
+            name, var(name), "there is no column '" ~ theirs ~ "' (for " ~ ours ~ ')' ~ whose ~ hint
+        ) -%}
+    {%- endfor -%}
+    {%- if input == 'transactions' -%}
+        {%- for column in setting('excluded_lines') if column | lower not in lowered -%}
+            {%- do refuse_setting(
+                'excluded_lines', var('excluded_lines'), "there is no column '" ~ column ~ "'" ~ whose
+            ) -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
