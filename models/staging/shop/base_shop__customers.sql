@@ -7,7 +7,7 @@ with transactions as (
 source as (
     select distinct {{ clean_text('customer_id') }} as customer_id
     from transactions
-    where not is_excluded and {{ clean_text('customer_id') }} is not null
+    where {{ clean_text('customer_id') }} is not null
 )
 
 select
