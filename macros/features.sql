@@ -17,7 +17,7 @@
 {% macro transformed(value, transform) -%}
     {#- A feature before its z-score. log1p takes a value below zero (more returned than bought) for zero. -#}
     {%- if transform == 'log1p' -%}
-    ln(1 + greatest({{ value }}, 0))
+    case when {{ value }} < 0 then 0 else ln(1 + {{ value }}) end
     {%- else -%}
     {{ value }}
     {%- endif -%}
@@ -29,6 +29,10 @@
     {%- if setting('winsorize') is none -%}
     cast({{ value }} as double)
     {%- else -%}
-    least(greatest(cast({{ value }} as double), {{ lower }}), {{ upper }})
+    case
+        when {{ value }} < {{ lower }} then {{ lower }}
+        when {{ value }} > {{ upper }} then {{ upper }}
+        else cast({{ value }} as double)
+    end
     {%- endif -%}
 {%- endmacro %}

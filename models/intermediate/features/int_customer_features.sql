@@ -69,7 +69,10 @@ select
     cast(transaction_count as bigint) as transaction_count,
     -- A signup after the as-of date is no time ago.
     cast(
-        greatest({{ dbt.datediff('signup_date', 'as_of_date', 'day') }}, 0) as bigint
+        case
+            when signup_date > as_of_date then 0
+            else {{ dbt.datediff('signup_date', 'as_of_date', 'day') }}
+        end as bigint
     ) as days_since_signup,
     cast(
         {{ dbt.datediff('last_purchase_date', 'as_of_date', 'day') }} as bigint
