@@ -99,7 +99,7 @@
         {%- do return(csv_file(location, by_name)) -%}
     {%- endif -%}
     {%- set parts = modules.re.findall('"(?:[^"]|"")+"|[^."]+', location) -%}
-    {%- if parts | length > 3 or parts | join('.') != location -%}
+    {%- if parts | length > 3 or parts | join('.') != location or modules.re.search('[/\\\\]', location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,
             'it must be a file that ends in .csv, .tsv, .txt or .parquet, or a table as database.schema.table'

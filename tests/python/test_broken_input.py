@@ -1,0 +1,349 @@
+"""A corpus of broken input: each case has the result that docs/input.md promises."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.cli.main import dbtRunner
+
+pytestmark = pytest.mark.xdist_group("broken_input")
+
+HEADER = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount", "flag"]
+COLUMNS = {name: name for name in HEADER[:-1]} | {"return_flag": "flag"}
+GOOD = {
+    "transaction_id": "T1",
+    "customer_id": "C1",
+    "transaction_date": "2024-01-31",
+    "quantity": "2",
+    "amount": "5.00",
+    "flag": "",
+}
+
+
+def written(rows: list[list[str]], delimiter: str = ",") -> str:
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def good_file(delimiter: str = ",") -> str:
+    """A header and 60 good lines of 12 customers."""
+    lines = [
+        [f"T{i}", f"C{i % 12}", f"2024-01-{i % 28 + 1:02d}", str(i % 5 + 1), f"{10 + i}.00", ""] for i in range(60)
+    ]
+    return written([HEADER, *lines], delimiter)
+
+
+@pytest.fixture(scope="module")
+def dbt(tmp_path_factory):
+    """Run dbt in this process; returns what it answered and where its warehouse is."""
+    folder = tmp_path_factory.mktemp("broken_input")
+    warehouse = folder / "warehouse.duckdb"
+
+    def run(command: str, settings: dict, *arguments: str):
+        before = os.environ.get("SEGMENTATION_WAREHOUSE")
+        os.environ["SEGMENTATION_WAREHOUSE"] = str(warehouse)
+        try:
+            return dbtRunner().invoke(
+                [
+                    "-q",
+                    "--no-write-json",
+                    command,
+                    *arguments,
+                    "--target-path",
+                    str(folder / "target"),
+                    "--log-path",
+                    str(folder / "logs"),
+                    "--vars",
+                    json.dumps(settings),
+                ]
+            )
+        finally:
+            if before is None:
+                del os.environ["SEGMENTATION_WAREHOUSE"]
+            else:
+                os.environ["SEGMENTATION_WAREHOUSE"] = before
+
+    run.warehouse = warehouse
+    return run
+
+
+def query(warehouse: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(warehouse)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+# ---- rows --------------------------------------------------------------------------------------------------------
+
+REJECTED_TRANSACTIONS = {
+    "no customer id": ({"customer_id": ""}, "missing_customer_id"),
+    "a blank customer id": ({"customer_id": "   "}, "missing_customer_id"),
+    "a no-break blank as customer id": ({"customer_id": "\u00a0"}, "missing_customer_id"),
+    "a customer that is not in the customers input": ({"customer_id": "C99"}, "unknown_customer_id"),
+    "a customer id with lost zeros": ({"customer_id": "7"}, "unknown_customer_id"),
+    "a customer id from a spreadsheet": ({"customer_id": "17850.0"}, "unknown_customer_id"),
+    "a customer id in small letters": ({"customer_id": "c1"}, "unknown_customer_id"),
+    "SQL as customer id": ({"customer_id": "C1'); drop table marts.segment_profiles; --"}, "unknown_customer_id"),
+    "100,000 characters as customer id": ({"customer_id": "é" * 100_000}, "unknown_customer_id"),
+    "no date": ({"transaction_date": ""}, "missing_date"),
+    "a word as date": ({"transaction_date": "yesterday"}, "unparsable_date"),
+    "a day that does not exist": ({"transaction_date": "2024-02-30"}, "unparsable_date"),
+    "a day-first date under iso": ({"transaction_date": "31/01/2024"}, "unparsable_date"),
+    "a month-first date under iso": ({"transaction_date": "01/31/2024"}, "unparsable_date"),
+    "a two-digit year": ({"transaction_date": "24-01-31"}, "unparsable_date"),
+    "a spreadsheet's day number": ({"transaction_date": "45322"}, "unparsable_date"),
+    "the year zero": ({"transaction_date": "0000-00-00"}, "unparsable_date"),
+    "the year 24": ({"transaction_date": "0024-01-31"}, "unparsable_date"),
+    "a name of a date": ({"transaction_date": "epoch"}, "unparsable_date"),
+    "infinity as date": ({"transaction_date": "infinity"}, "unparsable_date"),
+    "a date before Christ": ({"transaction_date": "2024-01-31 (BC)"}, "unparsable_date"),
+    "a date with a tail": ({"transaction_date": "2024-01-31 or so"}, "unparsable_date"),
+    "a date in the future": ({"transaction_date": "2099-01-31"}, "date_in_future"),
+    "the end of time": ({"transaction_date": "9999-12-31"}, "date_in_future"),
+    "no amount": ({"amount": ""}, "missing_amount"),
+    "a word as amount": ({"amount": "free"}, "unparsable_amount"),
+    "a decimal comma under a point": ({"amount": "1,50"}, "unparsable_amount"),
+    "thousands that are not in threes": ({"amount": "1,2345.00"}, "unparsable_amount"),
+    "two decimal points": ({"amount": "1.2.3"}, "unparsable_amount"),
+    "a currency sign": ({"amount": "$5.00"}, "unparsable_amount"),
+    "a percent sign": ({"amount": "5%"}, "unparsable_amount"),
+    "an amount in brackets": ({"amount": "(5.00)"}, "unparsable_amount"),
+    "a minus behind": ({"amount": "5.00-"}, "unparsable_amount"),
+    "underscores between digits": ({"amount": "1_000"}, "unparsable_amount"),
+    "not a number": ({"amount": "NaN"}, "unparsable_amount"),
+    "infinity as amount": ({"amount": "inf"}, "unparsable_amount"),
+    "a hexadecimal amount": ({"amount": "0x10"}, "unparsable_amount"),
+    "a formula": ({"amount": "=1+1"}, "unparsable_amount"),
+    "too many digits": ({"amount": "99999999999999999"}, "unparsable_amount"),
+    "digits of another script": ({"amount": "٣"}, "unparsable_amount"),
+    "a null that is a word": ({"amount": "NULL"}, "unparsable_amount"),
+    "a word as quantity": ({"quantity": "two"}, "unparsable_quantity"),
+    "a range as quantity": ({"quantity": "1-2"}, "unparsable_quantity"),
+    "several faults, of which the first counts": (
+        {"customer_id": "", "transaction_date": "x", "amount": "y"},
+        "missing_customer_id",
+    ),
+}
+
+TOLD_TRANSACTIONS = {
+    "a negative amount": ({"amount": "-5.00"}, "return"),
+    "a marked return": ({"flag": "Yes"}, "return"),
+    "an amount of zero": ({"amount": "0"}, "zero_amount"),
+    "a third decimal": ({"amount": "5.005"}, "rounded_amount"),
+    "no quantity": ({"quantity": ""}, "missing_quantity"),
+    "a purchase before the signup": ({"transaction_date": "2019-01-31"}, "before_signup"),
+}
+
+REJECTED_CUSTOMERS = {
+    "no customer id": (["", "2020-01-31"], "missing_customer_id"),
+    "a word as signup": (["C50", "soon"], "unparsable_signup_date"),
+    "a signup in the future": (["C51", "2099-01-31"], "signup_in_future"),
+    "a signup that stands for unknown": (["C52", "1900-01-01"], "signup_implausible"),
+    "an id twice": (["C1", "2021-01-31"], "duplicate_customer_id"),
+}
+
+
+@pytest.fixture(scope="module")
+def dirty_warehouse(dbt, tmp_path_factory):
+    """One build of all dirty rows: {row number: first failed rule} and the counts of data_quality."""
+    folder = tmp_path_factory.mktemp("dirty_rows")
+    cases = [*REJECTED_TRANSACTIONS.values(), *TOLD_TRANSACTIONS.values()]
+    lines = [list((GOOD | {"transaction_id": f"T{i}"} | change).values()) for i, (change, _) in enumerate(cases)]
+    (folder / "transactions.csv").write_text(written([HEADER, *lines]), encoding="utf-8")
+    customers = [["customer_id", "joined"], ["C1", "2020-01-31"], *(row for row, _ in REJECTED_CUSTOMERS.values())]
+    (folder / "customers.csv").write_text(written(customers), encoding="utf-8")
+    result = dbt(
+        "run",
+        {
+            "transactions_location": str(folder / "transactions.csv"),
+            "transactions_columns": COLUMNS,
+            "customers_location": str(folder / "customers.csv"),
+            "customers_columns": {"customer_id": "customer_id", "signup_date": "joined"},
+        },
+        "--select",
+        "+data_quality",
+        "int_rejected_transactions",
+        "int_rejected_customers",
+    )
+    assert result.success, result.exception
+    return dbt.warehouse
+
+
+@pytest.fixture(scope="module")
+def rejects(dirty_warehouse):
+    return {
+        input: dict(query(dirty_warehouse, f"select input_row, first_failed_rule from rejects.int_rejected_{input}"))
+        for input in ("transactions", "customers")
+    }
+
+
+@pytest.mark.parametrize("case", REJECTED_TRANSACTIONS)
+def test_a_broken_transaction_is_rejected_with_its_reason(rejects, case):
+    row = list(REJECTED_TRANSACTIONS).index(case) + 1
+    assert rejects["transactions"].get(row) == REJECTED_TRANSACTIONS[case][1]
+
+
+@pytest.mark.parametrize("case", TOLD_TRANSACTIONS)
+def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
+    row = len(REJECTED_TRANSACTIONS) + list(TOLD_TRANSACTIONS).index(case) + 1
+    rule = TOLD_TRANSACTIONS[case][1]
+    assert row not in rejects["transactions"]
+    expected = sum(told == rule for _, told in TOLD_TRANSACTIONS.values())
+    assert query(
+        dirty_warehouse, f"select row_count from marts.data_quality where outcome = 'told' and rule = '{rule}'"
+    ) == [(expected,)]
+
+
+@pytest.mark.parametrize("case", REJECTED_CUSTOMERS)
+def test_a_broken_customer_is_rejected_with_its_reason(rejects, case):
+    row = list(REJECTED_CUSTOMERS).index(case) + 2
+    assert rejects["customers"].get(row) == REJECTED_CUSTOMERS[case][1]
+
+
+def test_used_and_rejected_rows_add_up_to_the_input(dirty_warehouse):
+    assert query(
+        dirty_warehouse,
+        "select input, sum(row_count) from marts.data_quality where outcome in ('used', 'rejected') group by 1 order by 1",
+    ) == [
+        ("customers", 1 + len(REJECTED_CUSTOMERS)),
+        ("transactions", len(REJECTED_TRANSACTIONS) + len(TOLD_TRANSACTIONS)),
+    ]
+
+
+def test_a_rejected_row_is_kept_as_it_came(dirty_warehouse):
+    row = list(REJECTED_TRANSACTIONS).index("SQL as customer id") + 1
+    raw = query(dirty_warehouse, f"select raw_row from rejects.int_rejected_transactions where input_row = {row}")[0][0]
+    assert json.loads(raw)["customer_id"] == REJECTED_TRANSACTIONS["SQL as customer id"][0]["customer_id"]
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+REFUSED_FILES = {
+    "an empty file": ("", {}, "the file is empty"),
+    "another delimiter": (good_file(";"), {}, "is csv_delimiter right?"),
+    "a missing column": (good_file().replace("amount", "betrag", 1), {}, "there is no column 'amount'"),
+    "no header": ("\n".join(good_file().splitlines()[1:]), {}, "there is no column 'transaction_id'"),
+    "a line that is too short": (good_file() + "T99,C1\n", {}, "line 62: Expected Number of Columns: 6 Found: 2"),
+    "a line that is too long": (good_file() + "T99,C1,2024-01-31,1,5,,7\n", {}, "line 62: Expected Number of Columns"),
+    "a quote that is never closed": (good_file() + 'T99,"C1,2024-01-31,1,5,\n', {}, "broken.csv"),
+    "bytes of another encoding": ((good_file() + "T99,Cü,2024-01-31,1,5,\n").encode("latin-1"), {}, "not utf-8"),
+    "Parquet that is none": (good_file(), {"suffix": ".parquet"}, "broken.parquet"),
+    "gzip that is none": (good_file(), {"suffix": ".csv.gz"}, "broken.csv.gz"),
+    "a file of an unknown kind": (good_file(), {"suffix": ".xlsx"}, "it must be a file that ends in"),
+    "a missing currency column": (
+        good_file(),
+        {"transactions_columns": COLUMNS | {"currency": "waehrung"}},
+        "there is no column 'waehrung'",
+    ),
+    "an excluded column that is not there": (good_file(), {"excluded_lines": {"kind": ["x"]}}, "there is no column 'kind'"),
+    "no mapping for the amount": (
+        good_file(),
+        {
+            "transactions_columns": {"customer_id": "customer_id", "transaction_date": "transaction_date"},
+            "features": ["total_spending"],
+        },
+        "it must name a column for 'amount'",
+    ),
+}
+
+READ_FILES = {
+    "a header only": (",".join(HEADER) + "\n", {}, 0),
+    "a byte order mark": (b"\xef\xbb\xbf" + good_file().encode(), {}, 60),
+    "line ends of Windows": (good_file().replace("\n", "\r\n"), {}, 60),
+    "no line end at the end": (good_file().rstrip("\n"), {}, 60),
+    "empty lines at the end": (good_file() + "\n\n\n", {}, 60),
+    "more columns than are mapped": (good_file().replace("flag", "flag,note", 1).replace(",\n", ",,x\n"), {}, 60),
+    "capitals in the header": (good_file().replace(",".join(HEADER), ",".join(HEADER).upper(), 1), {}, 60),
+    "quotes, commas and line ends in a value": (good_file() + 'T99,"C, ""1""\nof Köln",2024-01-31,1,5,\n', {}, 61),
+    "emoji": (good_file() + "T99,C😀,2024-01-31,1,5,\n", {}, 61),
+    "a number sign, which is no comment": (good_file() + "#T99,C1,2024-01-31,1,5,\n", {}, 61),
+    "a compressed file": (gzip.compress(good_file().encode()), {"suffix": ".csv.gz"}, 60),
+    "semicolons": (good_file(";"), {"csv_delimiter": ";"}, 60),
+    "latin-1": ((good_file() + "T99,Cü,2024-01-31,1,5,\n").encode("latin-1"), {"csv_encoding": "latin-1"}, 61),
+    "a quote in the file's name": (good_file(), {"suffix": " it's; drop.csv"}, 60),
+}
+
+
+def placed(folder: Path, content: str | bytes, settings: dict) -> dict:
+    path = folder / f"broken{settings.get('suffix', '.csv')}"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    rest = {name: value for name, value in settings.items() if name != "suffix"}
+    return {"transactions_location": str(path), "transactions_columns": COLUMNS} | rest
+
+
+@pytest.mark.parametrize("case", REFUSED_FILES)
+def test_a_file_that_cannot_be_read_stops_the_run(dbt, tmp_path, case):
+    content, settings, sentence = REFUSED_FILES[case]
+    result = dbt("run", placed(tmp_path, content, settings), "--select", "base_shop__transactions")
+    assert not result.success
+    assert result.result is None or not result.result.results, "something was built"
+    assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize("case", READ_FILES)
+def test_an_odd_file_is_read_in_full(dbt, tmp_path, case):
+    content, settings, rows = READ_FILES[case]
+    result = dbt("run", placed(tmp_path, content, settings), "--select", "base_shop__transactions")
+    assert result.success, result.exception
+    found = query(dbt.warehouse, "select count(*), count(customer_id) from staging.base_shop__transactions")
+    assert found == [(rows, rows)]
+
+
+def test_files_of_a_glob_can_have_their_columns_in_another_order(dbt, tmp_path):
+    (tmp_path / "part-1.csv").write_text(good_file())
+    reordered = [line.split(",")[::-1] for line in good_file().splitlines()]
+    (tmp_path / "part-2.csv").write_text(written(reordered))
+    settings = {"transactions_location": str(tmp_path / "part-*.csv"), "transactions_columns": COLUMNS}
+    assert dbt("run", settings, "--select", "base_shop__transactions").success
+    assert query(
+        dbt.warehouse,
+        "select count(*), count(distinct customer_id), sum(try_cast(amount as decimal(18, 2)))"
+        " from staging.base_shop__transactions",
+    ) == [(120, 12, 2 * sum(10 + i for i in range(60)))]
+
+
+# What a test needs and no more: tests of models that were not selected stay out.
+NARROW = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
+
+
+# ---- too much ----------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_that_rejects_too_much_stops_the_build_with_rule_count_rows_and_remedy(dbt, tmp_path):
+    settings = placed(tmp_path, good_file().replace("2024-01-", "31/01/2024 "), {})
+    result = dbt("build", settings, *NARROW, "--select", "+int_transactions_checked")
+    assert not result.success
+    messages = " ".join(node.message or "" for node in result.result.results)
+    assert "Rule 'unparsable_date' rejects 60 of 60 rows of the transactions (100.00 %)" in messages
+    assert "rows 1, 2, 3" in messages
+    assert "date_format" in messages
+    assert "rejected_share_error" in messages
+    assert "C1" not in messages, "an id stands in the log"
+
+
+def test_two_currencies_stop_the_build(dbt, tmp_path):
+    content = good_file().replace("flag", "currency", 1).replace(",\n", ",EUR\n", 59).replace(",\n", ",USD\n")
+    columns = {name: name for name in [*HEADER[:-1], "currency"]}
+    settings = placed(tmp_path, content, {"transactions_columns": columns})
+    arguments = (*NARROW, "--select", "+int_transactions_checked")
+    result = dbt("build", settings, *arguments)
+    assert not result.success
+    messages = " ".join(node.message or "" for node in result.result.results)
+    assert "2 currencies: EUR (59 rows), USD (1 rows)" in messages
+    assert dbt("build", settings | {"excluded_lines": {"currency": ["USD"]}}, *arguments).success
+
+
+def test_a_collapse_of_the_row_count_warns(dbt, tmp_path):
+    arguments = (*NARROW, "--select", "+int_input_volumes")
+    assert dbt("build", placed(tmp_path, good_file(), {}), *arguments).success
+    half = "\n".join(good_file().splitlines()[:20]) + "\n"
+    result = dbt("build", placed(tmp_path, half, {}), *arguments)
+    warned = [node.node.name for node in result.result.results if node.status == "warn"]
+    assert warned == ["assert_row_counts_do_not_collapse"]
