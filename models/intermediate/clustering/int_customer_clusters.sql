@@ -28,7 +28,8 @@ distances_measured as (
         scaled.customer_id,
         {%- for cluster in clusters %}
         {%- for feature in features %}
-        {{ '+ ' if not loop.first }}(scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+        {{ '+ ' if not loop.first -}}
+        (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
         * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
         {%- endfor %} as squared_distance_{{ cluster }}
         {{- ',' if not loop.last }}

@@ -54,7 +54,8 @@ centered as (
     select
         count(*) as customers,
         {%- for feature in features %}
-        {{ divide(exact_sum(feature ~ '_raw'), 'count(*)') }} as {{ feature }}_raw_center,
+        {{ divide(exact_sum(feature ~ '_raw'), 'count(*)') }}
+            as {{ feature }}_raw_center,
         {{ divide(exact_sum(feature), 'count(*)') }} as {{ feature }}_center
         {{- ',' if not loop.last }}
         {%- endfor %}

@@ -64,13 +64,17 @@ sentences as (
         *,
         concat(
             'index ', {{ as_text('davies_bouldin_index', 3) }}, ', ',
-            {{ as_text('100 * excess', 1) }}, ' % above the lowest, ',
-            {{ as_text('lowest_index', 3) }}, ' at k = ', cast(lowest_k as varchar)
+            {{ as_text('abs(100 * excess)', 1) }},
+            -- Only a k that is not admissible can lie below the lowest.
+            case when excess < 0 then ' % below' else ' % above' end,
+            ' the lowest, ', {{ as_text('lowest_index', 3) }}, ' at k = ',
+            cast(lowest_k as varchar)
         ) as against_the_lowest,
         case
             when not is_admissible then concat(
                 ' Its smallest cluster holds ', cast(smallest_cluster_size as varchar),
-                ' of ', cast(customers as varchar), ' customers; an admissible k needs ',
+                ' of ', cast(customers as varchar),
+                ' customers; an admissible k needs ',
                 cast(smallest_size_required as varchar), '.'
             )
             else ''
@@ -108,7 +112,8 @@ select
             )
         when is_selected
             then concat(
-                'Selected: fixed by the setting k; ', against_the_lowest, '.', size_remark
+                'Selected: fixed by the setting k; ', against_the_lowest, '.',
+                size_remark
             )
         {%- else -%}
         when is_selected and davies_bouldin_index is null
@@ -118,24 +123,29 @@ select
             )
         when is_selected and not is_admissible
             then concat(
-                'Selected: the lowest index, ', {{ as_text('davies_bouldin_index', 3) }},
-                ', though no k is admissible (setting require_admissible_k).', size_remark
+                'Selected: the lowest index, ',
+                {{ as_text('davies_bouldin_index', 3) }},
+                ', though no k is admissible (setting require_admissible_k).',
+                size_remark
             )
         when is_selected
             then concat(
-                'Selected: the lowest index, ', {{ as_text('davies_bouldin_index', 3) }},
+                'Selected: the lowest index, ',
+                {{ as_text('davies_bouldin_index', 3) }},
                 ', of the ', cast(admissible_ks as varchar), ' admissible k.'
             )
         {%- endif %}
         when davies_bouldin_index is null then 'One segment has no index.'
         when not is_admissible then concat('Not admissible.', size_remark)
+        when is_lowest_index
+            then concat(
+                'The lowest index: ', {{ as_text('davies_bouldin_index', 3) }}, '.'
+            )
         when is_local_minimum
             then concat(
                 'Local minimum, the k to look at for more or fewer segments: ',
                 against_the_lowest, '.'
             )
-        when is_lowest_index
-            then concat('The lowest index: ', {{ as_text('davies_bouldin_index', 3) }}, '.')
         else concat('Not the lowest: ', against_the_lowest, '.')
     end as reason
 from sentences

@@ -175,5 +175,9 @@ inner join inputs_counted
     on outcomes_united.input = inputs_counted.input
 order by
     outcomes_united.input desc,
-    case outcomes_united.outcome when 'used' then 1 when 'rejected' then 2 else 3 end,
-    outcomes_united.rule
+    case outcomes_united.outcome
+        when 'used' then 1
+        when 'rejected' then 2
+        else 3
+    end asc,
+    outcomes_united.rule asc

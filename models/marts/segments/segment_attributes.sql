@@ -18,10 +18,10 @@ values_united as (
         '{{ attribute }}' as attribute,
         {% if width -%}
         -- A band is named by its first value and the last before the next band.
-        coalesce(
-            {{ band_name('try_cast(customers.' ~ attribute ~ ' as double)', width) }},
-            '(unknown)'
-        ) as value
+        case
+            when try_cast(customers.{{ attribute }} as double) is null then '(unknown)'
+            else {{ band_name('try_cast(customers.' ~ attribute ~ ' as double)', width) }}
+        end as value
         {%- else -%}
         coalesce(customers.{{ attribute }}, '(unknown)') as value
         {%- endif %}

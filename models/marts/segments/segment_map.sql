@@ -34,7 +34,8 @@ select
     ---- numerics
     {%- for axis in ['x', 'y'] %}
     {%- for feature in features %}
-    {{ '+ ' if not loop.first }}scaled.{{ feature }} * loadings_pivoted.{{ feature }}_{{ axis }}
+    {{ '+ ' if not loop.first -}}
+    scaled.{{ feature }} * loadings_pivoted.{{ feature }}_{{ axis }}
     {%- endfor %} as {{ axis }}
     {{- ',' if not loop.last }}
     {%- endfor %}

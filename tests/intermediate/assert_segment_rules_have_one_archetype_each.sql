@@ -1,0 +1,11 @@
+-- A failure means that two rules have the same number, so that a segment could get two names.
+with segment_rules as (
+    select * from {{ ref('segment_rules') }}
+)
+
+select
+    rule_order,
+    count(distinct archetype) as archetypes
+from segment_rules
+group by rule_order
+having count(distinct archetype) > 1

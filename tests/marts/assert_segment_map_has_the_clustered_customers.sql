@@ -1,0 +1,29 @@
+-- A failure means that the map shows other customers than the clustered ones, or shows one in another segment.
+with customer_segments as (
+    select * from {{ ref('customer_segments') }}
+),
+
+segment_map as (
+    select * from {{ ref('segment_map') }}
+),
+
+clustered as (
+    select
+        customer_id,
+        segment_name
+    from customer_segments
+    where cluster_id is not null
+)
+
+select
+    clustered.customer_id,
+    segment_map.customer_id as customer_id_on_map,
+    clustered.segment_name,
+    segment_map.segment_name as segment_name_on_map
+from clustered
+full outer join segment_map
+    on clustered.customer_id = segment_map.customer_id
+where
+    clustered.customer_id is null
+    or segment_map.customer_id is null
+    or clustered.segment_name != segment_map.segment_name

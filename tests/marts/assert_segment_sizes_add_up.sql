@@ -1,0 +1,32 @@
+-- A failure means that a profile counts other customers than customer_segments puts into the segment.
+with customer_segments as (
+    select * from {{ ref('customer_segments') }}
+),
+
+segment_profiles as (
+    select * from {{ ref('segment_profiles') }}
+),
+
+customers_counted as (
+    select
+        segment_name,
+        count(*) as customers,
+        count(distinct coalesce(cluster_id, -1)) as cluster_ids
+    from customer_segments
+    group by segment_name
+)
+
+select
+    segment_profiles.segment_name,
+    customers_counted.segment_name as assigned_segment_name,
+    segment_profiles.cluster_size,
+    customers_counted.customers,
+    customers_counted.cluster_ids
+from segment_profiles
+full outer join customers_counted
+    on segment_profiles.segment_name = customers_counted.segment_name
+where
+    segment_profiles.cluster_size is null
+    or customers_counted.customers is null
+    or segment_profiles.cluster_size != customers_counted.customers
+    or customers_counted.cluster_ids != 1
