@@ -1,7 +1,7 @@
 {# The features: which there are, which are clustered, and what happens to them before the fit. #}
 
 {% macro available_features() %}
-    {#- Every column of int_customer_features that can be clustered. A new feature is a column there and a name here. -#}
+    {#- Each column of int_customer_features that can be clustered. A new feature is a column there and a name here. -#}
     {% do return([
         'total_spending', 'total_quantity', 'transaction_count', 'days_since_signup',
         'days_since_last_transaction', 'average_transaction_value',

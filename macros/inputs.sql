@@ -159,11 +159,14 @@
     {%- endif -%}
     {%- do run_query('drop table if exists reject_errors') -%}
     {%- do run_query('drop table if exists reject_scans') -%}
-    {%- do run_query('select count(*) from (select * from ' ~ csv_file(location, ', store_rejects = true') ~ ' limit 20000)') -%}
+    {%- do run_query(
+        'select count(*) from (select * from ' ~ csv_file(location, ', store_rejects = true') ~ ' limit 20000)'
+    ) -%}
     {%- set errors = run_query('select line, error_message from reject_errors order by line, error_message limit 1') -%}
     {%- if errors | length -%}
         {%- do exceptions.raise_compiler_error(
-            'File ' ~ location ~ ' cannot be read as CSV: line ' ~ errors.rows[0][0] ~ ': ' ~ errors.rows[0][1] | trim('.')
+            'File ' ~ location ~ ' cannot be read as CSV: line ' ~ errors.rows[0][0] ~ ': '
+            ~ errors.rows[0][1] | trim('.')
             ~ '. Correct the file, or the settings csv_delimiter (now ' ~ tojson(setting('csv_delimiter'))
             ~ ') and csv_encoding (now ' ~ tojson(setting('csv_encoding')) ~ ').'
         ) -%}

@@ -61,7 +61,9 @@
         ) -%}
     {%- endfor -%}
     {%- do log('', info=true) -%}
-    {%- do log('The warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.', info=true) -%}
+    {%- do log(
+        'The warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.', info=true
+    ) -%}
 {% endmacro %}
 
 

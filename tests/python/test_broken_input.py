@@ -210,7 +210,8 @@ def test_a_broken_customer_is_rejected_with_its_reason(rejects, case):
 def test_used_and_rejected_rows_add_up_to_the_input(dirty_warehouse):
     assert query(
         dirty_warehouse,
-        "select input, sum(row_count) from marts.data_quality where outcome in ('used', 'rejected') group by 1 order by 1",
+        "select input, sum(row_count) from marts.data_quality where outcome in ('used', 'rejected')"
+        " group by input order by input",
     ) == [
         ("customers", 1 + len(REJECTED_CUSTOMERS)),
         ("transactions", len(REJECTED_TRANSACTIONS) + len(TOLD_TRANSACTIONS)),
@@ -242,7 +243,11 @@ REFUSED_FILES = {
         {"transactions_columns": COLUMNS | {"currency": "waehrung"}},
         "there is no column 'waehrung'",
     ),
-    "an excluded column that is not there": (good_file(), {"excluded_lines": {"kind": ["x"]}}, "there is no column 'kind'"),
+    "an excluded column that is not there": (
+        good_file(),
+        {"excluded_lines": {"kind": ["x"]}},
+        "there is no column 'kind'",
+    ),
     "no mapping for the amount": (
         good_file(),
         {

@@ -39,7 +39,9 @@ customers_joined as (
                 {%- if as_of_date is not none %},
                 -- With a day in the past, what was bought later is not known yet.
                 case
-                    when transactions.transaction_date > cast('{{ as_of_date }}' as date)
+                    when
+                        transactions.transaction_date
+                        > cast('{{ as_of_date }}' as date)
                         then 'after_as_of_date'
                 end
                 {%- endif %}
@@ -52,7 +54,8 @@ customers_joined as (
 )
 
 {% if unique_key -%}
-, -- Rows of one key compete only among those that are right otherwise. Which one stays is decided by what is in them and
+,
+-- Rows of one key compete only among those that are right otherwise. Which one stays is decided by what is in them and
 -- not by their order, so that the same rows in another order give the same result.
 ranked as (
     select
@@ -62,7 +65,12 @@ ranked as (
                 failed_rules is null,
                 {{ unique_key | join(',\n                ') }}
             order by
-                transaction_date, amount, quantity, transaction_id, customer_id, input_row
+                transaction_date,
+                amount,
+                quantity,
+                transaction_id,
+                customer_id,
+                input_row
         ) as position_of_key
     from customers_joined
 )

@@ -20,7 +20,9 @@ values_united as (
         -- A band is named by its first value and the last before the next band.
         case
             when try_cast(customers.{{ attribute }} as double) is null then '(unknown)'
-            else {{ band_name('try_cast(customers.' ~ attribute ~ ' as double)', width) }}
+            else {{ band_name(
+                'try_cast(customers.' ~ attribute ~ ' as double)', width
+            ) }}
         end as value
         {%- else -%}
         coalesce(customers.{{ attribute }}, '(unknown)') as value

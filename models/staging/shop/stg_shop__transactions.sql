@@ -1,3 +1,5 @@
+{% set has_currency = 'currency' in input_mapping('transactions') %}
+
 with transactions as (
     select * from {{ ref('base_shop__transactions') }}
 ),
@@ -89,9 +91,7 @@ select
         'missing_amount': 'is_amount_missing',
         'unparsable_amount': 'not is_amount_missing and amount is null',
         'unparsable_quantity': 'quantity_text is not null and quantity is null',
-        'missing_currency': (
-            'currency is null' if input_mapping('transactions').get('currency') else 'false'
-        ),
+        'missing_currency': 'currency is null' if has_currency else 'false',
     }) }} as failed_rules,
     currency,
 

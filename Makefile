@@ -1,0 +1,66 @@
+# Each recipe is a line that can be typed as it stands. `make` alone lists the targets.
+
+# The Python that .venv is made with: any of 3.11 or later. Unset, scripts/setup.sh looks for one.
+PYTHON ?=
+# A YAML file of settings (make build VARS=my_shop.yml), further arguments of dbt (ARGS="--select marts") and of pytest.
+VARS ?=
+ARGS ?=
+PYTEST_ARGS ?=
+
+# dbt reads the profile of this folder, whatever else the machine has, and tells nobody.
+export PYTHON
+export DBT_PROFILES_DIR = .
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export DO_NOT_TRACK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev build test lint format docs example-cdnow example-complete-journey lock clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
+
+setup:  ## Make .venv with what a build needs; nothing happens when it is there
+	@sh scripts/setup.sh run
+
+setup-dev:  ## The same with what the tests, the guards and the examples need
+	@sh scripts/setup.sh dev
+
+build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
+	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
+	.venv/bin/pytest $(PYTEST_ARGS)
+
+# In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
+lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/python scripts/check_yaml.py
+	.venv/bin/python scripts/check_sql_layout.py
+	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff lint
+
+format: setup-dev  ## Write Python and SQL the way `make lint` wants them, as far as a tool can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
+
+docs: build  ## Build, and write the documentation of the models to target/static_index.html
+	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")
+
+example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
+	.venv/bin/python examples/prepare.py cdnow
+	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
+
+example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
+	.venv/bin/python examples/prepare.py complete_journey
+	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
+
+# One resolution serves both: run.txt takes its versions from dev.txt. A lock names packages, never where they lie.
+lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements/*.txt
+	.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header -q -o requirements/dev.txt
+	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
+	@! grep -n 'https*://' requirements/dev.txt requirements/run.txt || { echo "A lock names an address." >&2; exit 1; }
+
+clean:  ## Remove what the tools leave behind; .venv and the warehouses stay
+	rm -rf target logs .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,63 @@
+#!/bin/sh
+# Makes .venv and installs a lock into it. Usage: sh scripts/setup.sh run|dev
+#
+# What is installed already is not installed again: a copy of the lock in .venv, written last, stands for it. A .venv
+# that was left half made, that was moved, or whose Python is gone is made anew.
+set -eu
+
+lock=$1
+here=$(pwd -P)
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_USER=0
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+is_recent() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        is_recent "$PYTHON" || fail "$PYTHON is not a Python 3.11 or later, which is needed."
+        echo "$PYTHON"
+        return
+    fi
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if is_recent "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+    fail "No Python 3.11 or later was found. Install one, or name it: make build PYTHON=/path/to/python3"
+}
+
+pip=$(.venv/bin/pip --version 2>/dev/null || true)
+if [ -e .venv/installing ]; then
+    pip=
+fi
+case $pip in
+    *" $here/.venv/"*) ;;
+    *)
+        python=$(find_python)
+        echo "Making .venv with $("$python" --version)."
+        "$python" -m venv --clear .venv || fail "$python cannot make a virtual environment. On Debian and Ubuntu the \
+package python3-venv is missing (apt install python3-venv); or name another Python: make build PYTHON=/path/to/python3"
+        ;;
+esac
+
+if ! cmp -s "requirements/$lock.txt" ".venv/installed-$lock.txt"; then
+    echo "Installing requirements/$lock.txt into .venv; it takes a minute, and only when this file has changed."
+    touch .venv/installing
+    if ! .venv/bin/pip install --quiet --no-deps --require-hashes -r "requirements/$lock.txt"; then
+        rm .venv/installing
+        fail "The packages could not be installed; pip says why above. Run the same command again to go on."
+    fi
+    # dev.txt holds all of run.txt, in the same versions.
+    if [ "$lock" = dev ]; then
+        cp requirements/run.txt .venv/installed-run.txt
+    fi
+    cp "requirements/$lock.txt" ".venv/installed-$lock.txt"
+    rm .venv/installing
+fi
