@@ -3,7 +3,7 @@
         Warns or stops when a single rule rejects too large a share of an input. It raises its own sentence, because a
         failed test says only that it failed. Row numbers stand in it, but no ids: logs are read by many.
     -#}
-    {%- if execute -%}
+    {%- if execute and flags.WHICH in ('build', 'test') -%}
         {%- set warn_above = setting('rejected_share_warn') -%}
         {%- set stop_above = setting('rejected_share_error') -%}
         {%- set rules = run_query(
