@@ -98,7 +98,7 @@
     {%- elif is_csv(location) -%}
         {%- do return(csv_file(location, by_name)) -%}
     {%- endif -%}
-    {%- set parts = modules.re.findall('"(?:[^"]|"")+"|[^."]+', location) -%}
+    {%- set parts = table_name_parts(location) -%}
     {%- if parts | length > 3 or parts | join('.') != location or modules.re.search('[/\\\\]', location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,
@@ -110,6 +110,12 @@
         {%- do quoted.append(part if part.startswith('"') else quote_name(part)) -%}
     {%- endfor -%}
     {%- do return(quoted | join('.')) -%}
+{% endmacro %}
+
+
+{% macro table_name_parts(location) %}
+    {#- The parts of a table name between its dots; a part in double quotes may have dots of its own. -#}
+    {%- do return(modules.re.findall('"(?:[^"]|"")+"|[^."]+', location)) -%}
 {% endmacro %}
 
 
@@ -145,9 +151,47 @@
     {#- Stops the run where a file cannot be read or a mapping names a column that is not there. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
+            {%- do check_location(input) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
             {%- do check_mapping(input, setting(input ~ '_location')) -%}
         {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_location(input) %}
+    {#- A file or table that is not there stops the run. -#}
+    {%- set location = setting(input ~ '_location') -%}
+    {%- if target.type != 'duckdb' -%}{%- do return('') -%}{%- endif -%}
+    {%- if is_csv(location) or modules.re.search('(?i)[.]parquet$', location) -%}
+        {%- if run_query('select * from glob(' ~ quote_text(location) ~ ') limit 1') | length == 0 -%}
+            {%- do refuse_setting(
+                input ~ '_location', location, 'there is no such file, seen from the folder that dbt runs in'
+            ) -%}
+        {%- endif -%}
+    {%- else -%}
+        {%- do input_relation(input) -%}
+        {%- set parts = [] -%}
+        {%- for part in table_name_parts(location) -%}
+            {%- set name = part[1:-1] | replace('""', '"') if part.startswith('"') else part -%}
+            {%- do parts.append('lower(' ~ quote_text(name) ~ ')') -%}
+        {%- endfor -%}
+        {%- set conditions = ['lower(table_name) = ' ~ parts[-1]] -%}
+        {%- if parts | length == 2 -%}
+            {%- do conditions.append(parts[0] ~ ' in (lower(table_schema), lower(table_catalog))') -%}
+        {%- elif parts | length == 3 -%}
+            {%- do conditions.append('lower(table_schema) = ' ~ parts[1]) -%}
+            {%- do conditions.append('lower(table_catalog) = ' ~ parts[0]) -%}
+        {%- endif -%}
+        {%- set found = run_query(
+            'select 1 from information_schema.tables where ' ~ conditions | join(' and ') ~ ' limit 1'
+        ) -%}
+        {%- if found | length == 0 -%}
+            {%- do refuse_setting(
+                input ~ '_location', location,
+                'there is no such table in the warehouse or in an attached database (attach_databases)'
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
 {% endmacro %}
 
