@@ -1,0 +1,284 @@
+"""What the Python tests share: the two Python models, builds in folders of their own, and inputs written as files.
+
+A build takes seconds, so every build that more than one test reads is made once a session, whatever the number of
+pytest workers: `Once` holds a lock on a folder that they share.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.configuration import set_hypothesis_home_dir
+
+TESTS = Path(__file__).resolve().parent
+PROJECT = TESTS.parents[1]
+CLUSTERING = PROJECT / "models" / "intermediate" / "clustering"
+DBT = Path(sys.executable).with_name("dbt")
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
+# The same examples in every run: a red test is red again.
+settings.register_profile(
+    "project", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("project")
+
+
+# ---- pytest ------------------------------------------------------------------------------------------------------
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let `--dist loadgroup` keep the tests of an xdist_group together.
+
+    pytest-xdist 3.8 tells the group to its scheduler at the end of a test's id, and writes that id where pytest 9.2 no
+    longer reads it: groups are lost without a word. Without this every test is still right, and some wait for another.
+    """
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            group = item.get_closest_marker("xdist_group")
+            if group and "@" not in item.nodeid and hasattr(item, "_id"):
+                item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
+
+
+# ---- the Python models -------------------------------------------------------------------------------------------
+
+
+def load_model(name: str) -> ModuleType:
+    """A Python model of the project as a module: dbt loads it by its path too."""
+    spec = importlib.util.spec_from_file_location(name, CLUSTERING / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def kmeans_sweep() -> ModuleType:
+    return load_model("kmeans_sweep")
+
+
+@pytest.fixture(scope="session")
+def map_axes() -> ModuleType:
+    return load_model("map_axes")
+
+
+# ---- builds ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came out of a run of dbt: its exit code, what it said, and the warehouse that it left."""
+
+    returncode: int
+    output: str
+    warehouse: Path
+
+    def query(self, sql: str) -> duckdb.DuckDBPyRelation:
+        return duckdb.connect(str(self.warehouse), read_only=True).sql(sql)
+
+    def rows(self, sql: str) -> list[tuple]:
+        return self.query(sql).fetchall()
+
+    def column(self, sql: str) -> list:
+        return [row[0] for row in self.rows(sql)]
+
+    def frame(self, sql: str) -> pd.DataFrame:
+        return self.query(sql).df()
+
+    def columns(self) -> dict[str, list[str]]:
+        """Every mart and its columns."""
+        found: dict[str, list[str]] = {}
+        for mart, column in self.rows(
+            "select table_name, column_name from information_schema.columns"
+            " where table_schema = 'marts' order by table_name, ordinal_position"
+        ):
+            found.setdefault(mart, []).append(column)
+        return found
+
+    def relations(self) -> list[str]:
+        """Everything that the warehouse holds; nothing where there is none."""
+        if not self.warehouse.exists():
+            return []
+        return self.column("select table_schema || '.' || table_name from information_schema.tables order by all")
+
+    def marts(self) -> dict[str, list[str]]:
+        """Every mart as text, to the last digit of each number: its columns with their types, then its rows."""
+        dumped = {}
+        for mart in self.columns():
+            relation = self.query(f'select * from marts."{mart}" order by all')
+            header = ", ".join(f"{name} {kind}" for name, kind in zip(relation.columns, relation.types, strict=True))
+            dumped[mart] = [header, *(repr(row) for row in relation.fetchall())]
+        return dumped
+
+
+def environment(warehouse: Path) -> dict[str, str]:
+    """The environment of a run: ours, without what would lead dbt elsewhere."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SEGMENTATION_"))}
+    return inherited | {"SEGMENTATION_WAREHOUSE": str(warehouse)}
+
+
+def dbt_folders(folder: Path) -> list[str]:
+    return ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+
+
+def dbt(folder: Path, *arguments: str, project: Path = PROJECT) -> Built:
+    """Run dbt as a person would, with everything that it writes in `folder`."""
+    warehouse = folder / "warehouse.duckdb"
+    finished = subprocess.run(
+        [str(DBT), "--no-use-colors", *arguments, *dbt_folders(folder)],
+        cwd=project,
+        env=environment(warehouse),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+    )
+    return Built(finished.returncode, finished.stdout, warehouse)
+
+
+def build(folder: Path, variables: dict[str, Any] | None = None, *arguments: str, project: Path = PROJECT) -> Built:
+    """`dbt build` with these settings. A missing folder is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return dbt(folder, "build", "--vars", json.dumps(variables or {}, default=str), *arguments, project=project)
+
+
+def green(built: Built) -> Built:
+    """The build, where it worked; otherwise the end of what it said."""
+    assert built.returncode == 0, built.output[-6_000:]
+    return built
+
+
+def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Several runs of dbt in one process, which starts dbt once: each is {arguments, variables, warehouse}.
+
+    With is_parsed_before the project is parsed once, with its default settings, for all such runs: the checks before a
+    run see the settings of the run, and what is written into the project while it is parsed does not.
+    Each answer has `success`, `message` (of what stopped the run, or of each failed node) and `nodes` (those that ran).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "runs.json").write_text(json.dumps(runs, default=str))
+    finished = subprocess.run(
+        [sys.executable, str(TESTS / "dbt_runs.py"), str(folder)],
+        cwd=PROJECT,
+        env=environment(folder / "warehouse.duckdb"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert finished.returncode == 0, finished.stdout[-6_000:]
+    return json.loads((folder / "answers.json").read_text())
+
+
+# ---- once a session ----------------------------------------------------------------------------------------------
+
+
+class Once:
+    """Makes a thing once for all pytest workers of a session, and hands it to each of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, name: str, make: Callable[[Path], Any]) -> Any:
+        """make(folder) under this name, or what it returned before."""
+        made = self.folder / f"{name}.pickle"
+        with (self.folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                made.write_bytes(pickle.dumps(make(self.folder / name)))
+        return pickle.loads(made.read_bytes())
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    ours = tmp_path_factory.getbasetemp()
+    # A worker of pytest-xdist has a folder of its own within the one that all share.
+    folder = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "once"
+    folder.mkdir(exist_ok=True)
+    return Once(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hypothesis_writes_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+
+
+@pytest.fixture(scope="session")
+def sample(once: Once) -> Built:
+    """The sample, built with all its tests and all deprecation warnings shown."""
+    return once("sample", lambda folder: build(folder, None, "--show-all-deprecations"))
+
+
+# ---- inputs ------------------------------------------------------------------------------------------------------
+
+TRANSACTIONS = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
+CUSTOMERS = ["customer_id", "signup_date"]
+
+
+def write_inputs(folder: Path, transactions: list[tuple] | pd.DataFrame, customers: list[tuple] | pd.DataFrame) -> dict:
+    """Write both inputs as CSV files and return the settings that read them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(transactions, columns=TRANSACTIONS).to_csv(folder / "transactions.csv", index=False)
+    pd.DataFrame(customers, columns=CUSTOMERS).to_csv(folder / "customers.csv", index=False)
+    return {
+        "transactions_location": str(folder / "transactions.csv"),
+        "customers_location": str(folder / "customers.csv"),
+        "customers_columns": {name: name for name in CUSTOMERS},
+    }
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The sample as its two files have it, and its features by plain pandas."""
+
+    customers: pd.DataFrame
+    transactions: pd.DataFrame
+    features: pd.DataFrame
+
+
+FEATURES = ["total_spending", "total_quantity", "transaction_count", "days_since_signup"]
+
+
+@pytest.fixture(scope="session")
+def sample_input() -> Sample:
+    """The sample without dbt. Money is in whole cents, so that its sums are exact."""
+    folder = PROJECT / "seeds" / "sample"
+    customers = pd.read_csv(folder / "sample_customers.csv", dtype=str)
+    transactions = pd.read_csv(folder / "sample_transactions.csv", dtype=str)
+    amounts = transactions["amount"].str.split(".", expand=True).fillna("0")
+    lines = pd.DataFrame(
+        {
+            "customer_id": transactions["customer_id"],
+            "transaction_id": transactions["transaction_id"],
+            "cents": amounts[0].astype(int) * 100 + amounts[1].str.ljust(2, "0").astype(int),
+            "quantity": transactions["quantity"].astype(int),
+            "day": pd.to_datetime(transactions["transaction_date"]),
+        }
+    )
+    bought = lines.groupby("customer_id").agg(
+        cents=("cents", "sum"),
+        total_quantity=("quantity", "sum"),
+        transaction_count=("transaction_id", "nunique"),
+        last_day=("day", "max"),
+    )
+    signups = pd.to_datetime(customers.set_index("customer_id")["signup_date"])
+    as_of = lines["day"].max()
+    features = bought.join(signups, how="right").sort_index()
+    features["total_spending"] = features["cents"] / 100
+    features["days_since_signup"] = (as_of - features["signup_date"]).dt.days
+    features["days_since_last_transaction"] = (as_of - features["last_day"]).dt.days
+    return Sample(customers, transactions, features)

