@@ -73,6 +73,18 @@ def test_the_first_of_two_equal_loadings_is_positive(map_axes):
     assert (share(frame, 1), share(frame, 2)) == pytest.approx((0.75, 0.25))
 
 
+@pytest.mark.parametrize("features", [3, 4, 5, 6])
+@pytest.mark.parametrize("correlation", [0.1, 0.5, 0.9])
+def test_of_equal_loadings_the_last_digits_do_not_choose_the_sign(map_axes, features, correlation):
+    covariance = np.full((features, features), correlation)
+    covariance[0] *= -1
+    covariance[:, 0] *= -1
+    np.fill_diagonal(covariance, 1)
+    expected = np.full(features, -1 / np.sqrt(features))
+    expected[0] *= -1
+    assert loadings(map_axes.map_axes(covariance, names(features)), 1) == pytest.approx(expected)
+
+
 def test_the_rows_are_one_per_axis_and_feature_in_their_order(map_axes):
     frame = map_axes.map_axes(np.eye(3), ["c", "a", "b"])
     assert list(zip(frame["axis"], frame["feature"], strict=True)) == [
@@ -112,8 +124,10 @@ def test_the_numbers_have_twelve_significant_digits(map_axes):
     frame = map_axes.map_axes(np.array([[1.0, 0.3], [0.3, 0.5]]), names(2))
     for number in [*frame["loading"], *frame["explained_variance_share"]]:
         assert number == float(f"{number:.11e}")
-    exact = np.linalg.eigvalsh(np.array([[1.0, 0.3], [0.3, 0.5]]))[1] / 1.5
-    assert share(frame, 1) == pytest.approx(exact, rel=1e-11)
+    # The principal axis of two features stands at half the angle of (variance - variance, 2 covariance).
+    angle = np.arctan2(2 * 0.3, 1.0 - 0.5) / 2
+    assert loadings(frame, 1) == pytest.approx([np.cos(angle), np.sin(angle)], rel=1e-11, abs=0)
+    assert share(frame, 1) == pytest.approx((0.75 + np.hypot(0.25, 0.3)) / 1.5, rel=1e-11, abs=0)
 
 
 # ---- as a model --------------------------------------------------------------------------------------------------
