@@ -37,7 +37,8 @@ import charts
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
-NO_PURCHASES = "No Purchases"
+# What stands where there is no value.
+NOTHING = "\N{EN DASH}"
 
 # More points than this are a blot on a screen, and megabytes in a file.
 POINTS_AT_MOST = 5_000
@@ -116,7 +117,7 @@ class Writer:
     def number(self, value: float | Decimal | None, decimals: int = 0) -> str:
         """A number with a fixed number of decimals; a dash where there is none."""
         if value is None or (isinstance(value, float) and math.isnan(value)):
-            return "–"
+            return NOTHING
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
         return format_decimal(value, format=self.grouped(pattern), locale=self.locale)
 
@@ -138,7 +139,7 @@ class Writer:
     def percent(self, share: float | None, decimals: int = 0) -> str:
         """A share as a percentage. What is more than nothing is not written as nothing, nor less than all as all."""
         if share is None:
-            return "–"
+            return NOTHING
         step = 10.0 ** -(decimals + 2)
         if 0 < share < step / 2:
             return "< " + self.percent(step, decimals)
@@ -151,7 +152,7 @@ class Writer:
     def day(self, value: date | None) -> str:
         """A date in words where the locale speaks English, as the page does, and as 2024-12-31 elsewhere."""
         if value is None:
-            return "–"
+            return NOTHING
         return format_date(value, "d MMMM y", self.locale) if self.locale.language == "en" else value.isoformat()
 
     def kind(self, value: float | Decimal | None, kind: str) -> str:
@@ -164,7 +165,7 @@ class Writer:
         prefix, suffix = "", ""
         if self.currency:
             sample = format_currency(1, self.currency, locale=self.locale, currency_digits=False)
-            prefix, suffix = re.sub(r"\d([\d.,٫]*\d)?", "|", sample, count=1).split("|")
+            prefix, suffix = re.sub(r"\d([\d.,]*\d)?", "|", sample, count=1).split("|")
         grouping = [3, 2, 2, 2, 2, 2] if self.locale.decimal_formats[None].grouping == (3, 2) else [3]
         return {
             "decimal": symbols["decimal"],
@@ -203,7 +204,7 @@ def separation(silhouette: float | None) -> str | None:
 
 SEPARATION_MEANS = {
     "strong": "The groups stand clearly apart.",
-    "moderate": "The groups are real, and their edges blur.",
+    "moderate": "Most customers clearly belong to one group. The edges blur.",
     "weak": "The groups overlap. Take them as a way to order the customers, not as kinds of people.",
     "no clear": "The customers form no clear groups. Take the borders as a choice, not as a finding.",
 }
@@ -216,9 +217,13 @@ def times(ratio: float | None, writer: Writer) -> tuple[str, str]:
     if 0.95 <= ratio <= 1.05:
         return "about average", "near"
     if ratio > 1:
-        return (f"{writer.number(ratio, 1)}× average", "above") if ratio >= 2 else (
-            f"{writer.percent(ratio - 1)} above average",
-            "above",
+        return (
+            (f"{writer.number(ratio, 1)}\N{MULTIPLICATION SIGN} average", "above")
+            if ratio >= 2
+            else (
+                f"{writer.percent(ratio - 1)} above average",
+                "above",
+            )
         )
     if ratio <= 0:
         return "below zero", "below"
@@ -290,16 +295,21 @@ def points_of(marts: Marts, features: list[str], at_most: int = POINTS_AT_MOST) 
                 count(*) over () as customers
             from marts.segment_map
             inner join marts.customer_segments using (customer_id)
+        ),
+
+        -- The first customers of this order are drawn from each segment in proportion to its size.
+        interleaved as (
+            select
+                *,
+                row_number() over (
+                    order by (place - 0.5) / segment_size, segment_name
+                ) as turn
+            from placed
         )
 
-        select * exclude (place, segment_size)
-        from placed
-        where
-            customers <= {at_most}
-            or place <= greatest(
-                floor(cast({at_most} as double) * segment_size / customers),
-                least({POINTS_OF_A_SEGMENT_AT_LEAST}, segment_size)
-            )
+        select * exclude (place, segment_size, turn)
+        from interleaved
+        where turn <= {at_most} or place <= {POINTS_OF_A_SEGMENT_AT_LEAST}
         order by md5(customer_id), customer_id
     """)
     return points, points[0]["customers"] if points else 0
@@ -309,7 +319,7 @@ def points_of(marts: Marts, features: list[str], at_most: int = POINTS_AT_MOST) 
 
 
 def axis_title(axes: list[dict[str, Any]], axis: str, writer: Writer) -> str:
-    """What drives an axis: the features that weigh at least half as much as the heaviest, and its share of the variance."""
+    """What drives an axis: the features that weigh at least half as much as the heaviest; its share of the variance."""
     loadings = [row for row in axes if row["axis"] == axis and abs(row["loading"]) > 1e-9]
     if not loadings or loadings[0]["explained_variance_share"] <= 0:
         return "Nothing: one axis says it all"
@@ -399,7 +409,8 @@ def answer_of(segments: list[dict[str, Any]], average: dict[str, float | None], 
     if len(clustered) == 1:
         spending = writer.money(average["avg_total_spending"], 0)
         return {
-            "sentence": f"{counted(customers, 'customer forms', 'customers form', writer)} one group, spending {spending} on average.",
+            "sentence": f"{counted(customers, 'customer forms', 'customers form', writer)} one group,"
+            f" spending {spending} on average.",
             "rest": clustered[0]["description"] + aside,
         }
     top = clustered[0]
@@ -423,6 +434,8 @@ def choice_of(marts: Marts, writer: Writer) -> dict[str, Any]:
     """Why there are as many groups as there are: the metrics of every k, and what they say."""
     rows = marts.rows("from marts.k_selection order by k")
     for row in rows:
+        # The mart writes its numbers with a point, whatever the locale.
+        row["reason"] = re.sub(r"(?<=\d)\.(?=\d)", writer.locale.number_symbols["latn"]["decimal"], row["reason"])
         row["role"] = (
             "served"
             if row["is_selected"]
@@ -475,7 +488,9 @@ def attributes_of(marts: Marts, segments: list[dict[str, Any]]) -> list[dict[str
                 "attribute": label(attribute),
                 "values": [value for value in weight if value in most],
                 "left_out": len(weight) - len(most),
-                "segments": [segment for segment in segments if any(key[1] == segment["segment_name"] for key in cells)],
+                "segments": [
+                    segment for segment in segments if any(key[1] == segment["segment_name"] for key in cells)
+                ],
                 "cells": cells,
             }
         )
@@ -511,7 +526,7 @@ def further_of(marts: Marts, mart: str, writer: Writer) -> dict[str, Any] | None
 def any_value(column: str, value: Any, writer: Writer) -> dict[str, Any]:
     """A value of a mart that this page knows nothing about, as a cell."""
     if value is None:
-        return {"text": "–", "is_number": False}
+        return {"text": NOTHING, "is_number": False}
     if isinstance(value, bool):
         return {"text": "yes" if value else "no", "is_number": False}
     if isinstance(value, (int, float, Decimal)):
@@ -575,7 +590,7 @@ def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
             f" NumPy {card['numpy_version']}, Python {card['python_version']}",
         ),
     ]
-    return [(term, text) for term, text in pairs if text not in (None, "–")]
+    return [(term, text) for term, text in pairs if text not in (None, NOTHING)]
 
 
 # ---- charts -----------------------------------------------------------------------------------------------------
@@ -608,7 +623,10 @@ def map_of(
         for row in rows
     ]
     forms = {"money": "$,.2f", "number": ",", "days": ",d"}
-    tooltip = [("customer:N", "Customer", ""), *((f"{name}:Q", label(name), forms[FEATURES[name][3]]) for name in known)]
+    tooltip = [
+        ("customer:N", "Customer", ""),
+        *((f"{name}:Q", label(name), forms[FEATURES[name][3]]) for name in known),
+    ]
     titles = (axis_title(axes, "x", writer), axis_title(axes, "y", writer))
     names = [segment["segment_name"] for segment in clustered]
     chart = charts.segment_scatter(points, names, (f"{titles[0]} →", f"{titles[1]} →"), tooltip, theme, **size)
@@ -636,7 +654,9 @@ def cut(text: str) -> str:
     return text if len(text) <= LONGEST_ID else text[: LONGEST_ID - 1] + "…"
 
 
-def shares_of(segments: list[dict[str, Any]], writer: Writer, theme: charts.Theme, **size: Any) -> dict[str, Any] | None:
+def shares_of(
+    segments: list[dict[str, Any]], writer: Writer, theme: charts.Theme, **size: Any
+) -> dict[str, Any] | None:
     """The chart of each segment's share of customers and of spending; none where there is nothing to compare."""
     told = [segment for segment in segments if segment["is_clustered"] and segment["spending_share"] is not None]
     if len(told) < 2:
@@ -664,7 +684,9 @@ METRICS = (
 )
 
 
-def curves_of(choice: dict[str, Any], writer: Writer, theme: charts.Theme, **size: Any) -> list[dict[str, Any]]:
+def curves_of(
+    choice: dict[str, Any], writer: Writer, theme: charts.Theme, *, with_value: bool = False, **size: Any
+) -> list[dict[str, Any]]:
     """The three curves over k, each with a plain reading."""
     if not choice["drawn"]:
         return []
@@ -689,7 +711,7 @@ def curves_of(choice: dict[str, Any], writer: Writer, theme: charts.Theme, **siz
             if row[field] is not None
         ]
         is_index = field == "davies_bouldin_index"
-        chart = charts.metric_curve(rows, field, title, theme, with_minima=is_index, **size)
+        chart = charts.metric_curve(rows, field, title, theme, with_minima=is_index, with_value=with_value, **size)
         value = writer.number(served[field], decimals)
         description = f"{title} for {first} to {last} groups; {value} at the chosen k = {served['k']}. {means[field]}"
         curves.append(
@@ -785,7 +807,9 @@ def write_pictures(marts: Marts, writer: Writer, folder: Path) -> list[Path]:
     segments, _ = segments_of(marts, writer)
     choice = choice_of(marts, writer)
     scatter = map_of(marts, segments, writer, charts.PICTURE, width=760, height=480, with_legend=True)
-    curves = curves_of(choice, writer, charts.PICTURE, width=640, height=240) if choice["served"] else []
+    curves = (
+        curves_of(choice, writer, charts.PICTURE, with_value=True, width=760, height=300) if choice["served"] else []
+    )
     if not scatter or not curves:
         raise ReportError("The marts hold no map and no curve to draw.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -841,7 +865,9 @@ def writer_for(locale: str, currency: str | None) -> Writer:
 def arguments_of(given: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Write the segmentation report from the marts.")
-    parser.add_argument("--warehouse", type=Path, default=Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb")))
+    parser.add_argument(
+        "--warehouse", type=Path, default=Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
+    )
     parser.add_argument("--output", type=Path, default=HERE / "output" / "segmentation_report.html")
     parser.add_argument("--settings", type=Path, help="the YAML file of settings that the build was given")
     parser.add_argument("--locale", help="how numbers are written, such as en_GB (default: the var report_locale)")

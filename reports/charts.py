@@ -61,7 +61,7 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a chart: words, quiet words, lines, strong lines, ground, the one accent, and the segments in their order."""
+    """The colours of a chart: words, quiet words, lines, strong lines, ground, the accent, and the segments."""
 
     ink: str
     muted: str
@@ -156,7 +156,11 @@ def segment_scatter(
     if with_legend:
         labels = {str(place): name for place, name in enumerate(names)}
         legend = alt.Legend(
-            title=None, orient="top", columns=min(4, len(names)), labelExpr=f"({json.dumps(labels)})[datum.label]", symbolSize=90
+            title=None,
+            orient="top",
+            columns=min(4, len(names)),
+            labelExpr=f"({json.dumps(labels)})[datum.label]",
+            symbolSize=90,
         )
     base = alt.Chart(alt.Data(values=points))
     titles = [textwrap.wrap(title, wide) for title, wide in zip(axis_titles, (46, 60), strict=True)]
@@ -176,7 +180,10 @@ def segment_scatter(
             ),
             tooltip=[
                 alt.Tooltip("segment:N", title="Segment"),
-                *(alt.Tooltip(field, title=title, **({"format": form} if form else {})) for field, title, form in tooltip),
+                *(
+                    alt.Tooltip(field, title=title, **({"format": form} if form else {}))
+                    for field, title, form in tooltip
+                ),
             ],
         )
     )
@@ -259,7 +266,7 @@ def share_bars(segments: list[dict[str, Any]], theme: Theme, *, width: int | str
     words = base.mark_text(align="left", dx=6, fontSize=12, color=theme.ink, aria=False).encode(
         text=alt.Text("share:Q", format=".0%")
     )
-    return alt.layer(bars, words).properties(width=width, height=52 * len(order))
+    return alt.layer(bars, words).properties(width=width, height=max(52 * len(order), 210))
 
 
 # ---- the choice of k --------------------------------------------------------------------------------------------
@@ -272,6 +279,7 @@ def metric_curve(
     theme: Theme,
     *,
     with_minima: bool = False,
+    with_value: bool = False,
     width: int | str = "container",
     height: int = 180,
 ) -> alt.LayerChart:
@@ -283,12 +291,15 @@ def metric_curve(
         title: Its title in the tooltip.
         theme: Colours.
         with_minima: Whether local minima are marked: they mean something for the Davies-Bouldin index alone.
+        with_value: Whether the chart says what it shows and the value of the served k; the page has both in a heading.
         width: Pixels, or "container".
         height: Pixels.
     """
     ks = sorted(row["k"] for row in rows)
     number = ",.0f" if field == "inertia" else ".3f"
-    base = alt.Chart(alt.Data(values=rows)).encode(
+    sizes = {"served": 190, "local minimum": 110 if with_minima else 40, "too small": 50}
+    records = [row | {"size": sizes.get(row["role"], 40)} for row in rows]
+    base = alt.Chart(alt.Data(values=records)).encode(
         x=alt.X(
             "k:Q",
             title="Number of groups",
@@ -297,8 +308,8 @@ def metric_curve(
         ),
         y=alt.Y(
             f"{field}:Q",
-            title=None,
-            scale=alt.Scale(zero=field == "inertia", nice=True, padding=10),
+            title=f"{title} (lower is better)" if with_value and with_minima else None,
+            scale=alt.Scale(zero=field == "inertia", nice=True, padding=30 if with_value else 12),
             axis=alt.Axis(tickCount=4, format=",.0f" if field == "inertia" else ".2f"),
         ),
         tooltip=[
@@ -318,18 +329,19 @@ def metric_curve(
             scale=alt.Scale(domain=roles, range=[accent, accent if with_minima else muted, muted, muted]),
             legend=None,
         ),
-        size=alt.Size(
-            "role:O", scale=alt.Scale(domain=roles, range=[190, 110 if with_minima else 40, 50, 40]), legend=None
-        ),
+        # Not by role: a scale of sizes sorts its domain.
+        size=alt.Size("size:Q", scale=None),
         shape=alt.Shape(
             "role:N",
             scale=alt.Scale(domain=roles, range=[SHAPES[3], SHAPES[0], SHAPES[6], SHAPES[0]]),
             legend=None,
         ),
     )
-    words = (
-        base.transform_filter(alt.datum.role == "served")
-        .mark_text(fontSize=12, fontWeight=700, dy=-18, color=theme.accent, aria=False)
-        .encode(text=alt.Text(f"{field}:Q", format=number), tooltip=alt.value(None))
-    )
-    return alt.layer(line, marks, words).properties(width=width, height=height)
+    layers = [line, marks]
+    if with_value:
+        layers.append(
+            base.transform_filter(alt.datum.role == "served")
+            .mark_text(fontSize=13, fontWeight=700, dy=24, color=theme.accent, aria=False)
+            .encode(text=alt.Text(f"{field}:Q", format=number), tooltip=alt.value(None))
+        )
+    return alt.layer(*layers).properties(width=width, height=height)
