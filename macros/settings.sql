@@ -98,7 +98,8 @@
         {%- if value is not string or value | trim == '' and rule.get('length') is none -%}
             {%- do return('it must be a text') -%}
         {%- elif rule.get('length') and value | length != rule.length -%}
-            {%- do return('it must be ' ~ rule.length ~ (' character' if rule.length == 1 else ' characters') ~ ' long') -%}
+            {%- set characters = ' character' if rule.length == 1 else ' characters' -%}
+            {%- do return('it must be ' ~ rule.length ~ characters ~ ' long') -%}
         {%- elif rule.get('among') and value not in rule.among -%}
             {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
         {%- endif -%}

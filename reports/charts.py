@@ -247,7 +247,7 @@ def share_bars(segments: list[dict[str, Any]], theme: Theme, *, width: int | str
             "segment:N",
             sort=order,
             title=None,
-            axis=alt.Axis(labelLimit=150, labelColor=theme.ink, labelFontSize=13),
+            axis=alt.Axis(labelLimit=172, labelColor=theme.ink, labelFontSize=13),
             scale=alt.Scale(paddingInner=0.35),
         ),
         yOffset=alt.YOffset("measure:N", sort=measures),
