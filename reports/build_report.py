@@ -418,7 +418,7 @@ def answer_of(segments: list[dict[str, Any]], average: dict[str, float | None], 
     sentence = f"{writer.number(customers)} customers form {len(clustered)} groups"
     if bring is not None and bring > 0:
         sentence += (
-            f". “{top['segment_name']}” is {writer.percent(hold)} of them and brings {writer.percent(bring)}"
+            f". “{cut(top['segment_name'])}” is {writer.percent(hold)} of them and brings {writer.percent(bring)}"
             " of the spending"
         )
     first = f"Start there: {lower_first(top['actions'][0]['action'])}." if top["actions"] else ""
@@ -575,7 +575,7 @@ def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
         ("Grouped by", ", ".join(taken) + "; each brought to the same scale"),
         ("Constant, so without a say", card["constant_features"]),
         ("Method", f"k-means, best of {writer.number(card['starts'])} starts for each number of groups"),
-        ("Number of groups", f"{card['k']}, by {card['selected_by']}"),
+        ("Number of groups", f"{card['k']} ({card['selected_by']})"),
         ("Davies-Bouldin index", writer.number(card["davies_bouldin_index"], 3)),
         ("Silhouette", writer.number(card["silhouette_score"], 3)),
         ("Inertia", writer.number(card["inertia"], 1)),
@@ -712,8 +712,11 @@ def curves_of(
         ]
         is_index = field == "davies_bouldin_index"
         chart = charts.metric_curve(rows, field, title, theme, with_minima=is_index, with_value=with_value, **size)
-        value = writer.number(served[field], decimals)
-        description = f"{title} for {first} to {last} groups; {value} at the chosen k = {served['k']}. {means[field]}"
+        # One segment is not on the curve: it has no index.
+        value = writer.number(served[field], decimals) if served in choice["drawn"] else ""
+        description = f"{title} for {first} to {last} groups. {means[field]}"
+        if value:
+            description += f" {value} at the chosen k = {served['k']}."
         curves.append(
             {
                 "id": field,
