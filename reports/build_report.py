@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import functools
 import hashlib
 import json
 import math
@@ -40,6 +41,8 @@ PROJECT = HERE.parent
 # What stands where there is no value.
 NOTHING = "\N{EN DASH}"
 
+# The version that Altair writes for.
+VEGA_LITE = ".".join(charts.alt.VEGALITE_VERSION.split(".")[:2])
 # More points than this are a blot on a screen, and megabytes in a file.
 POINTS_AT_MOST = 5_000
 # Of a sampled segment at least so many points stay, so that a small one remains to be seen.
@@ -738,6 +741,12 @@ def script_text(code: str) -> str:
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
+@functools.cache
+def chart_library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script, from the package that also draws the pictures."""
+    return script_text(vl_convert.javascript_bundle(vl_version=VEGA_LITE))
+
+
 def script_hash(code: str) -> str:
     """The hash by which the page's policy lets this script, and no other, run."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
@@ -761,7 +770,7 @@ def page(marts: Marts, writer: Writer, title: str) -> str:
         specs["chart-map"] = scatter["spec"]
     if shares:
         specs["chart-shares"] = shares["spec"]
-    library = script_text(vl_convert.javascript_bundle(vl_version="6.4")) if specs else ""
+    library = chart_library() if specs else ""
     starter = script_text((HERE / "templates" / "start_charts.js").read_text(encoding="utf-8")) if specs else ""
     card = marts.rows("from marts.model_card")
     environment = Environment(
@@ -822,7 +831,7 @@ def write_pictures(marts: Marts, writer: Writer, folder: Path) -> list[Path]:
         spec = spec | {"background": charts.PICTURE.ground, "padding": 16}
         spec["config"] = spec["config"] | {"font": "sans-serif"}
         picture = vl_convert.vegalite_to_png(
-            spec, vl_version="6.4", scale=2, format_locale=writer.chart_locale(), allowed_base_urls=[]
+            spec, vl_version=VEGA_LITE, scale=2, format_locale=writer.chart_locale(), allowed_base_urls=[]
         )
         target = folder / f"{name}.png"
         target.write_bytes(picture)
