@@ -53,6 +53,8 @@
         'min_segment_share': {'type': 'number', 'at_least': 0, 'at_most': 0.5},
         'min_segment_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000000},
         'require_admissible_k': {'type': 'boolean'},
+        'report_locale': {'type': 'text'},
+        'report_currency': {'type': 'text', 'length': 3, 'nullable': true},
     }) %}
 {% endmacro %}
 
@@ -96,7 +98,8 @@
         {%- if value is not string or value | trim == '' and rule.get('length') is none -%}
             {%- do return('it must be a text') -%}
         {%- elif rule.get('length') and value | length != rule.length -%}
-            {%- do return('it must be ' ~ rule.length ~ ' character long') -%}
+            {%- set characters = ' character' if rule.length == 1 else ' characters' -%}
+            {%- do return('it must be ' ~ rule.length ~ characters ~ ' long') -%}
         {%- elif rule.get('among') and value not in rule.among -%}
             {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
         {%- endif -%}

@@ -1,0 +1,18 @@
+-- Which segment sends the most back?
+-- Spending is net of returns, so what was bought is what was spent plus what was returned.
+
+with customer_segments as (
+    select * from {{ ref('customer_segments') }}
+)
+
+select
+    segment_name,
+    count(*) as customers,
+    count(*) filter (where returned_amount > 0) as customers_with_returns,
+    sum(returned_amount) as returned_amount,
+    round(
+        100 * sum(returned_amount) / nullif(sum(total_spending + returned_amount), 0), 1
+    ) as returned_percent
+from customer_segments
+group by cluster_id, segment_name
+order by cluster_id desc nulls last

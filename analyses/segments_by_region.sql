@@ -1,0 +1,19 @@
+-- Where do the customers of each segment live, and where are they more common than elsewhere?
+-- A lift of 1.5 means: half again as common in the segment as among all customers. Cells with too few customers
+-- are left out. Another attribute of customers_columns (channel, birth_year) can take the place of region.
+
+with segment_attributes as (
+    select * from {{ ref('segment_attributes') }}
+)
+
+select
+    segment_name,
+    value as region,
+    customer_count,
+    round(100 * share, 1) as percent_of_segment,
+    round(lift, 2) as lift
+from segment_attributes
+where
+    attribute = 'region'
+    and not is_suppressed
+order by cluster_id desc nulls last, lift desc, region asc

@@ -1,0 +1,25 @@
+-- What is the one thing that sets each segment apart from the average customer?
+-- The feature whose average is the most times above or below; twice and half are equally far.
+
+with segment_features as (
+    select * from {{ ref('segment_features') }}
+),
+
+features_ranked as (
+    select
+        *,
+        row_number() over (
+            partition by cluster_id order by abs(ln(ratio_to_average)) desc, feature
+        ) as distance_rank
+    from segment_features
+    where ratio_to_average > 0
+)
+
+select
+    segment_name,
+    feature,
+    round(average, 2) as average,
+    round(ratio_to_average, 2) as ratio_to_average
+from features_ranked
+where distance_rank = 1
+order by cluster_id desc

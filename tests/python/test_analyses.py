@@ -1,0 +1,89 @@
+"""The questions in analyses/: each compiles, runs on the sample, and answers what it asks."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+from conftest import PROJECT, Built, Once, dbt, green
+
+ANALYSES = sorted(path.stem for path in (PROJECT / "analyses").glob("*.sql"))
+# On the sample these have nothing to answer: its data are clean.
+MAY_BE_EMPTY = {"data_quality_worth_fixing"}
+
+
+@pytest.fixture(scope="session")
+def compiled(once: Once, sample: Built) -> dict[str, str]:
+    """Every analysis as the SQL that dbt makes of it."""
+
+    def make(folder: Path) -> dict[str, str]:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Compiling opens the warehouse for writing; others read the sample meanwhile.
+        shutil.copy(green(sample).warehouse, folder / "warehouse.duckdb")
+        green(dbt(folder, "compile", "--select", "resource_type:analysis"))
+        return {path.stem: path.read_text() for path in (folder / "target" / "compiled").rglob("analyses/*.sql")}
+
+    return once("analyses", make)
+
+
+def answer(compiled: dict[str, str], sample: Built, name: str) -> list[dict]:
+    with duckdb.connect(str(sample.warehouse), read_only=True) as connection:
+        asked = connection.execute(compiled[name])
+        columns = [column[0] for column in asked.description]
+        return [dict(zip(columns, row, strict=True)) for row in asked.fetchall()]
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_an_analysis_opens_with_its_question_and_runs(name, compiled, sample) -> None:
+    first_line = (PROJECT / "analyses" / f"{name}.sql").read_text().splitlines()[0]
+
+    assert first_line.startswith("-- ")
+    assert first_line.endswith("?")
+    rows = answer(compiled, sample, name)
+    assert rows or name in MAY_BE_EMPTY
+
+
+def test_every_analysis_is_described(compiled) -> None:
+    described = yaml.safe_load((PROJECT / "analyses" / "_analyses.yml").read_text())["analyses"]
+
+    assert sorted(one["name"] for one in described) == ANALYSES == sorted(compiled)
+    for one in described:
+        first_line = (PROJECT / "analyses" / f"{one['name']}.sql").read_text().splitlines()[0]
+        assert one["description"].strip() == first_line.removeprefix("-- ")
+
+
+def test_the_shares_of_the_revenue_add_up(compiled, sample) -> None:
+    rows = answer(compiled, sample, "revenue_share_by_segment")
+
+    assert sum(row["spending_percent"] for row in rows) == pytest.approx(100, abs=0.3)
+    assert rows[-1]["spending_percent_so_far"] == 100
+    assert rows[0]["segment_name"] == "High Value"
+
+
+def test_a_tenth_of_each_segment_is_near_a_border(compiled, sample) -> None:
+    rows = answer(compiled, sample, "customers_near_a_border")
+    sizes = dict(sample.rows("select segment_name, cluster_size from marts.segment_profiles"))
+
+    for name, size in sizes.items():
+        found = sum(row["segment_name"] == name for row in rows)
+        assert size / 10 <= found <= size / 10 + 1
+
+
+def test_those_to_call_are_overdue_and_of_the_best_segment(compiled, sample) -> None:
+    rows = answer(compiled, sample, "who_to_call_this_week")
+
+    assert 0 < len(rows) <= 20
+    assert {row["segment_name"] for row in rows} == {"High Value"}
+    assert {row["action"] for row in rows} == {"Give exclusive rewards"}
+    overdue = [row["overdue_ratio"] for row in rows]
+    assert overdue == sorted(overdue, reverse=True)
+    assert min(overdue) >= 1
+
+
+def test_returns_reconcile_with_the_marts(compiled, sample) -> None:
+    rows = answer(compiled, sample, "returns_by_segment")
+
+    assert sum(row["customers"] for row in rows) == sample.column("select count(*) from marts.customer_segments")[0]
