@@ -14,7 +14,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build test lint format docs example-cdnow example-complete-journey lock clean
+.PHONY: help setup setup-dev build test test-report lint format report pictures docs example-cdnow example-complete-journey lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ build: setup  ## Build the segments and test them; takes VARS=settings.yml and A
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)
 
+test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
+	.venv/bin/pytest -m browser $(PYTEST_ARGS)
+
 # In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
 	.venv/bin/ruff check
@@ -44,6 +47,12 @@ format: setup-dev  ## Write Python and SQL the way `make lint` wants them, as fa
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
+
+report: setup  ## Write the report of the built warehouse to reports/output/segmentation_report.html
+	.venv/bin/python reports/build_report.py $(if $(VARS),--settings "$(VARS)")
+
+pictures: setup  ## Draw the pictures of the README anew
+	.venv/bin/python reports/build_report.py --pictures reports/pictures
 
 docs: build  ## Build, and write the documentation of the models to target/static_index.html
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")

@@ -16,9 +16,9 @@ import altair as alt
 
 FONT = '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
-# Ten colours for white and ten for near-black. Each stays apart from the others, the first five far apart, for the three
-# kinds of colour-blindness too, and has a contrast of at least 3 : 1 with the ground. tests/python/test_report.py
-# simulates and measures both. Most shops have five segments or fewer.
+# Ten colours for white and ten for near-black. Each stays apart from the others, the first five far apart, for the
+# three kinds of colour-blindness too, and has a contrast of at least 3 : 1 with the ground. test_report.py simulates
+# and measures both. Most shops have five segments or fewer.
 LIGHT_PALETTE = (
     "#00508f",
     "#d55e00",

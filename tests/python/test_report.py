@@ -26,7 +26,7 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import PROJECT, Built, Once, green, many_dbt_runs, write_inputs
 from playwright.sync_api import Browser, Page, sync_playwright
 
-pytestmark = pytest.mark.xdist_group("report")
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report")]
 
 SCRIPT = PROJECT / "reports" / "build_report.py"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
