@@ -4,7 +4,7 @@
     {#- Without the blanks around it (also tabs, line ends, no-break blanks and byte order marks); null where nothing is
         left. -#}
     nullif(
-        trim({{ column }}, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(65279))), ''
+        trim({{ column }}, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(8239), chr(65279))), ''
     )
 {%- endmacro %}
 

@@ -86,6 +86,7 @@ REJECTED_TRANSACTIONS = {
     "no customer id": ({"customer_id": ""}, "missing_customer_id"),
     "a blank customer id": ({"customer_id": "   "}, "missing_customer_id"),
     "a no-break blank as customer id": ({"customer_id": "\u00a0"}, "missing_customer_id"),
+    "a narrow no-break blank as customer id": ({"customer_id": "\u202f"}, "missing_customer_id"),
     "a customer that is not in the customers input": ({"customer_id": "C99"}, "unknown_customer_id"),
     "a customer id with lost zeros": ({"customer_id": "7"}, "unknown_customer_id"),
     "a customer id from a spreadsheet": ({"customer_id": "17850.0"}, "unknown_customer_id"),
