@@ -5,7 +5,8 @@
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
     {%- set made = [] -%}
     {%- for result in results -%}
-        {%- if result.status not in ('success', 'pass', 'warn') -%}{%- do return('') -%}{%- endif -%}
+        {#- An exposure has nothing to do: no-op. -#}
+        {%- if result.status not in ('success', 'pass', 'warn', 'no-op') -%}{%- do return('') -%}{%- endif -%}
         {%- do made.append(result.node.name) -%}
     {%- endfor -%}
     {%- if not ('segment_actions' in made and 'k_selection' in made) -%}{%- do return('') -%}{%- endif -%}
