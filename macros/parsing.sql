@@ -54,7 +54,9 @@
 
 
 {% macro from_1900(date) -%}
-    case when {{ date }} >= cast('1900-01-01' as date) then {{ date }} end
+    case
+        when {{ date }} between cast('1900-01-01' as date) and cast('9999-12-31' as date) then {{ date }}
+    end
 {%- endmacro %}
 
 
@@ -71,10 +73,19 @@
         apostrophe, but only in threes: 1,50 is not 150. -#}
     {%- set mark = setting('decimal_mark') -%}
     {%- set group = "['' " ~ ('.' if mark == ',' else ',') ~ '\u00a0\u202f]' -%}
-    {%- set grouped = '[+-]?[0-9]{1,3}(' ~ group ~ '[0-9]{3})+([' ~ mark ~ '][0-9]+)?' -%}
+    {#- Groups of one number have one mark: 1 234,567 is not 1234567. -#}
+    {%- set marks = ["''", ' ', ('[.]' if mark == ',' else ','), '\u00a0', '\u202f'] -%}
+    {%- set groups = [] -%}
+    {%- for one in marks -%}{%- do groups.append('(' ~ one ~ '[0-9]{3})+') -%}{%- endfor -%}
+    {%- set grouped = '[+-]?[0-9]{1,3}(' ~ groups | join('|') ~ ')([' ~ mark ~ '][0-9]+)?' -%}
+    {#- DuckDB lets 4.459e16 into decimal(18, 2), which cannot hold it. -#}
+    {%- set most = {'decimal(18, 2)': 16, 'decimal(18, 3)': 15, 'decimal(18, 6)': 12, 'decimal(38, 12)': 26}[type] -%}
+    {%- set scale = {'decimal(18, 2)': 2, 'decimal(18, 3)': 3, 'decimal(18, 6)': 6, 'decimal(38, 12)': 12}[type] -%}
     case
         {%- if mark == '.' %}
-        when position('_' in {{ column }}) = 0 and try_cast({{ column }} as {{ type }}) is not null
+        when
+            position('_' in {{ column }}) = 0
+            and abs(try_cast({{ column }} as {{ type }})) <= cast('{{ '9' * most }}.{{ '9' * scale }}' as {{ type }})
             then try_cast({{ column }} as {{ type }})
         when regexp_full_match({{ column }}, '{{ grouped }}')
             then try_cast(regexp_replace({{ column }}, '{{ group }}', '', 'g') as {{ type }})

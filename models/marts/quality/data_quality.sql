@@ -1,6 +1,6 @@
 {% set told_transactions = {
     'return': 'is_return',
-    'zero_amount': 'amount = 0 and not is_return',
+    'zero_amount': 'amount = 0',
     'rounded_amount': 'is_amount_rounded',
     'missing_quantity': 'quantity is null' if input_mapping('transactions').get('quantity') else 'false',
     'before_signup': 'transaction_date < signup_date',

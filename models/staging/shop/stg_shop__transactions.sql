@@ -8,7 +8,7 @@ cleaned as (
     select
         input_row,
         is_excluded,
-        {{ clean_text('transaction_id') }} as transaction_id,
+        {{ clean_id('transaction_id') }} as transaction_id,
         {{ clean_id('customer_id') }} as customer_id,
         {{ clean_text('transaction_date') }} as transaction_date_text,
         {{ clean_text('quantity') }} as quantity_text,
