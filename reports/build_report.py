@@ -196,7 +196,7 @@ def counted(count: int, one: str, many: str, writer: Writer) -> str:
 
 
 def separation(silhouette: float | None) -> str | None:
-    """What a silhouette says, by the bands of Kaufman and Rousseeuw (1990, table 4 of chapter 2)."""
+    """What a silhouette says, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
     if silhouette is None:
         return None
     for above, word in ((0.70, "strong"), (0.50, "moderate"), (0.25, "weak")):
@@ -695,7 +695,8 @@ def curves_of(
         return []
     served = choice["served"]
     first, last = choice["drawn"][0]["k"], choice["drawn"][-1]["k"]
-    others = f" Other local minima: k = {listed([str(k) for k in choice['minima']])}." if choice["minima"] else ""
+    minima = listed([str(k) for k in choice["minima"]])
+    others = f" Other local {'minimum' if len(choice['minima']) == 1 else 'minima'}: k = {minima}." if minima else ""
     score = served["silhouette_score"]
     means = {
         "davies_bouldin_index": "Lower is better: tight groups, far apart." + others,

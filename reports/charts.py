@@ -7,6 +7,7 @@ picture they are the colours of the light screen.
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
 from dataclasses import dataclass
@@ -214,7 +215,7 @@ def quiet_axis() -> alt.Axis:
 
 
 def middle_of_each(points: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """Where each segment's name goes: the mean of its points."""
+    """Where each segment's name goes: the mean of its points, moved up or down where it would meet its neighbour's."""
     middles = []
     for place, name in enumerate(names):
         own = [point for point in points if point["s"] == place]
@@ -226,6 +227,14 @@ def middle_of_each(points: list[dict[str, Any]], names: list[str]) -> list[dict[
                     "y": sum(point["y"] for point in own) / len(own),
                 }
             )
+    if not middles:
+        return []
+    heights = [point["y"] for point in points]
+    # A line of text with some air, as a part of the height of the map. Names are long: any two may meet sideways.
+    gap = 0.07 * (max(heights) - min(heights))
+    middles.sort(key=lambda middle: middle["y"])
+    for below, above in itertools.pairwise(middles):
+        above["y"] = max(above["y"], below["y"] + gap)
     return middles
 
 

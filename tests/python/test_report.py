@@ -508,6 +508,14 @@ def test_an_axis_is_named_by_what_drives_it(report) -> None:
     assert report.axis_title(axes, "y", writer) == "Nothing: one axis says it all"
 
 
+def test_names_on_the_map_do_not_meet(report) -> None:
+    points = [{"s": place, "x": place, "y": height} for place in range(3) for height in (0.0, 10.0)]
+
+    heights = [middle["y"] for middle in report.charts.middle_of_each(points, ["a", "b", "c"])]
+
+    assert heights == pytest.approx([5, 5.7, 6.4])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
