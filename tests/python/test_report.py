@@ -265,6 +265,22 @@ def test_hovering_over_a_mark_shows_the_customer(pages, warehouses, opened) -> N
     assert cells["Spending"] == f"{spending:,.2f}"
 
 
+def test_no_name_hides_a_customer_from_the_pointer(pages, opened) -> None:
+    page = opened(pages["sample"]).page
+    # The whole page on the screen: only what is on it can be pointed at.
+    page.set_viewport_size({"width": 1280, "height": page.evaluate("document.documentElement.scrollHeight")})
+
+    found = page.eval_on_selector_all(
+        "#chart-map .mark-symbol path",
+        """marks => marks.map(mark => {
+            const box = mark.getBoundingClientRect();
+            return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.tagName ?? null;
+        })""",
+    )
+
+    assert found == ["path"] * 620
+
+
 @pytest.mark.parametrize("name", ["sample", "ten", "names", "idle"])
 def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
     page = opened(pages[name]).page
