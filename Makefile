@@ -6,6 +6,9 @@ PYTHON ?=
 VARS ?=
 ARGS ?=
 PYTEST_ARGS ?=
+# REBUILD=1 moves the warehouse aside and builds a new one. TO=3 names the publication that `make rollback` goes back to.
+REBUILD ?=
+TO ?=
 
 # dbt reads the profile of this folder, whatever else the machine has, and tells nobody.
 export PYTHON
@@ -14,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build test test-report lint format report pictures docs example-cdnow example-complete-journey lock clean
+.PHONY: help setup setup-dev build publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-complete-journey lock licences audit clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -27,10 +30,23 @@ setup-dev:  ## The same with what the tests, the guards and the examples need
 
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+publish: setup  ## Build, test, and let readers see the new marts all at once; takes VARS and ARGS as build does
+	.venv/bin/python scripts/publish.py publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
+
+rollback: setup  ## Let readers see an earlier publication: TO=3, or the one before the current one
+	.venv/bin/python scripts/publish.py rollback $(TO)
+
+publications: setup  ## List the publications
+	.venv/bin/python scripts/publish.py list
 
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)
+
+test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and count what survived
+	.venv/bin/pytest -m "faults or short_faults" -n 2 -rN $(PYTEST_ARGS)
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
@@ -48,8 +64,8 @@ format: setup-dev  ## Write Python and SQL the way `make lint` wants them, as fa
 	.venv/bin/ruff format
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
 
-report: setup  ## Write the report of the built warehouse to reports/output/segmentation_report.html
-	.venv/bin/python reports/build_report.py $(if $(VARS),--settings "$(VARS)")
+report: setup  ## Write the report of the publication, or of the warehouse where there is none, to reports/output/segmentation_report.html
+	.venv/bin/python reports/build_report.py $(if $(VARS),--settings "$(VARS)") $(ARGS)
 
 pictures: setup  ## Draw the pictures of the README anew
 	.venv/bin/python reports/build_report.py --pictures reports/pictures
@@ -70,6 +86,12 @@ lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements
 	.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header -q -o requirements/dev.txt
 	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
 	@! grep -n 'https*://' requirements/dev.txt requirements/run.txt || { echo "A lock names an address." >&2; exit 1; }
+
+licences: setup-dev  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
+	.venv/bin/python scripts/licences.py > requirements/licences.md
+
+audit: setup-dev  ## Look the locked versions up among the known weaknesses; needs the network
+	.venv/bin/python scripts/audit.py
 
 clean:  ## Remove what the tools leave behind; .venv and the warehouses stay
 	rm -rf target logs .pytest_cache .ruff_cache .hypothesis

@@ -55,6 +55,7 @@
         'require_admissible_k': {'type': 'boolean'},
         'report_locale': {'type': 'text'},
         'report_currency': {'type': 'text', 'length': 3, 'nullable': true},
+        'publications_kept': {'type': 'integer', 'at_least': 1, 'at_most': 1000},
     }) %}
 {% endmacro %}
 
