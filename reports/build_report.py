@@ -1,5 +1,8 @@
 """Write the segmentation report: one HTML file that people look at, from the marts alone.
 
+It reads the current publication beside the warehouse where there is one, otherwise the warehouse; --warehouse names the
+one database to read instead.
+
 Usage: python reports/build_report.py [--warehouse warehouse.duckdb] [--output reports/output/segmentation_report.html]
            [--settings my_shop.yml] [--locale en_GB] [--currency EUR|none] [--title "Customer segments"]
        python reports/build_report.py --pictures reports/pictures
@@ -875,12 +878,22 @@ def writer_for(locale: str, currency: str | None) -> Writer:
     return Writer(known, currency.upper() if currency else None)
 
 
+def database() -> Path:
+    """What is read where nothing else is asked for: the current publication, or the warehouse where there is none."""
+    warehouse = Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
+    folder = Path(os.environ.get("SEGMENTATION_PUBLICATIONS") or warehouse.parent / "publications")
+    published = folder / "current" / "segments.duckdb"
+    if not published.is_file():
+        return warehouse
+    # Publications of another warehouse say nothing about this one.
+    manifest = json.loads((folder / "current" / "manifest.json").read_text(encoding="utf-8"))
+    return published.resolve() if manifest["warehouse"] == warehouse.name else warehouse
+
+
 def arguments_of(given: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Write the segmentation report from the marts.")
-    parser.add_argument(
-        "--warehouse", type=Path, default=Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
-    )
+    parser.add_argument("--warehouse", type=Path, help="read this database (default: the publication, or the warehouse)")
     parser.add_argument("--output", type=Path, default=HERE / "output" / "segmentation_report.html")
     parser.add_argument("--settings", type=Path, help="the YAML file of settings that the build was given")
     parser.add_argument("--locale", help="how numbers are written, such as en_GB (default: the var report_locale)")
@@ -899,7 +912,8 @@ def main(given: list[str]) -> None:
         arguments.locale or settings.get("report_locale") or "en_GB",
         None if currency is None or str(currency).lower() == "none" else str(currency),
     )
-    marts = Marts(arguments.warehouse)
+    source = arguments.warehouse or database()
+    marts = Marts(source)
     if arguments.pictures:
         for picture in write_pictures(marts, writer, arguments.pictures):
             print(f"The picture is {picture}.")
@@ -907,7 +921,7 @@ def main(given: list[str]) -> None:
     html = page(marts, writer, arguments.title)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(html, encoding="utf-8")
-    print(f"The report is {arguments.output} ({len(html.encode()) / 1e6:.1f} MB).")
+    print(f"The report is {arguments.output} ({len(html.encode()) / 1e6:.1f} MB), from {source}.")
 
 
 if __name__ == "__main__":
