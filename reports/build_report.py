@@ -893,7 +893,7 @@ def database() -> Path:
 def arguments_of(given: list[str]) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Write the segmentation report from the marts.")
-    parser.add_argument("--warehouse", type=Path, help="read this database (default: the publication, or the warehouse)")
+    parser.add_argument("--warehouse", type=Path, help="the database to read (default: the publication)")
     parser.add_argument("--output", type=Path, default=HERE / "output" / "segmentation_report.html")
     parser.add_argument("--settings", type=Path, help="the YAML file of settings that the build was given")
     parser.add_argument("--locale", help="how numbers are written, such as en_GB (default: the var report_locale)")

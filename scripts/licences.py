@@ -23,7 +23,7 @@ def licence(package: str) -> str:
     try:
         said = metadata(package)
     except PackageNotFoundError:
-        return "not installed on this system"
+        return "not needed on the system that this list was written on"
     if said.get("License-Expression"):
         return said["License-Expression"]
     classified = [

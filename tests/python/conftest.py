@@ -54,6 +54,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many faults were tried and survived, where tests have tried some."""
+    tried = failed = 0
+    for outcome, reports in terminalreporter.stats.items():
+        for report in reports:
+            if outcome == "passed":
+                tried += sum(value for name, value in report.user_properties if name == "faults")
+            elif outcome in ("failed", "error") and "test_faults" in report.nodeid:
+                failed += 1
+    if tried or failed:
+        terminalreporter.write_line(f"Faults survived: {tried}. Tests of faults that failed: {failed}.")
+
+
 # ---- the Python models -------------------------------------------------------------------------------------------
 
 

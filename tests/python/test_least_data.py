@@ -1,0 +1,71 @@
+"""Least data and quoting: what is personal stays out of the marts and logs, and no value becomes SQL."""
+
+from __future__ import annotations
+
+import duckdb
+import pandas as pd
+import pytest
+from conftest import WITHOUT_UNIT_TESTS, build, green
+
+MARKERS = {"full_name": "Zyxwora Quillfeather", "email": "zyxwora@quill.invalid"}
+# Quotes, semicolons, comments, and what Jinja would evaluate.
+EVIL = ['a"b', "a'b", "a;drop table x;--", "{{ 7 * 191 }}", 'x" from y; create table injected(i int); --']
+
+
+def inputs(folder, names: dict[str, str] | None = None, prefix: str = "") -> dict:
+    """An input with personal columns, under the given file and column names."""
+    folder.mkdir(parents=True)
+    names = names or {}
+    customers = pd.DataFrame(
+        {"customer_id": f"C{n:03}", "signup_date": f"2023-{n % 12 + 1:02}-01", **MARKERS} for n in range(40)
+    )
+    transactions = pd.DataFrame(
+        {
+            "transaction_id": f"T{n:04}",
+            "customer_id": f"C{n % 40:03}",
+            "transaction_date": f"2024-{n % 12 + 1:02}-15",
+            "quantity": n % 7 + 1,
+            "amount": f"{(n % 40 + 1) ** 2}.50",
+        }
+        for n in range(200)
+    )
+    transactions.rename(columns=names).to_csv(folder / f"{prefix}transactions.csv", index=False)
+    customers.to_csv(folder / f"{prefix}customers.csv", index=False)
+    return {
+        "transactions_location": str(folder / f"{prefix}transactions.csv"),
+        "transactions_columns": {name: names.get(name, name) for name in transactions.columns},
+        "customers_location": str(folder / f"{prefix}customers.csv"),
+        "customers_columns": {"customer_id": "customer_id", "signup_date": "signup_date"},
+        "attribute_bands": {},
+    }
+
+
+def test_an_attribute_that_is_not_listed_is_nowhere(tmp_path):
+    built = green(build(tmp_path / "run", inputs(tmp_path / "input"), *WITHOUT_UNIT_TESTS))
+    said = [built.output, *map(repr, built.marts().items())]
+    for folder in ("logs", "target"):
+        for file in (tmp_path / "run" / folder).rglob("*"):
+            if file.is_file():
+                said.append(file.read_bytes().decode("utf-8", errors="replace"))
+    assert len(said) > 20
+    # Ids are there, so the search finds what is there.
+    assert any("C017" in text for text in said)
+    for marker in MARKERS.values():
+        assert not [text[:200] for text in said if marker in text]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_names_of_columns_files_and_databases_are_never_sql(tmp_path, evil):
+    other = tmp_path / "other's.duckdb"
+    duckdb.connect(str(other)).close()
+    settings = inputs(tmp_path / "input", {"amount": evil}, prefix=evil.replace("/", ""))
+    settings |= {
+        "attach_databases": {evil: str(other)},
+        "excluded_lines": {evil: [evil]},
+        "return_flag_values": [evil],
+        "return_id_prefix": evil,
+        "customers_columns": settings["customers_columns"] | {"attribute": "email"},
+    }
+    built = green(build(tmp_path / "run", settings, "--select", "+customer_segments", *WITHOUT_UNIT_TESTS))
+    assert built.rows("select count(*) from marts.customer_segments") == [(40,)]
+    assert not [name for name in built.relations() if "injected" in name]
