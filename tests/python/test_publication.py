@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -213,15 +212,14 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
         [str(DBT), "build", "--exclude-resource-type", "unit_test", *paths],
         cwd=PROJECT,
         env=environment(warehouse),
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
-        held = False
-        while build.poll() is None and not held:
-            probe = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True)"
-            held = subprocess.run([sys.executable, "-c", probe, str(warehouse)], capture_output=True).returncode != 0
-            time.sleep(0.05)
-        assert held
+        # Probing before dbt holds the file would keep dbt from it.
+        assert any("START seed" in line for line in build.stdout)
+        probe = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True)"
+        assert subprocess.run([sys.executable, "-c", probe, str(warehouse)], capture_output=True).returncode != 0
         for reader in readers:
             asked = subprocess.run([sys.executable, "-c", reader], cwd=tmp_path, capture_output=True, text=True)
             assert asked.returncode == 0, asked.stderr
