@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, many_dbt_runs, write_inputs
+from conftest import PROJECT, Built, Once, build, many_dbt_runs, write_inputs
 
 pytestmark = pytest.mark.xdist_group("settings")
 
@@ -360,3 +361,24 @@ def test_the_documentation_names_only_settings_that_exist():
     named = set(re.findall(r"^([a-z]+(?:_[a-z]+)+): ", text, re.M))
     assert len(named) > 3
     assert named <= rules()
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "said"),
+    [
+        ("segment_rules.csv", "5,Low Activity,", "The rules have 0 without a condition, and the last is rule_order 4"),
+        ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' of the rules has no action"),
+    ],
+)
+def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):
+    project = tmp_path / "project"
+    for name in ("models", "macros", "seeds", "tests", "analyses"):
+        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(PROJECT / name, project)
+    seed = project / "seeds" / "playbook" / file
+    seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))
+    ended = build(tmp_path / "run", None, project=project)
+    assert ended.returncode != 0
+    assert said in " ".join(ended.output.split())
+    assert ended.relations() == []

@@ -1,0 +1,31 @@
+{% macro check_playbook() %}
+    {#- Stops a run before any work where the rules leave a segment without a name, or a name without an action. The
+        seeds are not in the warehouse yet, so the files are read. -#}
+    {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set folder = (invocation_args_dict.get('project_dir') or '.') ~ '/seeds/playbook/' -%}
+    {%- set options = ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')" -%}
+    {%- set rules = '(from read_csv(' ~ quote_text(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
+    {%- set playbook = '(from read_csv(' ~ quote_text(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
+    {%- set last = run_query(
+        'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
+        ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules
+    ).rows[0] -%}
+    {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
+        {%- do exceptions.raise_compiler_error(
+            'The rules have ' ~ last[0] ~ ' without a condition, and the last is rule_order ' ~ last[1]
+            ~ '; exactly one must have none, and it must be the last. Change it in seeds/playbook/segment_rules.csv.'
+        ) -%}
+    {%- endif -%}
+    {%- set without = run_query(
+        'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ playbook
+        ~ ' where archetype is not null and action is not null) order by archetype limit 1'
+    ) -%}
+    {%- if without | length -%}
+        {%- do exceptions.raise_compiler_error(
+            "The archetype '" ~ without.rows[0][0] ~ "' of the rules has no action; each must have one or more."
+            ~ ' Add it to seeds/playbook/segment_playbook.csv.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}
