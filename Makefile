@@ -14,7 +14,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build test test-report lint format report pictures docs example-cdnow example-complete-journey lock clean
+.PHONY: help setup setup-dev build score test test-report lint format report pictures docs example-cdnow example-complete-journey lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,9 @@ setup-dev:  ## The same with what the tests, the guards and the examples need
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
+	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)

@@ -53,6 +53,11 @@
         'min_segment_share': {'type': 'number', 'at_least': 0, 'at_most': 0.5},
         'min_segment_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000000},
         'require_admissible_k': {'type': 'boolean'},
+        'model_id': {'type': 'text', 'nullable': true},
+        'min_key_overlap': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'drift_stability_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
+        'drift_distance_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
+        'drift_outliers_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'report_locale': {'type': 'text'},
         'report_currency': {'type': 'text', 'length': 3, 'nullable': true},
     }) %}
