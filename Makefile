@@ -17,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-complete-journey lock licences audit clean
+.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-complete-journey lock licences audit clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -32,6 +32,9 @@ build: setup  ## Build the segments and test them; takes VARS=settings.yml and A
 	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
+	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 publish: setup  ## Build, test, and let readers see the new marts all at once; takes VARS and ARGS as build does
 	.venv/bin/python scripts/publish.py publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)

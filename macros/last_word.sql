@@ -2,6 +2,7 @@
     {#- What came out, on the terminal, after a build or run that worked and that made the profiles. -#}
     {%- set k_selection, segment_profiles = ref('k_selection'), ref('segment_profiles') -%}
     {%- set segment_actions = ref('segment_actions') -%}
+    {%- do ref('segment_events') -%}{%- do ref('segmentation_builds') -%}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
     {%- set made = [] -%}
     {%- for result in results -%}
@@ -61,10 +62,32 @@
             ), info=true
         ) -%}
     {%- endfor -%}
+    {%- if 'segment_events' in made -%}{%- do tell_segment_events(ref('segment_events')) -%}{%- endif -%}
     {%- do log('', info=true) -%}
     {%- do log(
         'The warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.', info=true
     ) -%}
+{% endmacro %}
+
+
+{% macro tell_segment_events(segment_events) %}
+    {#- Which segments are new, vanished or have another name since the build before the last one. -#}
+    {%- set events = run_query(
+        'select build, segment_key, event, previous_segment_name, segment_name from ' ~ segment_events
+        ~ ' where build = (select max(build) from ' ~ ref('segmentation_builds') ~ ') order by segment_key'
+    ) -%}
+    {%- if events | length -%}
+        {%- do log('', info=true) -%}
+        {%- do log('Build ' ~ events.rows[0]['build'] ~ ' changed the segments:', info=true) -%}
+    {%- endif -%}
+    {%- for row in events -%}
+        {%- set told = {
+            'new': 'is new: ' ~ row['segment_name'],
+            'vanished': 'vanished: ' ~ row['previous_segment_name'],
+            'renamed': 'was ' ~ row['previous_segment_name'] ~ ', is ' ~ row['segment_name'],
+        }[row['event']] -%}
+        {%- do log(row['segment_key'] ~ ' ' ~ told, info=true) -%}
+    {%- endfor -%}
 {% endmacro %}
 
 

@@ -37,3 +37,24 @@
     concat('from ', cast(floor({{ expression }} / {{ width }}) * {{ width }} as varchar))
     {%- endif -%}
 {%- endmacro %}
+
+
+{% macro extreme_of(which, names, prefix='') -%}
+    {#- The greatest or the least (which) of several columns; nulls are left out. -#}
+    {%- if names | length == 1 -%}
+    {{ prefix }}{{ names[0] }}
+    {%- else -%}
+    {{ which }}({% for name in names %}{{ prefix }}{{ name }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro stability_index(share, expected) -%}
+    {#- Population stability index of a distribution against an expected one, row by row of its bins: the sum of
+        (share - expected) * ln(share / expected) (Siddiqi 2006). A bin that is empty counts as 0.01 %. -#}
+    {%- set now = 'greatest(' ~ share ~ ', 0.0001)' -%}
+    {%- set before = 'greatest(' ~ expected ~ ', 0.0001)' -%}
+    {{ round_significant(
+        exact_sum('(' ~ now ~ ' - ' ~ before ~ ') * ln(' ~ now ~ ' / ' ~ before ~ ')'), 9
+    ) }}
+{%- endmacro %}

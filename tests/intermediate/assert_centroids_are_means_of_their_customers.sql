@@ -2,32 +2,32 @@
 {% set features = setting('features') %}
 
 with scaled as (
-    select * from {{ ref('int_customer_features_scaled') }}
+    select * from {{ ref('int_training_features_scaled') }}
 ),
 
-serving_model as (
-    select * from {{ ref('int_serving_model') }}
+trained_model as (
+    select * from {{ ref('int_trained_model') }}
 ),
 
-customer_clusters as (
-    select * from {{ ref('int_customer_clusters') }}
+training_clusters as (
+    select * from {{ ref('int_training_clusters') }}
 ),
 
 distances_measured as (
     select
-        customer_clusters.cluster,
-        customer_clusters.distance_to_centroid,
-        serving_model.cluster as other_cluster,
+        training_clusters.cluster,
+        training_clusters.distance_to_centroid,
+        trained_model.cluster as other_cluster,
         {%- for feature in features %}
         {{ '+ ' if not loop.first }}power(
-            scaled.{{ feature }} - serving_model.{{ feature }}, 2
+            scaled.{{ feature }} - trained_model.{{ feature }}, 2
         )
         {%- endfor %} as squared_distance_to_other
-    from customer_clusters
+    from training_clusters
     inner join scaled
-        on customer_clusters.customer_id = scaled.customer_id
-    inner join serving_model
-        on customer_clusters.cluster != serving_model.cluster
+        on training_clusters.customer_id = scaled.customer_id
+    inner join trained_model
+        on training_clusters.cluster != trained_model.cluster
 ),
 
 -- Customers as near to another centroid as to their own can have been counted there by the fit, so the two clusters of
@@ -51,29 +51,29 @@ averaged as (
         {%- for feature in features %}
         avg(scaled.{{ feature }}) as {{ feature }},
         {%- endfor %}
-        customer_clusters.cluster
-    from customer_clusters
+        training_clusters.cluster
+    from training_clusters
     inner join scaled
-        on customer_clusters.customer_id = scaled.customer_id
-    group by customer_clusters.cluster
+        on training_clusters.customer_id = scaled.customer_id
+    group by training_clusters.cluster
 )
 
 select
     {%- for feature in features %}
-    serving_model.{{ feature }},
+    trained_model.{{ feature }},
     averaged.{{ feature }} as {{ feature }}_mean,
     {%- endfor %}
-    serving_model.cluster
-from serving_model
+    trained_model.cluster
+from trained_model
 inner join averaged
-    on serving_model.cluster = averaged.cluster
+    on trained_model.cluster = averaged.cluster
 left join tied_clusters
-    on serving_model.cluster = tied_clusters.cluster
+    on trained_model.cluster = tied_clusters.cluster
 where
     tied_clusters.cluster is null
     and greatest(
         {%- for feature in features %}
-        abs(serving_model.{{ feature }} - averaged.{{ feature }}),
+        abs(trained_model.{{ feature }} - averaged.{{ feature }}),
         {%- endfor %}
         0
     ) > 1e-6

@@ -1,29 +1,36 @@
--- A failure means that another k is served than the one that the setting k fixes, or, without it, than the admissible k
--- with the lowest Davies-Bouldin index (the smaller k on a tie; of all k where none is admissible).
-{% set fixed_k = setting('k') %}
-
+-- A failure means that another k is served than the one that the setting k fixed for the served model, or, without it,
+-- than the admissible k with the lowest Davies-Bouldin index (the smaller k on a tie; of all k where none is
+-- admissible).
 with k_selection as (
     select * from {{ ref('k_selection') }}
 ),
 
+model_card as (
+    select * from {{ ref('model_card') }}
+),
+
 ranked as (
     select
-        k,
-        is_selected,
-        is_admissible,
-        davies_bouldin_index,
+        k_selection.k,
+        k_selection.is_selected,
+        k_selection.is_admissible,
+        k_selection.davies_bouldin_index,
         row_number() over (
             order by
-                {% if fixed_k is not none -%}
-                case when k = {{ fixed_k }} then 0 else 1 end,
-                {% else -%}
-                case when davies_bouldin_index is null then 1 else 0 end,
-                case when is_admissible then 0 else 1 end,
-                {% endif -%}
-                davies_bouldin_index,
-                k
+                case
+                    when
+                        model_card.selected_by = 'fixed by the setting k'
+                        and k_selection.k = model_card.k
+                        then 0
+                    else 1
+                end,
+                case when k_selection.davies_bouldin_index is null then 1 else 0 end,
+                case when k_selection.is_admissible then 0 else 1 end,
+                k_selection.davies_bouldin_index,
+                k_selection.k
         ) as position
     from k_selection
+    cross join model_card
 )
 
 select *

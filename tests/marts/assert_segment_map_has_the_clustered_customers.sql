@@ -10,7 +10,7 @@ segment_map as (
 clustered as (
     select
         customer_id,
-        segment_name
+        model_segment_name as segment_name
     from customer_segments
     where cluster_id is not null
 )

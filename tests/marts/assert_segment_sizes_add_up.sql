@@ -9,11 +9,11 @@ segment_profiles as (
 
 customers_counted as (
     select
-        segment_name,
+        model_segment_name as segment_name,
         count(*) as customers,
         count(distinct coalesce(cluster_id, -1)) as cluster_ids
     from customer_segments
-    group by segment_name
+    group by model_segment_name
 )
 
 select

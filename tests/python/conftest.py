@@ -27,7 +27,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 
 TESTS = Path(__file__).resolve().parent
 PROJECT = TESTS.parents[1]
-CLUSTERING = PROJECT / "models" / "intermediate" / "clustering"
+INTERMEDIATE = PROJECT / "models" / "intermediate"
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
@@ -72,7 +72,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def load_model(name: str) -> ModuleType:
     """A Python model of the project as a module: dbt loads it by its path too."""
-    spec = importlib.util.spec_from_file_location(name, CLUSTERING / f"{name}.py")
+    (path,) = INTERMEDIATE.glob(f"*/{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -178,9 +179,12 @@ def green(built: Built) -> Built:
 def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Several runs of dbt in one process, which starts dbt once: each is {arguments, variables, warehouse}.
 
+    With copy_to the warehouse is copied there after the run.
+
     With is_parsed_before the project is parsed once, with its default settings, for all such runs: the checks before a
     run see the settings of the run, and what is written into the project while it is parsed does not.
-    Each answer has `success`, `message` (of what stopped the run, or of each failed node) and `nodes` (those that ran).
+    Each answer has `success`, `message` (of what stopped the run, or of each failed node), `nodes` (those that ran) and
+    `imports_scikit_learn` (whether the process had by then).
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "runs.json").write_text(json.dumps(runs, default=str))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from functools import cache
 from pathlib import Path
@@ -34,11 +35,17 @@ def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
     variables = run["variables"] if isinstance(run["variables"], str) else json.dumps(run["variables"])
     manifest = default_manifest(folder) if run.get("is_parsed_before") else None
     result = invoke(folder, [*run["arguments"], "--vars", variables], manifest)
+    if run.get("copy_to"):
+        # dbt holds the file open, so that the last writes stand beside it.
+        for suffix in ("", ".wal"):
+            if Path(run["warehouse"] + suffix).exists():
+                shutil.copy(run["warehouse"] + suffix, run["copy_to"] + suffix)
     nodes = [node for node in getattr(result.result, "results", None) or [] if node.node.resource_type != "operation"]
     failed = [node.message for node in nodes if node.status not in ("success", "pass", "warn", "skipped")]
     return {
         "success": bool(result.success),
         "message": "\n".join([str(result.exception or ""), *map(str, failed)]),
+        "imports_scikit_learn": "sklearn" in sys.modules,
         "nodes": [node.node.name for node in nodes if node.status != "skipped"],
     }
 

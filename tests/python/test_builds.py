@@ -352,7 +352,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
     def serve(folder: Path) -> dict[int, Built]:
         # Nine fits are of no use to k = 1.
         one = {"1": ("build --select kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
-        others = {str(k): ("build --select int_serving_model+", {"k": k}) for k in FIXED_KS if k > 1}
+        others = {str(k): ("build --select int_trained_model+", {"k": k}) for k in FIXED_KS if k > 1}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
         # What is served is decided when a model runs, so the project has to be parsed only once.
         built |= build_in_one_process(folder / "served", others, sample.warehouse, is_parsed_before=True)

@@ -60,9 +60,23 @@ def check_publication_is_whole(folder: Path) -> int:
 
 
 def check_history(warehouse: Path) -> None:
-    """Tables that grow from build to build have no gap and no duplicate. Their checks belong here, one a line."""
+    """The register and the log, which grow from build to build, have no gap and no duplicate; each is one statement."""
+    none_of = {
+        "a gap between builds": "select build from intermediate.int_build_log where is_build"
+        " qualify build != row_number() over (order by build)",
+        "a customer twice in a build": "select build, customer_id from intermediate.int_build_log where not is_build"
+        " group by all having count(*) > 1",
+        "a change without its build": "select build from intermediate.int_build_log group by build"
+        " having count(case when is_build then 1 end) != 1",
+        "a model twice": "select model_id from intermediate.int_model_register group by all having count(*) > 1",
+        "a gap between models": "select sequence from intermediate.int_model_register"
+        " qualify sequence != row_number() over (order by sequence)",
+        "a build by a model that is not stored": "select model_id from intermediate.int_build_log where is_build"
+        " and model_id not in (select model_id from intermediate.int_model_register)",
+    }
     with duckdb.connect(str(warehouse)) as connection:
-        assert connection.execute("select 1").fetchone() == (1,)
+        for problem, sql in none_of.items():
+            assert connection.execute(sql).fetchall() == [], problem
 
 
 # ---- building and publishing the sample --------------------------------------------------------------------------

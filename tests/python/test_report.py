@@ -108,7 +108,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
     for name, k in (("one", 1), ("two", 2), ("seven", 7), ("ten", 10)):
         shutil.copy(sample, warehouses[name])
         # One segment is fitted only where it is asked for; any other k is there already.
-        start = "kmeans_sweep" if k == 1 else "int_serving_model"
+        start = "kmeans_sweep" if k == 1 else "int_trained_model"
         runs.append(
             {
                 "arguments": ["run", "--select", f"{start}+"],

@@ -1,20 +1,29 @@
+{#- The model may be the one that this run trains. -#}
+-- depends_on: {{ ref('int_trained_model') }}
 {% set features = setting('features') %}
-{% set fixed_k = setting('k') %}
 
-with kmeans_sweep as (
-    select * from {{ ref('kmeans_sweep') }}
+with model_register as (
+    select * from {{ ref('int_model_register') }}
+),
+
+served as (
+    select
+        model_id,
+        k,
+        unnest(clusters, recursive := true)  -- noqa: AL03
+    from model_register
+    where model_id = {{ serving_model_id(ref('int_model_register')) }}
 )
 
 select
+    model_id,
     k,
     cluster,
+    segment_key,
     {%- for feature in features %}
-    {{ feature }},
+    max(case when feature = '{{ feature }}' then centroid end)
+        as {{ feature }},
     {%- endfor %}
-    cluster_size
-from kmeans_sweep
-{% if fixed_k is none -%}
-where is_lowest_index
-{% else -%}
-where k = {{ fixed_k }}
-{% endif %}
+    max(cluster_size) as cluster_size
+from served
+group by model_id, k, cluster, segment_key

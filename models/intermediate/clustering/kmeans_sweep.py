@@ -40,7 +40,7 @@ class SelectionError(ValueError):
 def model(dbt, session):
     """Return the model that the sweep finds for the scaled features."""
     features = dbt.config.meta_get("features")
-    customers = dbt.ref("int_customer_features_scaled").order("customer_id").fetchnumpy()
+    customers = dbt.ref("int_training_features_scaled").order("customer_id").fetchnumpy()
     values = np.column_stack([np.asarray(customers[feature], dtype=np.float64) for feature in features])
     tell = print if len(values) >= PROGRESS_FROM else None
     return sweep(values, features, tell=tell, **dbt.config.meta_get("sweep"))

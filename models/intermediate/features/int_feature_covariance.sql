@@ -1,7 +1,7 @@
 {% set features = setting('features') %}
 
 with scaled as (
-    select * from {{ ref('int_customer_features_scaled') }}
+    select * from {{ ref('int_training_features_scaled') }}
 ),
 
 -- The scaled features have mean zero, so the covariance is the mean product.

@@ -1,7 +1,7 @@
 {% set fixed_k = setting('k') %}
 
-with kmeans_sweep as (
-    select * from {{ ref('kmeans_sweep') }}
+with serving_sweep as (
+    select * from {{ ref('int_serving_sweep') }}
 ),
 
 serving_model as (
@@ -22,7 +22,7 @@ ks as (
         is_admissible,
         is_lowest_index,
         sum(cluster_size) as customers
-    from kmeans_sweep
+    from serving_sweep
     group by all
 ),
 
@@ -116,6 +116,14 @@ select
                 size_remark
             )
         {%- else -%}
+        -- A stored model can serve a k that a setting fixed when it was trained.
+        when is_selected and not is_lowest_index and davies_bouldin_index is null
+            then 'Selected: fixed by the setting k. One segment has no index.'
+        when is_selected and not is_lowest_index
+            then concat(
+                'Selected: fixed by the setting k when the model was trained; ',
+                against_the_lowest, '.', size_remark
+            )
         when is_selected and davies_bouldin_index is null
             then concat(
                 'Selected: one segment. ', cast(customers as varchar),

@@ -1,5 +1,5 @@
-with map_axes as (
-    select * from {{ ref('map_axes') }}
+with serving_axes as (
+    select * from {{ ref('int_serving_axes') }}
 )
 
 select
@@ -10,5 +10,5 @@ select
     ---- numerics
     loading,
     explained_variance_share
-from map_axes
+from serving_axes
 order by axis, feature

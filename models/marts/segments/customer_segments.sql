@@ -6,18 +6,57 @@ customer_clusters as (
     select * from {{ ref('int_customer_clusters') }}
 ),
 
+customer_reasons as (
+    select * from {{ ref('int_customer_reasons') }}
+),
+
 segments_named as (
     select * from {{ ref('int_segments_named') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
+overrides as (
+    select * from {{ ref('int_segment_overrides') }}
+),
+
+-- The archetype of a segment that a hand put a customer into; nobody may be put where there is no such segment.
+archetypes as (
+    select
+        segment_name,
+        archetype
+    from segments_named
+    union all
+    select
+        'No Purchases' as segment_name,
+        'No Purchases' as archetype
 )
 
 select
     ---- ids
     customer_features.customer_id,
     segments_named.cluster_id,
+    coalesce(serving_model.segment_key, 'S0') as segment_key,
 
     ---- strings
-    coalesce(segments_named.segment_name, 'No Purchases') as segment_name,
-    coalesce(segments_named.archetype, 'No Purchases') as archetype,
+    coalesce(
+        overrides.segment_name, segments_named.segment_name, 'No Purchases'
+    ) as segment_name,
+    coalesce(
+        archetypes.archetype, segments_named.archetype, 'No Purchases'
+    ) as archetype,
+    coalesce(segments_named.segment_name, 'No Purchases') as model_segment_name,
+    overrides.reason as override_reason,
+    runner_up.segment_name as runner_up_segment_name,
+    customer_reasons.reason,
+    customer_reasons.strongest_feature,
+    customer_reasons.second_feature,
+    customer_reasons.opposing_feature,
+
+    ---- booleans
+    overrides.customer_id is not null as is_overridden,
 
     ---- features
     customer_features.total_spending,
@@ -29,10 +68,29 @@ select
 
     ---- numerics
     customer_features.returned_amount,
-    customer_clusters.distance_to_centroid
+    customer_clusters.distance_to_centroid,
+    case
+        when customer_clusters.distance_to_runner_up = 0 then 0
+        else
+            1 - customer_clusters.distance_to_centroid
+            / customer_clusters.distance_to_runner_up
+    end as margin,
+    customer_reasons.strongest_pull,
+    customer_reasons.second_pull,
+    customer_reasons.opposing_pull
 from customer_features
 left join customer_clusters
     on customer_features.customer_id = customer_clusters.customer_id
+left join customer_reasons
+    on customer_features.customer_id = customer_reasons.customer_id
 left join segments_named
     on customer_clusters.cluster = segments_named.cluster
+left join serving_model
+    on customer_clusters.cluster = serving_model.cluster
+left join segments_named as runner_up
+    on customer_clusters.runner_up_cluster = runner_up.cluster
+left join overrides
+    on customer_features.customer_id = overrides.customer_id
+left join archetypes
+    on overrides.segment_name = archetypes.segment_name
 order by customer_features.customer_id

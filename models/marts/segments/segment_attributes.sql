@@ -14,7 +14,7 @@ values_united as (
     {%- set width = bands.get(attribute) %}
     select
         customer_segments.cluster_id,
-        customer_segments.segment_name,
+        customer_segments.model_segment_name as segment_name,
         '{{ attribute }}' as attribute,
         {% if width -%}
         -- A band is named by its first value and the last before the next band.

@@ -4,6 +4,10 @@ with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
+scaled as (
+    select * from {{ ref('int_customer_features_scaled') }}
+),
+
 customer_clusters as (
     select * from {{ ref('int_customer_clusters') }}
 ),
@@ -18,23 +22,29 @@ averaged as (
         customer_clusters.cluster,
         {%- for feature in features %}
         {{ divide(exact_sum('customer_features.' ~ feature), 'count(*)') }}
-            as {{ feature }}
+            as {{ feature }},
+        {{ divide(exact_sum('scaled.' ~ feature), 'count(*)') }} as {{ feature }}_scaled
         {{- ',' if not loop.last }}
         {%- endfor %}
     from customer_clusters
     inner join customer_features
         on customer_clusters.customer_id = customer_features.customer_id
+    inner join scaled
+        on customer_clusters.customer_id = scaled.customer_id
     group by customer_clusters.cluster
 ),
 
 averaged_overall as (
     select
         {%- for feature in features %}
-        {{ divide(exact_sum(feature), 'count(*)') }} as {{ feature }}
+        {{ divide(exact_sum('customer_features.' ~ feature), 'count(*)') }}
+            as {{ feature }},
+        {{ divide(exact_sum('scaled.' ~ feature), 'count(*)') }} as {{ feature }}_scaled
         {{- ',' if not loop.last }}
         {%- endfor %}
     from customer_features
-    where is_clustered
+    inner join scaled
+        on customer_features.customer_id = scaled.customer_id
 ),
 
 features_united as (
@@ -45,7 +55,14 @@ features_united as (
         '{{ feature }}' as feature,
         averaged.{{ feature }} as average,
         {{ divide('averaged.' ~ feature, 'averaged_overall.' ~ feature) }}
-            as ratio_to_average
+            as ratio_to_average,
+        {{ round_significant(
+            'averaged.' ~ feature ~ '_scaled - averaged_overall.' ~ feature ~ '_scaled',
+            9
+        ) }} as standardised_difference,
+        {{ feature_phrase(
+            feature, 'averaged.' ~ feature, 'averaged_overall.' ~ feature
+        ) | indent(8) }} as phrase
     from averaged
     cross join averaged_overall
     {{- '\n    union all' if not loop.last }}
@@ -59,10 +76,20 @@ select
     ---- strings
     segments_named.segment_name,
     features_united.feature,
+    features_united.phrase,
 
     ---- numerics
     features_united.average,
-    features_united.ratio_to_average
+    features_united.ratio_to_average,
+    features_united.standardised_difference,
+    cast(
+        row_number() over (
+            partition by features_united.cluster
+            order by
+                abs(features_united.standardised_difference) desc,
+                features_united.feature_order asc
+        ) as integer
+    ) as distinctiveness_rank
 from features_united
 inner join segments_named
     on features_united.cluster = segments_named.cluster

@@ -8,8 +8,8 @@ customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),
 
-map_axes as (
-    select * from {{ ref('map_axes') }}
+serving_axes as (
+    select * from {{ ref('int_serving_axes') }}
 ),
 
 loadings_pivoted as (
@@ -21,7 +21,7 @@ loadings_pivoted as (
             as {{ feature }}_y
         {{- ',' if not loop.last }}
         {%- endfor %}
-    from map_axes
+    from serving_axes
 )
 
 select
@@ -29,7 +29,7 @@ select
     scaled.customer_id,
 
     ---- strings
-    customer_segments.segment_name,
+    customer_segments.model_segment_name as segment_name,
 
     ---- numerics
     {%- for axis in ['x', 'y'] %}

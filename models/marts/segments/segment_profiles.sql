@@ -10,6 +10,10 @@ customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
 playbook as (
     select * from {{ ref('segment_playbook') }}
 ),
@@ -38,6 +42,7 @@ without_purchases as (
 segments_united as (
     select
         segments_named.cluster_id,
+        serving_model.segment_key,
         segments_named.segment_name,
         segments_named.archetype,
         segments_summarised.cluster_size,
@@ -50,9 +55,12 @@ segments_united as (
     from segments_summarised
     inner join segments_named
         on segments_summarised.cluster = segments_named.cluster
+    inner join serving_model
+        on segments_summarised.cluster = serving_model.cluster
     union all
     select
         cast(null as integer) as cluster_id,
+        'S0' as segment_key,
         segment_name,
         segment_name as archetype,
         cluster_size,
@@ -69,6 +77,7 @@ segments_united as (
 select
     ---- ids
     segments_united.cluster_id,
+    segments_united.segment_key,
 
     ---- strings
     segments_united.segment_name,

@@ -1,0 +1,183 @@
+{#
+    What a model (centroids and scaling) does to customers. The same SQL serves three of them: the one that was just
+    trained, the one that serves, and the one that served in the build before.
+#}
+
+{% macro scale_customer_features(features, customer_features, scaling) -%}
+    {#- One row per clustered customer, with each feature transformed and scaled as the scaling, one row per feature,
+        says. A feature that the scaling does not have is 0 for everybody. -#}
+    with customer_features as (
+        select * from {{ customer_features }}
+    ),
+
+    scaling as (
+        select * from {{ scaling }}
+    ),
+
+    -- One row, so that every customer meets every center and scale without a join by feature.
+    scaling_pivoted as (
+        select
+            {%- for feature in features %}
+            max(case when feature = '{{ feature }}' then transform end)
+                as {{ feature }}_transform,
+            max(case when feature = '{{ feature }}' then lower_bound end)
+                as {{ feature }}_lower,
+            max(case when feature = '{{ feature }}' then upper_bound end)
+                as {{ feature }}_upper,
+            max(case when feature = '{{ feature }}' then center end)
+                as {{ feature }}_center,
+            max(case when feature = '{{ feature }}' then scale end)
+                as {{ feature }}_scale
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from scaling
+    ),
+
+    capped as (
+        select
+            customer_features.customer_id,
+            {%- for feature in features %}
+            case
+                when customer_features.{{ feature }} < scaling_pivoted.{{ feature }}_lower
+                    then scaling_pivoted.{{ feature }}_lower
+                when customer_features.{{ feature }} > scaling_pivoted.{{ feature }}_upper
+                    then scaling_pivoted.{{ feature }}_upper
+                else cast(customer_features.{{ feature }} as double)
+            end as {{ feature }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from customer_features
+        cross join scaling_pivoted
+        where customer_features.is_clustered
+    )
+
+    select
+        capped.customer_id,
+        {%- for feature in features %}
+        case
+            when scaling_pivoted.{{ feature }}_scale is null then 0
+            else (
+                case
+                    when scaling_pivoted.{{ feature }}_transform = 'log1p'
+                        then {{ transformed('capped.' ~ feature, 'log1p') }}
+                    else capped.{{ feature }}
+                end
+                - scaling_pivoted.{{ feature }}_center
+            ) / scaling_pivoted.{{ feature }}_scale
+        end as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from capped
+    cross join scaling_pivoted
+{%- endmacro %}
+
+
+{% macro nearest_clusters(features, clusters, scaled, model) -%}
+    {#- One row per customer: the nearest centroid of a model with one row per cluster, and the nearest but one. -#}
+    with scaled as (
+        select * from {{ scaled }}
+    ),
+
+    model as (
+        select * from {{ model }}
+    ),
+
+    -- All centroids in one row, so that each customer is read once and nothing has to be grouped. A cluster that the
+    -- model does not have is null, and so are the distances to it.
+    centroids_pivoted as (
+        select
+            {%- for cluster in clusters %}
+            {%- for feature in features %}
+            max(case when cluster = {{ cluster }} then {{ feature }} end)
+                as {{ feature }}_{{ cluster }},
+            {%- endfor %}
+            {%- endfor %}
+            count(*) as clusters
+        from model
+    ),
+
+    distances_measured as (
+        select
+            scaled.customer_id,
+            {%- for cluster in clusters %}
+            {%- for feature in features %}
+            {{ '+ ' if not loop.first -}}
+            (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+            * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+            {%- endfor %} as squared_distance_{{ cluster }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from scaled
+        cross join centroids_pivoted
+    ),
+
+    -- On a tie the lower cluster wins, here as in the fit.
+    nearest_found as (
+        select
+            *,
+            {{ extreme_of('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
+            case {{ extreme_of('least', clusters, 'squared_distance_') }}
+                {%- for cluster in clusters %}
+                when squared_distance_{{ cluster }} then {{ cluster }}
+                {%- endfor %}
+            end as nearest_cluster
+        from distances_measured
+    ),
+
+    others_left as (
+        select
+            customer_id,
+            nearest_cluster,
+            nearest_squared_distance,
+            {%- for cluster in clusters %}
+            case when nearest_cluster != {{ cluster }} then squared_distance_{{ cluster }} end
+                as other_squared_distance_{{ cluster }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from nearest_found
+    )
+
+    select
+        customer_id,
+        cast(nearest_cluster as bigint) as cluster,
+        sqrt(nearest_squared_distance) as distance_to_centroid,
+        cast(
+            case {{ extreme_of('least', clusters, 'other_squared_distance_') }}
+                {%- for cluster in clusters %}
+                when other_squared_distance_{{ cluster }} then {{ cluster }}
+                {%- endfor %}
+            end as bigint
+        ) as runner_up_cluster,
+        sqrt({{ extreme_of('least', clusters, 'other_squared_distance_') }}) as distance_to_runner_up
+    from others_left
+{%- endmacro %}
+
+
+{% macro clusters_at_most() %}
+    {#- The numbers that a cluster of a model can have. -#}
+    {%- do return(range([setting('k_max'), setting('k') or 1] | max) | list) -%}
+{% endmacro %}
+
+
+{% macro previous_clusters_at_most() %}
+    {#- The numbers that a cluster of any stored model can have; k_max may have been lowered since. -#}
+    {%- set register = stored_relation('int_model_register') -%}
+    {%- set stored_k = run_query('select max(k) from ' ~ register).rows[0][0] if register else none -%}
+    {%- do return(range([setting('k_max'), stored_k or 1] | max) | list) -%}
+{% endmacro %}
+
+
+{% macro clusterable_features() %}
+    {#- Every column of int_customer_features that a model, also an older one, can have been trained on. -#}
+    {%- set names = available_features() -%}
+    {%- for attribute in attribute_names() if attribute in setting('features') -%}
+        {%- do names.append(attribute) -%}
+    {%- endfor -%}
+    {%- do return(names) -%}
+{% endmacro %}
+
+
+{% macro bin_of(value, edges) -%}
+    {#- The bin of a value, from 0: how many of the edges lie below it. -#}
+    len(list_filter({{ edges }}, lambda edge: edge < {{ value }}))
+{%- endmacro %}

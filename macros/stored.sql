@@ -1,0 +1,189 @@
+{#
+    What stays in the warehouse from one build to the next: the register of models and the log of builds. Both are only
+    ever appended to. A model that stands before them in the lineage, and so cannot `ref` them, reads through here.
+#}
+
+{% macro stored_relation(name) %}
+    {#- A stored table as an earlier build left it, or none where there was none. -#}
+    {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- do return(load_relation(api.Relation.create(
+        database=target.database, schema='intermediate', identifier=name
+    ))) -%}
+{% endmacro %}
+
+
+{% macro is_training_run() %}
+    {#- Whether this run fits a model, or scores with the stored one (dbt build --selector score). -#}
+    {%- do return('model.' ~ project_name ~ '.int_model_register' in selected_resources) -%}
+{% endmacro %}
+
+
+{% macro stored_models() -%}
+    {#- The register as an earlier build left it: model_id, sequence and clusters. -#}
+    {%- set register = stored_relation('int_model_register') -%}
+    {%- if register -%}
+    (select model_id, sequence, clusters from {{ register }})
+    {%- else -%}
+    (
+        select
+            cast(null as varchar) as model_id,
+            cast(null as integer) as sequence,
+            cast(null as {{ model_cluster_type() }}) as clusters
+        where false
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro stored_builds() -%}
+    {#- The log as an earlier build left it. -#}
+    {%- set builds = stored_relation('int_build_log') -%}
+    {%- if builds -%}
+    (select * from {{ builds }})
+    {%- else -%}
+    (
+        select
+            cast(null as integer) as build,
+            cast(null as boolean) as is_build,
+            cast(null as varchar) as model_id,
+            cast(null as varchar) as trained_model_id,
+            cast(null as varchar) as fingerprint,
+            cast(null as {{ logged_segment_type() }}) as segments,
+            cast(null as varchar) as customer_id,
+            cast(null as varchar) as segment_key,
+            cast(null as varchar) as segment_name
+        where false
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro previous_segments() -%}
+    {#- The customers of the last finished build with their segment. Read anew by each model that asks, so that it is
+        right also where a run builds only some of the models. -#}
+    (
+        select
+            customer_id,
+            state.segment_key,
+            state.segment_name
+        from (
+            select
+                customer_id,
+                max_by(
+                    struct_pack(segment_key := segment_key, segment_name := segment_name),
+                    build
+                ) as state
+            from {{ stored_builds() }} as builds
+            where not is_build
+            group by customer_id
+        ) as last_states
+        -- Without a key the customer has left.
+        where state.segment_key is not null
+    )
+{%- endmacro %}
+
+
+{% macro previous_clusters_are_new() %}
+    {#- Whether this run finds anew what the model of the last build says of today. A run that builds only some of the
+        models may not. -#}
+    {%- do return('model.' ~ project_name ~ '.int_previous_clusters' in selected_resources) -%}
+{% endmacro %}
+
+
+{% macro model_cluster_type() -%}
+    struct(
+        cluster bigint, segment_key varchar, cluster_size bigint, mean_distance double, feature_order integer,
+        feature varchar, transform varchar, lower_bound double, upper_bound double, center double, scale double,
+        centroid double, centroid_original double, loading_x double, loading_y double, explained_x double,
+        explained_y double
+    )[]
+{%- endmacro %}
+
+
+{% macro logged_segment_type() -%}
+    struct(segment_key varchar, segment_name varchar, customers bigint, total_spending decimal(38, 2))[]
+{%- endmacro %}
+
+
+{% macro check_stored_model() %}
+    {#- Before a run that scores: there must be a stored model, and the settings must be the ones that it was trained
+        with. A run that trains needs no stored model, but a pinned one must exist. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
+    {%- if 'model.' ~ project_name ~ '.int_serving_model' not in selected_resources -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set pinned = setting('model_id') -%}
+    {%- set register = stored_relation('int_model_register') -%}
+    {%- set known = run_query(
+        'select model_id from ' ~ register ~ ' order by sequence desc'
+    ).columns[0].values() | list if register else [] -%}
+    {%- if pinned is not none and pinned not in known -%}
+        {%- do refuse_setting(
+            'model_id', pinned,
+            'no model of this name is stored in the warehouse (' ~ (known[:10] | join(', ') or 'it holds none')
+            ~ '); marts.segmentation_model_cards lists them, and unset, the newest model serves'
+        ) -%}
+    {%- endif -%}
+    {%- if is_training_run() and pinned is none -%}{%- do return('') -%}{%- endif -%}
+    {%- if not known -%}
+        {%- do exceptions.raise_compiler_error(
+            'There is no stored model in ' ~ target.get('path', target.name) ~ ' to score with. Train one first: make'
+            ~ ' build, or dbt build without --selector score.'
+        ) -%}
+    {%- endif -%}
+    {%- set model = run_query(
+        'select model_id, features, transforms, winsorize, k from ' ~ register ~ ' where model_id = '
+        ~ serving_model_id(register)
+    ).rows[0] -%}
+    {%- set remedy = (
+        '. Set it back, or train: make build, or dbt build without --selector score' if not is_training_run()
+        else '. Set it back, or leave model_id unset'
+    ) -%}
+    {%- set stored = 'the stored model ' ~ model['model_id'] ~ ' was trained with ' -%}
+    {%- if model['features'] != setting('features') | join(', ') -%}
+        {%- do refuse_setting('features', setting('features'), stored ~ model['features'] ~ remedy) -%}
+    {%- elif model['transforms'] != transforms_text() -%}
+        {%- do refuse_setting('transforms', setting('transforms'), stored ~ model['transforms'] ~ remedy) -%}
+    {%- elif model['winsorize'] != setting('winsorize') and (model['winsorize'] or setting('winsorize')) -%}
+        {%- do refuse_setting(
+            'winsorize', setting('winsorize'), stored ~ (model['winsorize'] or 'none') ~ remedy
+        ) -%}
+    {%- elif setting('k') is not none and setting('k') != model['k'] -%}
+        {%- do refuse_setting('k', setting('k'), stored ~ 'k = ' ~ model['k'] ~ remedy) -%}
+    {%- elif model['k'] > clusters_at_most() | length -%}
+        {%- do refuse_setting('k_max', setting('k_max'), stored ~ 'k = ' ~ model['k'] ~ remedy) -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro serving_model_id(register) -%}
+    {#- The model that serves, as a scalar query: the pinned one; else, where this run trains, the one that it trained;
+        else the one that the last finished build trained; else the newest. -#}
+    {%- set pinned = setting('model_id') -%}
+    {%- if pinned is not none -%}
+    {{ quote_text(pinned) }}
+    {%- else -%}
+    coalesce(
+        {%- if is_training_run() %}
+        (select max(model_id) from {{ ref('int_trained_model') }}),
+        {%- else %}
+        (
+            select max_by(trained_model_id, build)
+            from {{ stored_builds() }}
+            where is_build and trained_model_id is not null
+        ),
+        {%- endif %}
+        (select max_by(model_id, sequence) from {{ register }})
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro transforms_text() -%}
+    {#- Each clustered feature and its transform, as the register keeps them. -#}
+    {%- set texts = [] -%}
+    {%- for feature in setting('features') -%}
+        {%- do texts.append(feature ~ ': ' ~ feature_transform(feature)) -%}
+    {%- endfor -%}
+    {%- do return(texts | join(', ')) -%}
+{%- endmacro %}

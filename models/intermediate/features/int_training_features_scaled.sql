@@ -1,0 +1,3 @@
+{{ scale_customer_features(
+    setting('features'), ref('int_customer_features'), ref('int_feature_scaling')
+) }}

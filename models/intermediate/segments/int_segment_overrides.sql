@@ -1,0 +1,17 @@
+with overrides as (
+    select * from {{ ref('segment_overrides') }}
+),
+
+as_of as (
+    select * from {{ ref('int_as_of_date') }}
+)
+
+-- An override holds up to and including its last day.
+select
+    overrides.customer_id,
+    overrides.segment_name,
+    overrides.reason,
+    overrides.until
+from overrides
+cross join as_of
+where overrides.until is null or overrides.until >= as_of.as_of_date

@@ -1,0 +1,123 @@
+{% set features = setting('features') %}
+{% set fixed_k = setting('k') %}
+{#- What decides the fit besides the customers. -#}
+{% set settings_of_the_fit = [] %}
+{% for name in [
+    'features', 'winsorize', 'k_min', 'k_max', 'k', 'seed', 'starts', 'min_segment_share', 'min_segment_size',
+    'require_admissible_k',
+] %}
+{% do settings_of_the_fit.append(name ~ ': ' ~ tojson(setting(name))) %}
+{% endfor %}
+{% do settings_of_the_fit.append(transforms_text()) %}
+
+with kmeans_sweep as (
+    select * from {{ ref('kmeans_sweep') }}
+),
+
+scaling as (
+    select * from {{ ref('int_feature_scaling') }}
+),
+
+customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+selected as (
+    select *
+    from kmeans_sweep
+    where {{ 'is_lowest_index' if fixed_k is none else 'k = ' ~ fixed_k }}
+),
+
+-- The same customers in another order give the same fingerprint.
+customers_fingerprinted as (
+    select
+        concat_ws(
+            ' ', cast(count(*) as varchar),
+            cast(
+                bit_xor(
+                    hash(
+                        concat_ws(
+                            '|', customer_id
+                            {%- for feature in features %},
+                            cast({{ feature }} as varchar)
+                            {%- endfor %}
+                        )
+                    )
+                ) as varchar
+            )
+        ) as input_fingerprint
+    from customer_features
+    where is_clustered
+),
+
+scaling_fingerprinted as (
+    select
+        string_agg(
+            concat_ws(
+                ' ', feature, transform, cast(center as varchar), cast(scale as varchar)
+            ),
+            '; ' order by feature_order
+        ) as fingerprint
+    from scaling
+),
+
+centroids_fingerprinted as (
+    select
+        string_agg(
+            concat_ws(
+                ' ', cast(cluster as varchar), cast(cluster_size as varchar)
+                {%- for feature in features %},
+                cast({{ feature }} as varchar)
+                {%- endfor %}
+            ),
+            '; ' order by cluster
+        ) as fingerprint,
+        max(concat_ws(' ', python_version, numpy_version, scikit_learn_version))
+            as versions
+    from selected
+)
+
+select
+    substr(
+        md5(
+            concat_ws(
+                ' ', customers_fingerprinted.input_fingerprint,
+                scaling_fingerprinted.fingerprint, centroids_fingerprinted.fingerprint,
+                centroids_fingerprinted.versions, {{ engine_version() }},
+                {{ quote_text(settings_of_the_fit | join('; ')) }}
+            )
+        ),
+        1, 12
+    ) as model_id,
+    substr(md5(customers_fingerprinted.input_fingerprint), 1, 12) as input_fingerprint,
+    selected.k,
+    selected.cluster,
+    {%- for feature in features %}
+    selected.{{ feature }},
+    {%- endfor %}
+    selected.cluster_size
+from selected
+cross join customers_fingerprinted
+cross join scaling_fingerprinted
+cross join centroids_fingerprinted
+{%- if fixed_k is not none %}
+union all
+-- A sweep that was made under other settings may not have this k.
+select
+    error(
+        concat(
+            'Setting ''k'' is {{ fixed_k }}, and the last sweep tried k = ',
+            string_agg(distinct cast(k as varchar), ', ' order by cast(k as varchar)),
+            '. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.'
+        )
+    ) as model_id,
+    '' as input_fingerprint,
+    max(k) as k,
+    0 as cluster,
+    {%- for feature in features %}
+    0.0 as {{ feature }},
+    {%- endfor %}
+    0 as cluster_size
+from kmeans_sweep
+having count(*) > 0 and count(case when k = {{ fixed_k }} then 1 end) = 0
+{%- endif %}

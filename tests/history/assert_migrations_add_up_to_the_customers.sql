@@ -1,0 +1,46 @@
+-- A failure means that a step of the migrations loses or invents customers: those who are not new must be those of the
+-- build before, those who did not leave must be those of this build.
+with segment_migrations as (
+    select * from {{ ref('segment_migrations') }}
+),
+
+segmentation_builds as (
+    select * from {{ ref('segmentation_builds') }}
+),
+
+builds as (
+    select
+        build,
+        customers,
+        lag(customers) over (order by build) as previous_customers
+    from segmentation_builds
+),
+
+steps_counted as (
+    select
+        build,
+        step,
+        sum(case when from_segment_key is not null then customers else 0 end) as before,
+        sum(case when to_segment_key is not null then customers else 0 end) as after
+    from segment_migrations
+    group by build, step
+)
+
+select
+    builds.build,
+    steps_counted.step,
+    builds.previous_customers,
+    steps_counted.before,
+    builds.customers,
+    steps_counted.after
+from builds
+inner join steps_counted
+    on builds.build = steps_counted.build
+where
+    builds.customers != steps_counted.after
+    -- The step of the model begins with the customers of this build.
+    or steps_counted.before
+    != case
+        when steps_counted.step = 'model' then builds.customers
+        else builds.previous_customers
+    end

@@ -1,0 +1,450 @@
+"""Models that are stored, scored with and replaced; segments that keep their keys; history, migrations and drift."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import (
+    FEATURES,
+    PROJECT,
+    WITHOUT_UNIT_TESTS,
+    Built,
+    Once,
+    build,
+    dbt,
+    green,
+    load_model,
+    many_dbt_runs,
+    write_inputs,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+pytestmark = pytest.mark.xdist_group("living")
+
+SCORE = ("--selector", "score")
+
+
+# ---- ten builds --------------------------------------------------------------------------------------------------
+
+MONTHS = pd.date_range("2024-03-31", periods=10, freq="ME")
+# In which builds a model is trained; the others score. Build 7 names the features in another order, which numbers the
+# clusters in another order.
+TRAINED = [1, 4, 7, 9]
+# Without the days since signup: they grow alike for everybody, and newcomers would be a cluster of their own.
+CLUSTERED = ["total_spending", "total_quantity", "transaction_count", "average_transaction_value"]
+GONE_IN_BUILD = 6
+GONE = [f"C{number:03d}" for number in range(0, 300, 40)]
+TRIED_AGAIN_AFTER = 5
+
+
+def shop(until: pd.Timestamp, generator_seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A shop as it was known on a day: four kinds of customers, of whom some change their kind halfway."""
+    generator = np.random.default_rng(generator_seed)
+    kinds = {"rare": (0.2, 10), "steady": (2.0, 40), "big": (2.0, 800), "often": (14.0, 20)}
+    lines, people = [], []
+    for number in range(300):
+        customer = f"C{number:03d}"
+        kind = list(kinds)[number % 4]
+        # Every fifteenth customer signs up late; every twelfth buys like another kind from July on.
+        first = pd.Timestamp("2023-06-01") + pd.Timedelta(days=int(generator.integers(0, 200)))
+        if number % 15 == 0:
+            first = pd.Timestamp("2024-05-15") + pd.Timedelta(days=int(generator.integers(0, 120)))
+        later = list(kinds)[(number + 1) % 4] if number % 12 == 0 else kind
+        people.append((customer, first))
+        for day in pd.date_range(first, "2024-12-31", freq="7D"):
+            rate, amount = kinds[later if day >= pd.Timestamp("2024-07-01") else kind]
+            for _ in range(generator.poisson(rate / 2)):
+                paid = round(float(amount * generator.lognormal(0, 0.3)), 2)
+                lines.append((f"T{len(lines)}", customer, day, int(generator.integers(1, 5)), paid))
+        lines.append((f"T{len(lines)}", customer, first, 1, round(float(kinds[kind][1]), 2)))
+    transactions = pd.DataFrame(
+        lines, columns=["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
+    )
+    customers = pd.DataFrame(people, columns=["customer_id", "signup_date"])
+    return transactions[transactions["transaction_date"] <= until], customers[customers["signup_date"] <= until]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What ten builds left: what each run of dbt came to, and a copy of the warehouse after each build."""
+
+    answers: list[dict]
+    copies: dict[int, Path]
+
+    def last(self) -> Built:
+        return Built(0, "", self.copies[10])
+
+
+def play(folder: Path) -> Played:
+    folder.mkdir(parents=True)
+    runs, copies = [], {}
+    warehouse = str(folder / "warehouse.duckdb")
+    for number, month in enumerate(MONTHS, start=1):
+        transactions, customers = shop(month)
+        if number >= GONE_IN_BUILD:
+            customers = customers[~customers["customer_id"].isin(GONE)]
+            transactions = transactions[~transactions["customer_id"].isin(GONE)]
+        settings = write_inputs(folder / f"input_{number}", transactions, customers) | {"k": 4, "starts": 10}
+        settings["features"] = CLUSTERED if number < 7 else CLUSTERED[::-1]
+        copies[number] = folder / f"build_{number}.duckdb"
+        # The first build loads the seeds; the others leave the data tests to the last one, to save time.
+        what = "build" if number in (1, TRIED_AGAIN_AFTER, 10) else "run"
+        arguments = [what] if number in TRAINED else [what, *SCORE]
+        arguments += WITHOUT_UNIT_TESTS if what == "build" and number in TRAINED else []
+        run = {"arguments": arguments, "variables": settings, "warehouse": warehouse, "copy_to": str(copies[number])}
+        runs.append(run)
+        if number == TRIED_AGAIN_AFTER:
+            failing = settings | {"k": 3, "earliest_signup_date": "2023-06-10"}
+            failing |= {"rejected_share_warn": 0, "rejected_share_error": 0}
+            runs += [
+                run | {"arguments": ["run", *SCORE]},
+                run | {"arguments": ["run", "--empty"], "copy_to": None},
+                run | {"arguments": ["build", *WITHOUT_UNIT_TESTS], "variables": failing, "copy_to": None},
+                run,
+            ]
+    return Played(many_dbt_runs(folder / "runs", runs), copies)
+
+
+@pytest.fixture(scope="module")
+def played(once: Once) -> Played:
+    return once("living", play)
+
+
+def tables(path: Path, sql: str) -> pd.DataFrame:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return connection.sql(sql).df()
+
+
+def states(path: Path) -> dict[str, tuple[str, str]]:
+    """{customer: (segment_key, name)} as the mart of the customers has it."""
+    frame = tables(path, "select customer_id, segment_key, model_segment_name from marts.customer_segments")
+    return {row[0]: (row[1], row[2]) for row in frame.itertuples(index=False)}
+
+
+def test_every_build_worked_but_the_one_meant_to_fail(played: Played):
+    failed = [(number, answer["message"]) for number, answer in enumerate(played.answers) if not answer["success"]]
+    assert [number for number, _ in failed] == [7], failed
+    assert "rejected" in played.answers[7]["message"]
+
+
+def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none(played: Played):
+    builds = played.last().frame("select * from marts.segmentation_builds order by build")
+    assert builds["build"].tolist() == list(range(1, 11))
+    assert builds.loc[builds["is_trained"], "build"].tolist() == TRAINED
+    assert builds["as_of_date"].dt.date.is_monotonic_increasing
+    assert builds.loc[builds["is_model_changed"], "build"].tolist() == TRAINED[1:]
+
+
+def test_the_history_knows_every_build_as_it_was(played: Played):
+    """For each build the stays that hold in it are its customer_segments: no gap, no overlap, nobody too many."""
+    history = played.last().frame("select * from marts.segment_history")
+    for number, path in played.copies.items():
+        holds = (history["valid_from_build"] <= number) & ~(history["valid_to_build"] <= number).fillna(False)
+        then = history[holds]
+        assert not then["customer_id"].duplicated().any()
+        assert {row.customer_id: (row.segment_key, row.segment_name) for row in then.itertuples()} == states(path), (
+            number
+        )
+
+
+def test_a_customer_who_left_is_closed(played: Played):
+    history = played.last().frame("select * from marts.segment_history")
+    closed = history[history["customer_id"].isin(GONE)].groupby("customer_id")["valid_to_build"].max()
+    known = states(played.copies[GONE_IN_BUILD - 1]).keys()
+    assert closed.index.tolist() == [customer for customer in GONE if customer in known]
+    assert (closed == GONE_IN_BUILD).all()
+    assert not history.loc[history["customer_id"].isin(GONE), "is_current"].any()
+
+
+def test_keys_persist_through_refits_and_other_numbers(played: Played):
+    keys = {number: {state[0] for state in states(path).values()} for number, path in played.copies.items()}
+    assert all(found == keys[1] for found in keys.values())
+    assert keys[1] == {"S1", "S2", "S3", "S4"}
+    models = played.last().frame("select distinct model_id, cluster, segment_key from marts.segmentation_models")
+    numbering = {tuple(model.sort_values("cluster")["segment_key"]) for _, model in models.groupby("model_id")}
+    assert len(numbering) > 1, "no model numbers its clusters in another order than another"
+    for number in TRAINED[1:]:
+        before, after = states(played.copies[number - 1]), states(played.copies[number])
+        kept = [after[customer][0] == before[customer][0] for customer in before.keys() & after.keys()]
+        assert np.mean(kept) > 0.85, number
+
+
+def test_migrations_add_up_to_the_customers(played: Played):
+    migrations = played.last().frame("select * from marts.segment_migrations")
+    for number in range(2, 11):
+        before, after = states(played.copies[number - 1]), states(played.copies[number])
+        spending = tables(played.copies[number], "select customer_id, total_spending from marts.customer_segments")
+        spending = spending.set_index("customer_id")["total_spending"].astype(float)
+        expected: dict[tuple, tuple] = {}
+        for customer in before.keys() | after.keys():
+            pair = before.get(customer, (None,))[0], after.get(customer, (None,))[0]
+            count, money = expected.get(pair, (0, 0.0))
+            expected[pair] = count + 1, money + spending.get(customer, 0.0)
+        found = migrations[migrations["build"] == number]
+        both = found[found["step"] == "both"]
+        assert {
+            (row.from_segment_key or None, row.to_segment_key or None): row.customers
+            for row in both.fillna("").itertuples()
+        } == {pair: count for pair, (count, _) in expected.items()}, number
+        assert float(both["total_spending"].astype(float).sum()) == pytest.approx(spending.sum(), abs=0.005)
+        model = found[found["step"] == "model"]
+        assert model["customers"].sum() == len(after)
+        assert (number in TRAINED) or not model["is_move"].any()
+        behaviour = found[found["step"] == "behaviour"]
+        assert behaviour["customers"].sum() == len(before.keys() | after.keys())
+
+
+def test_the_behaviour_step_is_what_the_old_model_says_of_today(played: Played):
+    """Rebuilt by NumPy for a refit: scale today's features as the old model did, and take its nearest centroid."""
+    number = TRAINED[1]
+    old_models = tables(played.copies[number - 1], "select * from marts.segmentation_models")
+    today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
+    keys = nearest_keys(today, old_models)
+    before = states(played.copies[number - 1])
+    expected: dict[tuple, int] = {}
+    for customer, key in zip(today["customer_id"], keys, strict=True):
+        pair = before.get(customer, (None,))[0], key
+        expected[pair] = expected.get(pair, 0) + 1
+    found = tables(
+        played.copies[number],
+        f"select * from marts.segment_migrations where build = {number} and step = 'behaviour'",
+    )
+    found = found[found["to_segment_key"].notna()].fillna("")
+    assert {(row.from_segment_key or None, row.to_segment_key): row.customers for row in found.itertuples()} == expected
+
+
+def nearest_keys(customers: pd.DataFrame, model: pd.DataFrame) -> list[str]:
+    """The segment of each customer under a stored model, by scikit-learn's predict."""
+    scaled = []
+    features = list(dict.fromkeys(model["feature"]))
+    for feature in features:
+        row = model[model["feature"] == feature].iloc[0]
+        value = customers[feature].astype(float).to_numpy()
+        if row["transform"] == "log1p":
+            value = np.log1p(value.clip(min=0))
+        scaled.append((value - row["center"]) / row["scale"])
+    centroids = model.pivot(index="cluster", columns="feature", values="centroid")[features]
+    fitted = KMeans(len(centroids), init=centroids.to_numpy(), n_init=1, max_iter=1).fit(centroids.to_numpy())
+    fitted.cluster_centers_ = centroids.to_numpy()
+    keys = model.drop_duplicates("cluster").set_index("cluster")["segment_key"]
+    return [keys[cluster] for cluster in fitted.predict(np.column_stack(scaled))]
+
+
+def test_a_scored_build_is_the_predict_of_its_model(played: Played):
+    number = 10
+    cards = tables(played.copies[number], "select model_id from marts.model_card")
+    models = tables(played.copies[number], "select * from marts.segmentation_models")
+    today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
+    assert nearest_keys(today, models[models["model_id"] == cards["model_id"].iloc[0]]) == today["segment_key"].tolist()
+
+
+def test_scoring_trains_nothing_and_imports_no_scikit_learn(played: Played, tmp_path):
+    for suffix in ("", ".wal"):
+        if Path(f"{played.copies[10]}{suffix}").exists():
+            shutil.copy(f"{played.copies[10]}{suffix}", tmp_path / f"warehouse.duckdb{suffix}")
+    run = {
+        "arguments": ["build", *SCORE],
+        "variables": {"features": CLUSTERED[::-1], "k": 4} | written(played, 10),
+        "warehouse": str(tmp_path / "warehouse.duckdb"),
+    }
+    (answer,) = many_dbt_runs(tmp_path / "runs", [run])
+    assert answer["success"], answer["message"]
+    assert not answer["imports_scikit_learn"]
+    assert "int_customer_clusters" in answer["nodes"]
+    assert not {"kmeans_sweep", "int_feature_scaling", "int_model_register", "segment_matches"} & set(answer["nodes"])
+
+
+def written(played: Played, number: int) -> dict:
+    folder = played.copies[1].parent / f"input_{number}"
+    return {
+        "transactions_location": str(folder / "transactions.csv"),
+        "customers_location": str(folder / "customers.csv"),
+        "customers_columns": {"customer_id": "customer_id", "signup_date": "signup_date"},
+    }
+
+
+def test_drift_is_none_in_the_build_that_trained(played: Played):
+    drift = played.last().frame("select * from marts.segment_drift")
+    trained = drift[drift["build"].isin(TRAINED)]
+    assert (trained.loc[trained["measure"].str.endswith("stability"), "value"] == 0).all()
+    same = trained[trained["measure"].isin(["segment_share", "mean_distance"])]
+    assert np.allclose(same["value"], same["trained_value"], rtol=1e-11)
+    # By build 6 everybody has bought for two months more than in the training of build 4.
+    assert drift.query("build == 6 and subject == 'total_spending'")["value"].iloc[0] > 0.01
+
+
+def test_the_population_stability_index_is_that_of_pandas(played: Played):
+    number = 3
+    trained = tables(played.copies[1], "select * from marts.customer_segments where cluster_id is not null")
+    today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
+    drift = tables(played.copies[number], f"select * from marts.segment_drift where build = {number}")
+    for feature in CLUSTERED:
+        before, now = trained[feature].astype(float), today[feature].astype(float)
+        edges = np.unique(np.quantile(before, np.arange(1, 10) / 10, method="inverted_cdf"))
+        shares = [
+            np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1) / len(values)
+            for values in (before, now)
+        ]
+        floored = [share.clip(min=0.0001) for share in shares]
+        expected = ((floored[1] - floored[0]) * np.log(floored[1] / floored[0])).sum()
+        found = drift.query("measure == 'feature_stability' and subject == @feature")["value"].iloc[0]
+        assert found == pytest.approx(expected, rel=1e-6), feature
+
+
+# ---- what stops scoring ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"features": FEATURES[:3]}, "'features'"),
+        ({"transforms": dict.fromkeys(FEATURES, "none")}, "'transforms'"),
+        ({"winsorize": 0.9}, "'winsorize'"),
+        ({"k": 3}, "'k' is 3"),
+        ({"k_max": 3}, "'k_max' is 3"),
+        ({"model_id": "nobody"}, "'model_id' is \"nobody\""),
+    ],
+)
+def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_path, settings: dict, said: str):
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    refused = build(tmp_path, settings, *SCORE)
+    assert refused.returncode != 0
+    assert said in refused.output
+    assert "model" in refused.output
+    assert "1 of " not in refused.output.split("on-run-start")[-1].split("Done")[-1]
+
+
+def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
+    refused = dbt(tmp_path, "build", *SCORE)
+    assert refused.returncode != 0
+    assert "There is no stored model in" in refused.output
+    assert "Train one first: make build" in refused.output
+
+
+# ---- a hand ------------------------------------------------------------------------------------------------------
+
+
+def build_with_overrides(folder: Path, lines: list[str]) -> Built:
+    """The sample with this file of overrides, in a copy of the project."""
+    project = folder / "project"
+    for name in ("models", "macros", "seeds", "tests", "analyses"):
+        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(PROJECT / name, project / name)
+    path = project / "seeds" / "playbook" / "segment_overrides.csv"
+    path.write_text("\n".join([path.read_text().strip(), *lines]) + "\n")
+    return build(folder, {"starts": 10}, *WITHOUT_UNIT_TESTS, project=project)
+
+
+def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_path):
+    built = green(
+        build_with_overrides(tmp_path, ["C0001,High Value,Founder of the club,", "C0002,High Value,Was one,2024-12-30"])
+    )
+    changed = built.rows(
+        "select customer_id, segment_name, archetype, model_segment_name, override_reason from marts.customer_segments"
+        " where is_overridden or segment_name != model_segment_name"
+    )
+    model_says = sample.column("select segment_name from marts.customer_segments where customer_id = 'C0001'")[0]
+    assert model_says != "High Value"
+    assert changed == [("C0001", "High Value", "High Value", model_says, "Founder of the club")]
+    assert built.rows("select customers_overridden from marts.segmentation_builds") == [(1,)]
+    ours, theirs = built.marts(), sample.marts()
+    model = "select model_id from marts.model_card"
+    one, other = built.column(model)[0], sample.column(model)[0]
+    for mart in ("segment_profiles", "segment_map", "segment_attributes", "segment_history", "segment_features"):
+        assert [row.replace(one, other) for row in ours[mart]] == theirs[mart], mart
+
+
+@pytest.mark.parametrize("line", ["nobody,High Value,,", "C0001,No Such Segment,,"])
+def test_an_override_of_nobody_or_to_nowhere_stops_the_build(tmp_path, line: str):
+    built = build_with_overrides(tmp_path, [line])
+    assert built.returncode != 0
+    assert "assert_overrides_name_customers_and_segments" in built.output
+    assert built.rows("select count(*) from information_schema.tables where table_name = 'int_build_log'") == [(0,)]
+
+
+# ---- matching ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def matches() -> ModuleType:
+    return load_model("segment_matches")
+
+
+def overlaps_of(clusters: list[int], keys: list[str | None]) -> pd.DataFrame:
+    """The overlaps of two partitions of the same customers, as int_segment_overlaps has them."""
+    frame = pd.DataFrame({"cluster": clusters, "previous_segment_key": keys})
+    rows = []
+    for cluster, own in frame.groupby("cluster"):
+        known = own["previous_segment_key"].dropna()
+        for key, shared in known.value_counts().items():
+            either = len(own) + (frame["previous_segment_key"] == key).sum() - shared
+            rows.append((cluster, cluster + 1, key, shared, shared / either))
+        if known.empty:
+            rows.append((cluster, cluster + 1, None, 0, None))
+    columns = ["cluster", "spending_order", "previous_segment_key", "shared_customers", "jaccard_index"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+partitions = st.lists(
+    st.tuples(st.integers(0, 4), st.sampled_from(["S1", "S2", "S3", "S7", None])), min_size=1, max_size=60
+)
+
+
+@given(partitions, st.sampled_from([0.0, 0.3, 0.6]))
+def test_no_other_assignment_keeps_more_customers(matches: ModuleType, customers: list, minimum: float):
+    """Against every assignment there is, among the pairs that overlap enough."""
+    overlaps = overlaps_of([cluster for cluster, _ in customers], [key for _, key in customers])
+    found = matches.match(overlaps, minimum)
+    assert found["cluster"].tolist() == sorted({cluster for cluster, _ in customers})
+    assert found["segment_key"].dropna().is_unique
+    shared = {
+        (row.cluster, row.previous_segment_key): row.shared_customers
+        for row in overlaps.itertuples()
+        if row.shared_customers and row.jaccard_index >= minimum
+    }
+    clusters = found["cluster"].tolist()
+    keys = ["S1", "S2", "S3", "S7", *[None] * len(clusters)]
+    best = (
+        max(
+            sum(shared.get(pair, 0) for pair in zip(clusters, chosen, strict=True))
+            for chosen in itertools.permutations(keys, len(clusters))
+        )
+        if len(clusters) < 4
+        else None
+    )
+    kept = sum(shared.get((row.cluster, row.segment_key), 0) for row in found.itertuples())
+    assert kept == found["shared_customers"].sum()
+    assert best is None or kept == best
+
+
+def test_a_permuted_partition_keeps_all_its_keys(matches: ModuleType):
+    generator = np.random.default_rng(5)
+    keys = generator.choice(["S1", "S2", "S3", "S4"], 500)
+    numbers = {"S1": 2, "S2": 0, "S3": 3, "S4": 1}
+    clusters = [numbers[key] for key in keys]
+    assert adjusted_rand_score(keys, clusters) == 1
+    found = matches.match(overlaps_of(clusters, list(keys)), 0.3)
+    assert dict(zip(found["segment_key"], found["cluster"], strict=True)) == numbers
+
+
+def test_a_segment_that_falls_apart_leaves_its_key_to_the_larger_part(matches: ModuleType):
+    found = matches.match(overlaps_of([0] * 60 + [1] * 40 + [2] * 50, ["S1"] * 100 + ["S2"] * 50), 0.3)
+    assert found["segment_key"].tolist()[0] == "S1"
+    assert found["segment_key"].isna().tolist() == [False, True, False]
+
+
+def test_parts_too_small_are_new(matches: ModuleType):
+    found = matches.match(overlaps_of([0, 1, 2, 3] * 25, ["S1"] * 100), 0.3)
+    assert found["segment_key"].isna().all()
