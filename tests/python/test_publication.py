@@ -134,9 +134,12 @@ def test_the_publications_of_one_warehouse_are_not_replaced_by_those_of_another(
 
 MANIFEST = {
     "nodes": {
-        "model.a": {"resource_type": "model", "config": {"materialized": "table"}},
-        "model.e": {"resource_type": "model", "config": {"materialized": "ephemeral"}},
-        "test.a": {"resource_type": "test", "config": {}},
+        "model.a": {"resource_type": "model", "config": {"materialized": "table"}, "tags": []},
+        "model.e": {"resource_type": "model", "config": {"materialized": "ephemeral"}, "tags": []},
+        "test.a": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.a"]}},
+        "model.t": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
+        "model.u": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
+        "test.t": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.t"]}},
     }
 }
 
@@ -148,6 +151,8 @@ MANIFEST = {
         ({"model.a": "success", "test.a": "skipped"}, "not green: test.a skipped"),
         ({"model.a": "success"}, "left out 1 of 2 models, seeds and tests"),
         ({"model.a": "success", "test.a": "warn"}, None),
+        # Half a training is neither a training nor a scoring.
+        ({"model.a": "success", "test.a": "pass", "model.t": "success"}, "left out 1 of 4 models, seeds and tests"),
     ],
 )
 def test_only_a_whole_green_build_is_published(statuses, said):
