@@ -515,17 +515,44 @@ def side_of(cell: dict[str, Any]) -> str:
     return "above" if share > expected else "below"
 
 
-def further_of(marts: Marts, mart: str, writer: Writer) -> dict[str, Any] | None:
-    """An optional mart as a table; none where it is missing or empty."""
+# What the page says of the past, from the second build on: heading, the mart, and the rows of it.
+FURTHER = (
+    (
+        "How the segments changed",
+        "segment_events",
+        "select build, as_of_date, event, previous_segment_name as name_before, segment_name as name_now, customers"
+        " from marts.segment_events order by build desc, segment_key",
+    ),
+    (
+        "Who moved between segments",
+        "segment_migrations",
+        "select coalesce(from_segment_name, 'New customers') as before, coalesce(to_segment_name, 'No longer here') as now,"
+        " customers, total_spending from marts.segment_migrations where step = 'both' and is_move"
+        " and build = (select max(build) from marts.segment_migrations)"
+        " order by customers desc, from_segment_key nulls first, to_segment_key nulls first",
+    ),
+    (
+        "Do the segments still fit?",
+        "segment_drift",
+        "select replace(measure, '_', ' ') as measure, replace(subject, '_', ' ') as subject, trained_value as in_training,"
+        " value as now, threshold as warns_above from marts.segment_drift where threshold is not null"
+        " and build = (select max(build) from marts.segment_drift where build > 1)",
+    ),
+)
+
+
+def further_of(marts: Marts, mart: str, sql: str, writer: Writer) -> dict[str, Any] | None:
+    """What a mart of the past has to say, as a table; none where it is missing or says nothing."""
     if mart not in marts:
         return None
-    rows = marts.rows(f"from marts.{mart} order by all limit {ROWS_AT_MOST * 4}")
+    found = marts.rows(sql)
+    rows = found[: ROWS_AT_MOST * 4]
     if not rows:
         return None
     return {
         "columns": [label(column) for column in rows[0]],
         "rows": [[any_value(column, value, writer) for column, value in row.items()] for row in rows],
-        "total": marts.rows(f"select count(*) as n from marts.{mart}")[0]["n"],
+        "total": len(found),
     }
 
 
@@ -798,15 +825,7 @@ def page(marts: Marts, writer: Writer, title: str) -> str:
         shares=shares,
         curves=curves,
         attributes=attributes_of(marts, segments),
-        further=[
-            (heading, table)
-            for heading, mart in (
-                ("How the segments changed", "segment_history"),
-                ("Who moved between segments", "segment_migrations"),
-                ("Does the model still fit?", "segment_drift"),
-            )
-            if (table := further_of(marts, mart, writer))
-        ],
+        further=[(heading, table) for heading, mart, sql in FURTHER if (table := further_of(marts, mart, sql, writer))],
         quality=quality_of(marts, writer),
         card=card_of(marts, writer),
         light=charts.LIGHT_PALETTE,

@@ -390,20 +390,34 @@ def test_the_sections_stand_in_their_order(pages, opened) -> None:
     )
 
 
-def test_an_optional_mart_gets_a_section_and_an_empty_one_does_not(report, warehouses, tmp_path) -> None:
+def test_the_past_appears_from_the_second_build_on(report, warehouses, tmp_path) -> None:
+    first = report.page(report.Marts(warehouses["sample"]), report.writer_for("en_GB", None), "Title")
+    # Served with another k, which is a build of its own with another model.
+    second = report.page(report.Marts(warehouses["seven"]), report.writer_for("en_GB", None), "Title")
+    for heading in ("How the segments changed", "Who moved between segments", "Do the segments still fit?"):
+        assert heading not in first
+        assert heading in second
+    ((before, now, moved),) = query(
+        warehouses["seven"],
+        "select from_segment_name, to_segment_name, customers from marts.segment_migrations"
+        " where step = 'both' and is_move order by customers desc, from_segment_key, to_segment_key limit 1",
+    )
+    row = second.split("Who moved between segments")[1].split("<tbody")[1].split("</tr>")[0]
+    assert all(f">{value}<" in row for value in (before, now, moved)), row
+
+
+def test_a_mart_that_is_not_there_or_empty_has_no_section(report, warehouses, tmp_path) -> None:
     warehouse = tmp_path / "shop.duckdb"
-    shutil.copy(warehouses["sample"], warehouse)
+    shutil.copy(warehouses["seven"], warehouse)
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute(
-            "create table marts.segment_history as select 'High Value' as segment_name, 0.5 as some_share"
-        )
-        connection.execute("create table marts.segment_drift as select 1 as psi where false")
+        connection.execute("drop table marts.segment_events")
+        connection.execute("delete from marts.segment_drift")
         connection.execute("delete from marts.segment_attributes")
     html = report.page(report.Marts(warehouse), report.writer_for("en_GB", None), "Title")
 
-    assert "How the segments changed" in html
-    assert "50.0%" in html
-    assert "Does the model still fit?" not in html
+    assert "Who moved between segments" in html
+    assert "How the segments changed" not in html
+    assert "Do the segments still fit?" not in html
     assert "What else is known about them" not in html
 
 
