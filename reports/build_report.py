@@ -526,17 +526,30 @@ FURTHER = (
     (
         "Who moved between segments",
         "segment_migrations",
-        "select coalesce(from_segment_name, 'New customers') as before,"
-        " coalesce(to_segment_name, 'No longer here') as now, customers, total_spending from marts.segment_migrations where step = 'both' and is_move"
-        " and build = (select max(build) from marts.segment_migrations)"
-        " order by customers desc, from_segment_key nulls first, to_segment_key nulls first",
+        """
+        select
+            coalesce(from_segment_name, 'New customers') as before,
+            coalesce(to_segment_name, 'No longer here') as now,
+            customers,
+            total_spending
+        from marts.segment_migrations
+        where step = 'both' and is_move and build = (select max(build) from marts.segment_migrations)
+        order by customers desc, from_segment_key nulls first, to_segment_key nulls first
+        """,
     ),
     (
         "Do the segments still fit?",
         "segment_drift",
-        "select replace(measure, '_', ' ') as measure, replace(subject, '_', ' ') as subject,"
-        " trained_value as in_training, value as now, threshold as warns_above from marts.segment_drift where threshold is not null"
-        " and build = (select max(build) from marts.segment_drift where build > 1)",
+        """
+        select
+            replace(measure, '_', ' ') as measure,
+            replace(subject, '_', ' ') as subject,
+            trained_value as in_training,
+            value as now,
+            threshold as warns_above
+        from marts.segment_drift
+        where threshold is not null and build = (select max(build) from marts.segment_drift where build > 1)
+        """,
     ),
 )
 
