@@ -17,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-complete-journey lock licences audit clean
+.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -79,6 +79,10 @@ docs: build  ## Build, and write the documentation of the models to target/stati
 example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
 	.venv/bin/python examples/prepare.py cdnow
 	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
+
+example-cdnow-history: setup-dev  ## Play the months of CDNOW with one refit and print what became of the segments
+	.venv/bin/python examples/prepare.py cdnow
+	.venv/bin/python examples/cdnow/play_history.py
 
 example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
 	.venv/bin/python examples/prepare.py complete_journey

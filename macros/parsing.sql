@@ -29,12 +29,14 @@
     }[setting('date_format')] -%}
     {%- set times = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p'] -%}
     {%- set zone = setting('time_zone') -%}
+    {#- A blank before the offset is common, and DuckDB does not read it. -#}
+    {%- set with_offset = 'regexp_replace(' ~ column ~ ", ' (Z|[+-][0-9:]+)$', '\\1')" -%}
     case
         when not left({{ column }}, 1) between '0' and '9' then null
         {%- if zone is not none %}
         when regexp_matches({{ column }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
             then {{ from_1900(
-                'cast(try_cast(' ~ column ~ ' as timestamptz) at time zone ' ~ quote_text(zone) ~ ' as date)'
+                'cast(try_cast(' ~ with_offset ~ ' as timestamptz) at time zone ' ~ quote_text(zone) ~ ' as date)'
             ) }}
         {%- endif %}
         else coalesce(
