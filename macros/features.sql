@@ -26,13 +26,9 @@
 
 {% macro capped(value, lower, upper) -%}
     {#- A value within its bounds; as it is where they are null. -#}
-    {%- if setting('winsorize') is none -%}
-    cast({{ value }} as double)
-    {%- else -%}
     case
         when {{ value }} < {{ lower }} then {{ lower }}
         when {{ value }} > {{ upper }} then {{ upper }}
         else cast({{ value }} as double)
     end
-    {%- endif -%}
 {%- endmacro %}

@@ -37,13 +37,11 @@
         select
             customer_features.customer_id,
             {%- for feature in features %}
-            case
-                when customer_features.{{ feature }} < scaling_pivoted.{{ feature }}_lower
-                    then scaling_pivoted.{{ feature }}_lower
-                when customer_features.{{ feature }} > scaling_pivoted.{{ feature }}_upper
-                    then scaling_pivoted.{{ feature }}_upper
-                else cast(customer_features.{{ feature }} as double)
-            end as {{ feature }}
+            {{ capped(
+                'customer_features.' ~ feature,
+                'scaling_pivoted.' ~ feature ~ '_lower',
+                'scaling_pivoted.' ~ feature ~ '_upper'
+            ) }} as {{ feature }}
             {{- ',' if not loop.last }}
             {%- endfor %}
         from customer_features

@@ -4,7 +4,7 @@
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
-    {%- set folder = (invocation_args_dict.get('project_dir') or '.') ~ '/seeds/playbook/' -%}
+    {%- set folder = project_folder() ~ '/seeds/playbook/' -%}
     {%- set options = ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')" -%}
     {%- set rules = '(from read_csv(' ~ quote_text(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
     {%- set playbook = '(from read_csv(' ~ quote_text(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}

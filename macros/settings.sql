@@ -226,9 +226,14 @@
     {#- The names under vars in dbt_project.yml. dbt shows a macro only the vars that it asks for by name, so the file
         is read. An engine that cannot read a local file leaves this half of the check to the tests. -#}
     {%- if not execute or target.type != 'duckdb' -%}{%- do return([]) -%}{%- endif -%}
-    {%- set folder = invocation_args_dict.get('project_dir') or '.' -%}
     {%- set text = run_query(
-        'select content from read_text(' ~ quote_text(folder ~ '/dbt_project.yml') ~ ')'
+        'select content from read_text(' ~ quote_text(project_folder() ~ '/dbt_project.yml') ~ ')'
     ).columns[0].values()[0] -%}
     {%- do return((fromyaml(text).get('vars') or {}).keys() | list) -%}
+{% endmacro %}
+
+
+{% macro project_folder() %}
+    {#- Where dbt_project.yml lies, seen from the folder that dbt runs in. -#}
+    {%- do return(invocation_args_dict.get('project_dir') or '.') -%}
 {% endmacro %}

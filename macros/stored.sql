@@ -90,6 +90,52 @@
 {% endmacro %}
 
 
+{% macro rows_as_list(columns, order_by) -%}
+    {#- All rows of a query as one list of structs, so that they are stored with their model or build or not at all. -#}
+    list(
+        struct_pack(
+            {%- for column in columns %}
+            {{ column }} := {{ column }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        )
+        order by {{ order_by }}
+    )
+{%- endmacro %}
+
+
+{% macro scaling_of(register, model) -%}
+    {#- A query of the scaling and the loadings of a model: one row per feature, for every cluster has the same. -#}
+    with model_register as (
+        select * from {{ register }}
+    ),
+
+    model as (
+        select * from {{ model }}
+    ),
+
+    clusters_unnested as (
+        select unnest(clusters) as cluster
+        from model_register
+        where model_id in (select model.model_id from model)
+    )
+
+    select distinct
+        cluster.feature_order,
+        cluster.feature,
+        cluster.transform,
+        cluster.lower_bound,
+        cluster.upper_bound,
+        cluster.center,
+        cluster.scale,
+        cluster.loading_x,
+        cluster.loading_y,
+        cluster.explained_x,
+        cluster.explained_y
+    from clusters_unnested
+{%- endmacro %}
+
+
 {% macro model_cluster_type() -%}
     struct(
         cluster bigint, segment_key varchar, cluster_size bigint, mean_distance double, feature_order integer,

@@ -18,7 +18,6 @@ import functools
 import hashlib
 import json
 import math
-import os
 import re
 import sys
 from dataclasses import dataclass
@@ -36,8 +35,11 @@ from babel.numbers import UnknownCurrencyError, format_currency, format_decimal,
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import charts
+import publish
+import warehouse as warehouse_file
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
@@ -571,23 +573,18 @@ def further_of(marts: Marts, mart: str, sql: str, writer: Writer) -> dict[str, A
         return None
     return {
         "columns": [label(column) for column in rows[0]],
-        "rows": [[any_value(column, value, writer) for column, value in row.items()] for row in rows],
+        "rows": [[any_value(value, writer) for value in row.values()] for row in rows],
         "total": len(found),
     }
 
 
-def any_value(column: str, value: Any, writer: Writer) -> dict[str, Any]:
-    """A value of a mart that this page knows nothing about, as a cell."""
-    if value is None:
-        return {"text": NOTHING, "is_number": False}
-    if isinstance(value, bool):
-        return {"text": "yes" if value else "no", "is_number": False}
+def any_value(value: Any, writer: Writer) -> dict[str, Any]:
+    """A value of such a table as a cell."""
     if isinstance(value, (int, float, Decimal)):
-        if column.endswith("share"):
-            return {"text": writer.percent(float(value), 1), "is_number": True}
-        plain = isinstance(value, int) or column.endswith("_id")
-        return {"text": writer.number(value, 0 if plain else 2), "is_number": True}
-    return {"text": writer.day(value) if isinstance(value, date) else str(value), "is_number": False}
+        return {"text": writer.number(value, 0 if isinstance(value, int) else 2), "is_number": True}
+    if isinstance(value, date):
+        return {"text": writer.day(value), "is_number": False}
+    return {"text": NOTHING if value is None else str(value), "is_number": False}
 
 
 def quality_of(marts: Marts, writer: Writer) -> dict[str, Any]:
@@ -920,14 +917,12 @@ def writer_for(locale: str, currency: str | None) -> Writer:
 
 def database() -> Path:
     """What is read where nothing else is asked for: the current publication, or the warehouse where there is none."""
-    warehouse = Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
-    folder = Path(os.environ.get("SEGMENTATION_PUBLICATIONS") or warehouse.parent / "publications")
-    published = folder / "current" / "segments.duckdb"
-    if not published.is_file():
-        return warehouse
+    warehouse = warehouse_file.place()
+    folder = publish.folder_of(warehouse)
     # Publications of another warehouse say nothing about this one.
-    manifest = json.loads((folder / "current" / "manifest.json").read_text(encoding="utf-8"))
-    return published.resolve() if manifest["warehouse"] == warehouse.name else warehouse
+    if publish.published_warehouse(folder) != warehouse.name:
+        return warehouse
+    return (folder / "current" / publish.DATABASE).resolve()
 
 
 def arguments_of(given: list[str]) -> argparse.Namespace:

@@ -66,6 +66,12 @@ def current(folder: Path) -> int | None:
     return int(os.readlink(link)) if link.is_symlink() else None
 
 
+def published_warehouse(folder: Path) -> str | None:
+    """The file name of the warehouse whose marts readers see; None where there is no publication."""
+    manifest = folder / "current" / "manifest.json"
+    return json.loads(manifest.read_text(encoding="utf-8"))["warehouse"] if manifest.is_file() else None
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for one publication at a time. The lock goes with its process, however that ends."""
@@ -215,14 +221,12 @@ def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     Whatever stops it before the swap, a kill or a full disk included, leaves the publication before it in place.
     """
     clear_remains(folder)
-    before = current(folder)
-    if before is not None:
-        published = json.loads((folder / name_of(before) / "manifest.json").read_text(encoding="utf-8"))["warehouse"]
-        if published != warehouse.name:
-            raise PublishError(
-                f"The publications in {folder} are those of the warehouse {published}, and this one is "
-                f"{warehouse.name}; name another place in SEGMENTATION_PUBLICATIONS."
-            )
+    before, published = current(folder), published_warehouse(folder)
+    if published not in (None, warehouse.name):
+        raise PublishError(
+            f"The publications in {folder} are those of the warehouse {published}, and this one is "
+            f"{warehouse.name}; name another place in SEGMENTATION_PUBLICATIONS."
+        )
     number = max(numbers(folder), default=0) + 1
     making = folder / f".{name_of(number)}.partial"
     try:

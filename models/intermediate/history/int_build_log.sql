@@ -85,47 +85,36 @@ segments_counted as (
 
 segments_listed as (
     select
-        list(
-            struct_pack(
-                segment_key := segment_key,
-                segment_name := segment_name,
-                customers := customers,
-                total_spending := total_spending
-            )
-            order by segment_key
-        ) as segments
+        {{ rows_as_list(
+            [
+                'segment_key', 'segment_name', 'customers', 'total_spending'
+            ],
+            'segment_key'
+        ) }} as segments
     from segments_counted
 ),
 
 migrations_listed as (
     select
-        list(
-            struct_pack(
-                step := step,
-                from_segment_key := from_segment_key,
-                to_segment_key := to_segment_key,
-                customers := customers,
-                total_spending := total_spending
-            )
-            order by step, from_segment_key nulls first, to_segment_key nulls first
-        ) as migrations
+        {{ rows_as_list(
+            [
+                'step', 'from_segment_key', 'to_segment_key', 'customers',
+                'total_spending'
+            ],
+            'step, from_segment_key nulls first, to_segment_key nulls first'
+        ) }} as migrations
     from migrations
 ),
 
 drift_listed as (
     select
-        list(
-            struct_pack(
-                measure_order := measure_order,
-                measure := measure,
-                subject := subject,
-                value := value,
-                trained_value := trained_value,
-                threshold := threshold,
-                is_crossed := is_crossed
-            )
-            order by measure_order, subject
-        ) as drift
+        {{ rows_as_list(
+            [
+                'measure_order', 'measure', 'subject', 'value', 'trained_value',
+                'threshold', 'is_crossed'
+            ],
+            'measure_order, subject'
+        ) }} as drift
     from drift
 ),
 

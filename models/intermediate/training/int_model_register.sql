@@ -158,34 +158,26 @@ clusters_listed as (
 
 ks_listed as (
     select
-        list(
-            struct_pack(
-                k := k,
-                cluster := cluster,
-                cluster_size := cluster_size,
-                inertia := inertia,
-                davies_bouldin_index := davies_bouldin_index,
-                silhouette_score := silhouette_score,
-                silhouette_standard_error := silhouette_standard_error,
-                calinski_harabasz_index := calinski_harabasz_index,
-                smallest_cluster_size := smallest_cluster_size,
-                smallest_size_required := smallest_size_required,
-                is_admissible := is_admissible,
-                is_lowest_index := is_lowest_index
-            )
-            order by k, cluster
-        ) as ks
+        {{ rows_as_list(
+            [
+                'k', 'cluster', 'cluster_size', 'inertia', 'davies_bouldin_index',
+                'silhouette_score', 'silhouette_standard_error',
+                'calinski_harabasz_index', 'smallest_cluster_size',
+                'smallest_size_required', 'is_admissible', 'is_lowest_index'
+            ],
+            'k, cluster'
+        ) }} as ks
     from kmeans_sweep
 ),
 
 bins_listed as (
     select
-        list(
-            struct_pack(
-                feature := feature, edges := edges, bin := bin, share := share
-            )
-            order by feature_order, bin
-        ) as bins
+        {{ rows_as_list(
+            [
+                'feature', 'edges', 'bin', 'share'
+            ],
+            'feature_order, bin'
+        ) }} as bins
     from training_bins
 ),
 
