@@ -181,6 +181,8 @@
         'select model_id, features, transforms, winsorize, k from ' ~ register ~ ' where model_id = '
         ~ serving_model_id(register)
     ).rows[0] -%}
+    {#- A query gives a decimal, which 0.95 is not equal to. -#}
+    {%- set stored_winsorize = none if model['winsorize'] is none else model['winsorize'] | float -%}
     {%- set remedy = (
         '. Set it back, or train: make build, or dbt build without --selector score' if not is_training_run()
         else '. Set it back, or leave model_id unset'
@@ -190,9 +192,9 @@
         {%- do refuse_setting('features', setting('features'), stored ~ model['features'] ~ remedy) -%}
     {%- elif model['transforms'] != transforms_text() -%}
         {%- do refuse_setting('transforms', setting('transforms'), stored ~ model['transforms'] ~ remedy) -%}
-    {%- elif model['winsorize'] != setting('winsorize') and (model['winsorize'] or setting('winsorize')) -%}
+    {%- elif stored_winsorize != setting('winsorize') -%}
         {%- do refuse_setting(
-            'winsorize', setting('winsorize'), stored ~ (model['winsorize'] or 'none') ~ remedy
+            'winsorize', setting('winsorize'), stored ~ (stored_winsorize or 'none') ~ remedy
         ) -%}
     {%- elif setting('k') is not none and setting('k') != model['k'] -%}
         {%- do refuse_setting('k', setting('k'), stored ~ 'k = ' ~ model['k'] ~ remedy) -%}

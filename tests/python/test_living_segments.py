@@ -325,6 +325,16 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
     assert "1 of " not in refused.output.split("on-run-start")[-1].split("Done")[-1]
 
 
+def test_scoring_goes_on_with_the_cap_that_the_model_was_trained_with(tmp_path):
+    """Scored on the day of the training, everybody is where the training put them; on another, nothing stops it."""
+    trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_UNIT_TESTS))
+    before = trained.rows("select * from marts.customer_segments order by customer_id")
+    again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE))
+    assert again.rows("select * from marts.customer_segments order by customer_id") == before
+    later = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4, "as_of_date": "2024-11-30"}, *SCORE))
+    assert later.rows("select is_trained from marts.segmentation_builds order by build") == [(True,), (False,)]
+
+
 def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
     refused = dbt(tmp_path, "build", *SCORE)
     assert refused.returncode != 0
