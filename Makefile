@@ -34,6 +34,7 @@ build: setup  ## Build the segments and test them; takes VARS=settings.yml and A
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
+	.venv/bin/python scripts/warehouse.py check
 	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 publish: setup  ## Build, test, and let readers see the new marts all at once; takes VARS and ARGS as build does

@@ -556,13 +556,6 @@ FURTHER = (
 )
 
 
-def in_plain_words(reason: str) -> str:
-    """The reason of the chosen k as the marts have it, without the words that only analysts use."""
-    reason = re.sub(r"of the (\d+) admissible k\.", r"of the \1 numbers that leave no group too small.", reason)
-    reason = reason.replace("though no k is admissible", "though every number leaves a group too small")
-    return reason.replace("an admissible k needs", "a group needs").replace("Selected: ", "Chosen: ")
-
-
 def further_of(marts: Marts, mart: str, sql: str, writer: Writer) -> dict[str, Any] | None:
     """What a mart of the past has to say, as a table; none where it is missing or says nothing."""
     if mart not in marts:
@@ -829,7 +822,6 @@ def page(marts: Marts, writer: Writer, title: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["script"] = Markup
-    environment.filters["in_plain_words"] = in_plain_words
     return environment.get_template("report.html.j2").render(
         title=title,
         writer=writer,

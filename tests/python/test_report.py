@@ -421,25 +421,6 @@ def test_a_mart_that_is_not_there_or_empty_has_no_section(report, warehouses, tm
     assert "What else is known about them" not in html
 
 
-@pytest.mark.parametrize(
-    ("reason", "plain"),
-    [
-        (
-            "Selected: the lowest index, 0.779, of the 9 admissible k.",
-            "Chosen: the lowest index, 0.779, of the 9 numbers that leave no group too small.",
-        ),
-        (
-            "Selected: the lowest index, 0.5, though no k is admissible (setting require_admissible_k). Its smallest"
-            " cluster holds 2 of 90 customers; an admissible k needs 5.",
-            "Chosen: the lowest index, 0.5, though every number leaves a group too small (setting"
-            " require_admissible_k). Its smallest cluster holds 2 of 90 customers; a group needs 5.",
-        ),
-    ],
-)
-def test_the_reason_of_the_page_has_no_words_of_analysts(report, reason: str, plain: str) -> None:
-    assert report.in_plain_words(reason) == plain
-
-
 def test_an_empty_warehouse_says_so(pages, opened) -> None:
     page = opened(pages["empty"]).page
 

@@ -74,8 +74,8 @@ sentences as (
             when not is_admissible then concat(
                 ' Its smallest cluster holds ', cast(smallest_cluster_size as varchar),
                 ' of ', cast(customers as varchar),
-                ' customers; an admissible k needs ',
-                cast(smallest_size_required as varchar), '.'
+                ' customers; at least ',
+                cast(smallest_size_required as varchar), ' are required.'
             )
             else ''
         end as size_remark
@@ -133,18 +133,20 @@ select
             then concat(
                 'Selected: the lowest index, ',
                 {{ as_text('davies_bouldin_index', 3) }},
-                ', though no k is admissible (setting require_admissible_k).',
+                ', though every k leaves a segment too small ',
+                '(setting require_admissible_k).',
                 size_remark
             )
         when is_selected
             then concat(
                 'Selected: the lowest index, ',
                 {{ as_text('davies_bouldin_index', 3) }},
-                ', of the ', cast(admissible_ks as varchar), ' admissible k.'
+                ', of the ', cast(admissible_ks as varchar),
+                ' numbers of segments that leave none too small.'
             )
         {%- endif %}
         when davies_bouldin_index is null then 'One segment has no index.'
-        when not is_admissible then concat('Not admissible.', size_remark)
+        when not is_admissible then concat('Leaves a segment too small.', size_remark)
         when is_lowest_index
             then concat(
                 'The lowest index: ', {{ as_text('davies_bouldin_index', 3) }}, '.'
