@@ -13,7 +13,7 @@
     {%- if not ('segment_actions' in made and 'k_selection' in made) -%}{%- do return('') -%}{%- endif -%}
 
     {%- set ks = run_query(
-        'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible from '
+        'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible, verdict from '
         ~ k_selection ~ ' order by k'
     ) -%}
     {%- set segments = run_query(
@@ -42,6 +42,7 @@
             ), info=true
         ) -%}
     {%- endfor -%}
+    {%- for row in ks if row['is_selected'] -%}{%- do log(row['verdict'], info=true) -%}{%- endfor -%}
     {%- if segments | length -%}
         {%- do log('', info=true) -%}
         {%- set width = [segments.columns['segment_name'].values() | map('length') | max, 7] | max -%}

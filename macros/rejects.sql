@@ -40,6 +40,7 @@
                 ~ ' 17850, or leave customers_location unset to take the customers from the transactions'
         },
         'after_as_of_date': {'on_purpose': true},
+        'before_observation_window': {'on_purpose': true},
         'duplicate_key': {'remedy': 'correct unique_key: it does not tell these rows apart'},
         'unparsable_signup_date': {'remedy': 'set date_format (day_first or month_first) to how the dates are written'},
         'signup_in_future': {'remedy': 'correct the dates at their source, or set date_format'},

@@ -35,6 +35,9 @@
         },
         'as_of_date': {'type': 'date', 'nullable': true},
         'earliest_signup_date': {'type': 'date'},
+        'observation_window_days': {
+            'type': 'integer', 'at_least': 1, 'at_most': 100000, 'nullable': true
+        },
         'features': {'type': 'list', 'among': available_features() + attribute_names()},
         'transforms': {
             'type': 'mapping', 'keys': available_features() + attribute_names(), 'among': ['none', 'log1p']
@@ -53,6 +56,11 @@
         'min_segment_share': {'type': 'number', 'at_least': 0, 'at_most': 0.5},
         'min_segment_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000000},
         'require_admissible_k': {'type': 'boolean'},
+        'trust_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
+        'stability_refits': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
+        'gap_references': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
+        'stability_required': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'gap_errors_required': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'model_id': {'type': 'text', 'nullable': true},
         'min_key_overlap': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'drift_stability_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},

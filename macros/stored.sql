@@ -178,11 +178,14 @@
         ) -%}
     {%- endif -%}
     {%- set model = run_query(
-        'select model_id, features, transforms, winsorize, k from ' ~ register ~ ' where model_id = '
+        'select * from ' ~ register ~ ' where model_id = '
         ~ serving_model_id(register)
     ).rows[0] -%}
     {#- A query gives a decimal, which 0.95 is not equal to. -#}
     {%- set stored_winsorize = none if model['winsorize'] is none else model['winsorize'] | float -%}
+    {#- A register of an earlier version has no such column. -#}
+    {%- set stored_window = model['observation_window_days'] if 'observation_window_days' in model.keys() -%}
+    {%- set stored_window = none if not stored_window else stored_window | int -%}
     {%- set remedy = (
         '. Set it back, or train: make build, or dbt build without --selector score' if not is_training_run()
         else '. Set it back, or leave model_id unset'
@@ -195,6 +198,10 @@
     {%- elif stored_winsorize != setting('winsorize') -%}
         {%- do refuse_setting(
             'winsorize', setting('winsorize'), stored ~ (stored_winsorize or 'none') ~ remedy
+        ) -%}
+    {%- elif stored_window != setting('observation_window_days') -%}
+        {%- do refuse_setting(
+            'observation_window_days', setting('observation_window_days'), stored ~ (stored_window or 'none') ~ remedy
         ) -%}
     {%- elif setting('k') is not none and setting('k') != model['k'] -%}
         {%- do refuse_setting('k', setting('k'), stored ~ 'k = ' ~ model['k'] ~ remedy) -%}

@@ -91,6 +91,7 @@ RULES = {
     "missing_currency": "No currency",
     "unknown_customer_id": "A customer who is not in the customer list",
     "after_as_of_date": "After the day the report is for",
+    "before_observation_window": "Before the days that the report looks at",
     "duplicate_key": "The same row again",
     "unparsable_signup_date": "A signup date that cannot be read",
     "signup_in_future": "A signup in the future",
@@ -443,7 +444,8 @@ def choice_of(marts: Marts, writer: Writer) -> dict[str, Any]:
     rows = marts.rows("from marts.k_selection order by k")
     for row in rows:
         # The mart writes its numbers with a point, whatever the locale.
-        row["reason"] = re.sub(r"(?<=\d)\.(?=\d)", writer.locale.number_symbols["latn"]["decimal"], row["reason"])
+        for text in ("reason", "verdict"):
+            row[text] = re.sub(r"(?<=\d)\.(?=\d)", writer.locale.number_symbols["latn"]["decimal"], row[text])
         row["role"] = (
             "served"
             if row["is_selected"]

@@ -392,6 +392,39 @@ def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, f
         assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
 
 
+# ---- a window of observation -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "as_of"), [(200, None), (90, "2024-11-15")])
+def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
+    tmp_path, sample_input: Sample, days: int, as_of: str | None
+):
+    settings = {"observation_window_days": days, "k_max": 3, "starts": 2} | ({"as_of_date": as_of} if as_of else {})
+    built = green(build(tmp_path, settings, *WITHOUT_UNIT_TESTS))
+    lines = sample_input.transactions.assign(day=pd.to_datetime(sample_input.transactions["transaction_date"]))
+    end = pd.Timestamp(as_of) if as_of else lines["day"].max()
+    known = lines[lines["day"] <= end]
+    counted = known[known["day"] > end - pd.Timedelta(days=days)]
+    cents = (counted["amount"].astype(float) * 100).round().astype("int64")
+    expected = (
+        counted.assign(cents=cents)
+        .groupby("customer_id")
+        .agg(cents=("cents", "sum"), transactions=("transaction_id", "nunique"))
+    )
+    assert 0 < len(counted) < len(known)
+    assert built.rows(
+        "select customer_id, cast(total_spending * 100 as bigint), transaction_count from marts.customer_segments"
+        " where transaction_count > 0 order by customer_id"
+    ) == [tuple(row) for row in expected.sort_index().itertuples()]
+    assert built.rows("select count(*) from marts.customer_segments where segment_name = 'No Purchases'") == [
+        (built.rows("select count(*) from marts.customer_segments")[0][0] - len(expected),)
+    ]
+    assert built.rows("select row_count from marts.data_quality where rule = 'before_observation_window'") == [
+        (len(known) - len(counted),)
+    ]
+    assert built.column("select observation_window_days from marts.segmentation_model_cards") == [days]
+
+
 # ---- real data ---------------------------------------------------------------------------------------------------
 
 
@@ -441,6 +474,12 @@ def complete_journey_builds(complete_journey: Path, once: Once) -> tuple[Built, 
 def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(complete_journey_builds: tuple[Built, Built]):
     original, shuffled = complete_journey_builds
     assert_same_marts(green(original), green(shuffled))
+
+
+@pytest.mark.xdist_group("complete_journey")
+def test_the_households_are_told_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
+    served = green(complete_journey_builds[0]).rows("select k, structure from marts.k_selection where is_selected")
+    assert served == [(3, "natural groups")]
 
 
 @pytest.mark.xdist_group("complete_journey")

@@ -311,6 +311,7 @@ def test_the_population_stability_index_is_that_of_pandas(played: Played):
         ({"features": FEATURES[:3]}, "'features'"),
         ({"transforms": dict.fromkeys(FEATURES, "none")}, "'transforms'"),
         ({"winsorize": 0.9}, "'winsorize'"),
+        ({"observation_window_days": 90}, "'observation_window_days' is 90"),
         ({"k": 3}, "'k' is 3"),
         ({"k_max": 3}, "'k_max' is 3"),
         ({"model_id": "nobody"}, "'model_id' is \"nobody\""),

@@ -53,6 +53,12 @@ def test_the_segments_are_those_of_the_report(sample: Built):
     ]
 
 
+def test_the_segments_are_natural_groups_and_two_of_three_indices_agree(sample: Built):
+    assert sample.rows("select structure, indices_in_favour from marts.k_selection where is_selected") == [
+        ("natural groups", 2)
+    ]
+
+
 def test_four_segments_are_selected(sample: Built):
     assert sample.column("select k from marts.k_selection where is_selected") == [4]
     assert sample.column("select k from marts.model_card") == [4]

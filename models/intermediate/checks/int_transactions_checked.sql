@@ -1,5 +1,7 @@
 {% set as_of_date = setting('as_of_date') %}
 {% set unique_key = setting('unique_key') %}
+{% set window = setting('observation_window_days') %}
+{% set joined = 'customers_joined' if window is none else 'customers_joined_in_window' %}
 
 with transactions as (
     select * from {{ ref('stg_shop__transactions') }}
@@ -52,6 +54,38 @@ customers_joined as (
     left join valid_customers
         on transactions.customer_id = valid_customers.customer_id
 )
+{%- if window is not none %}
+,
+-- The window ends with the as-of date. Whoever bought only before it stays a customer without purchases.
+window_ended as (
+    {% if as_of_date is not none -%}
+    select cast('{{ as_of_date }}' as date) as as_of_date
+    {% else -%}
+    select max(transaction_date) as as_of_date
+    from customers_joined
+    where failed_rules is null
+    {% endif -%}
+),
+
+customers_joined_in_window as (
+    select
+        customers_joined.* replace (
+            case
+                when customers_joined.failed_rules is not null
+                    then customers_joined.failed_rules
+                when
+                    {{ dbt.datediff(
+                        'customers_joined.transaction_date',
+                        'window_ended.as_of_date',
+                        'day'
+                    ) }} >= {{ window }}
+                    then 'before_observation_window'
+            end as failed_rules
+        )
+    from customers_joined
+    cross join window_ended
+)
+{%- endif %}
 
 {% if unique_key -%}
 ,
@@ -72,7 +106,7 @@ ranked as (
                 customer_id,
                 input_row
         ) as position_of_key
-    from customers_joined
+    from {{ joined }}
 )
 
 select
@@ -96,5 +130,5 @@ select
     end as failed_rules
 from ranked
 {%- else -%}
-select * from customers_joined
+select * from {{ joined }}
 {%- endif %}

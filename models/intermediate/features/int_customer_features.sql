@@ -1,3 +1,6 @@
+{% set window = setting('observation_window_days') %}
+{% set first_seen = 'transactions_aggregated' if window is none else 'first_purchases' %}
+
 with customers as (
     select * from {{ ref('int_customers_checked') }}
 ),
@@ -22,20 +25,36 @@ transactions_aggregated as (
             case when not is_return and transaction_id is null then 1 else 0 end
         ) as transaction_count,
         -sum(case when is_return then amount else 0 end) as returned_amount,
+        {%- if window is none %}
         min(case when not is_return then transaction_date end) as first_purchase_date,
+        {%- endif %}
         max(case when not is_return then transaction_date end) as last_purchase_date
     from transactions
     where failed_rules is null
     group by customer_id
 ),
 
+{% if window is not none -%}
+-- Also what lies before the window says since when somebody is a customer.
+first_purchases as (
+    select
+        customer_id,
+        min(transaction_date) as first_purchase_date
+    from transactions
+    where
+        coalesce(failed_rules, '') in ('', 'before_observation_window')
+        and not is_return
+    group by customer_id
+),
+
+{% endif -%}
 customers_joined as (
     select
         customers.customer_id,
         -- The first purchase stands in for a signup date that the input does not have.
-        coalesce(customers.signup_date, transactions_aggregated.first_purchase_date)
+        coalesce(customers.signup_date, {{ first_seen }}.first_purchase_date)
             as signup_date,
-        transactions_aggregated.first_purchase_date,
+        {{ first_seen }}.first_purchase_date,
         transactions_aggregated.last_purchase_date,
         coalesce(transactions_aggregated.total_spending, 0) as total_spending,
         {% if input_mapping('transactions').get('quantity') -%}
@@ -52,6 +71,10 @@ customers_joined as (
     from customers
     left join transactions_aggregated
         on customers.customer_id = transactions_aggregated.customer_id
+    {%- if window is not none %}
+    left join first_purchases
+        on customers.customer_id = first_purchases.customer_id
+    {%- endif %}
     cross join as_of
     where customers.failed_rules is null
 )

@@ -1,6 +1,7 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
+    on_schema_change='append_new_columns',
     full_refresh=false
 ) }}
 {#- One row per model, so that a model is stored whole or not at all. -#}
@@ -32,6 +33,10 @@ map_axes as (
 
 kmeans_sweep as (
     select * from {{ ref('kmeans_sweep') }}
+),
+
+kmeans_trust as (
+    select * from {{ ref('kmeans_trust') }}
 ),
 
 as_of as (
@@ -170,6 +175,18 @@ ks_listed as (
     from kmeans_sweep
 ),
 
+trusts_listed as (
+    select
+        {{ rows_as_list(
+            [
+                'k', 'customers_measured', 'stability_index', 'gap_uniform',
+                'gap_uniform_error', 'gap_gaussian', 'gap_gaussian_error'
+            ],
+            'k'
+        ) }} as trusts
+    from kmeans_trust
+),
+
 bins_listed as (
     select
         {{ rows_as_list(
@@ -234,7 +251,10 @@ select
     distances_overall.distance_p999,
     clusters_listed.clusters,
     ks_listed.ks,
-    bins_listed.bins
+    bins_listed.bins,
+    trusts_listed.trusts,
+    cast({{ setting('observation_window_days') or 'null' }} as bigint)
+        as observation_window_days
 from models_summarised
 cross join stored_summarised
 cross join as_of
@@ -244,6 +264,7 @@ cross join distances_overall
 cross join clusters_listed
 cross join ks_listed
 cross join bins_listed
+cross join trusts_listed
 -- An identical fit is stored once.
 where
     models_summarised.model_id not in (

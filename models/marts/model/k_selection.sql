@@ -1,7 +1,12 @@
 {% set fixed_k = setting('k') %}
+{% set errors = setting('gap_errors_required') %}
 
 with serving_sweep as (
     select * from {{ ref('int_serving_sweep') }}
+),
+
+serving_trust as (
+    select * from {{ ref('int_serving_trust') }}
 ),
 
 serving_model as (
@@ -59,9 +64,70 @@ compared as (
     from neighbours_seen
 ),
 
+-- Each index has its best k among the admissible ones, the smaller k on a tie.
+best_ks as (
+    select
+        min_by(k, (davies_bouldin_index, k)) as by_davies_bouldin,
+        min_by(k, (-silhouette_score, k)) as by_silhouette,
+        min_by(k, (-calinski_harabasz_index, k)) as by_calinski_harabasz
+    from ks
+    where is_admissible and davies_bouldin_index is not null
+),
+
+trust_judged as (
+    select
+        compared.*,
+        serving_trust.stability_index,
+        serving_trust.gap_uniform,
+        serving_trust.gap_uniform_error,
+        serving_trust.gap_gaussian,
+        serving_trust.gap_gaussian_error,
+        cast(
+            case when compared.k = best_ks.by_davies_bouldin then 1 else 0 end
+            + case when compared.k = best_ks.by_silhouette then 1 else 0 end
+            + case when compared.k = best_ks.by_calinski_harabasz then 1 else 0 end
+            as bigint
+        ) as indices_in_favour,
+        case
+            when compared.k = 1 then 'one segment'
+            when
+                serving_trust.stability_index is null
+                or serving_trust.gap_uniform is null
+                then 'not measured'
+            when serving_trust.stability_index < {{ setting('stability_required') }}
+                then 'unstable'
+            when
+                serving_trust.gap_uniform
+                > {{ errors }} * serving_trust.gap_uniform_error
+                and serving_trust.gap_gaussian
+                > {{ errors }} * serving_trust.gap_gaussian_error
+                then 'natural groups'
+            else 'continuum'
+        end as structure
+    from compared
+    cross join best_ks
+    left join serving_trust
+        on compared.k = serving_trust.k
+),
+
 sentences as (
     select
         *,
+        concat(
+            '(gap statistic ', {{ as_text('gap_uniform', 2) }},
+            ' against an even spread, ', {{ as_text('gap_gaussian', 2) }},
+            ' against one bell curve).'
+        ) as gaps_told,
+        concat(
+            case
+                when indices_in_favour = 0 then ' None of 3 indices favours'
+                when indices_in_favour = 1 then ' 1 of 3 indices favours'
+                else concat(
+                    ' ', cast(indices_in_favour as varchar), ' of 3 indices favour'
+                )
+            end,
+            ' this k.'
+        ) as agreement_told,
         concat(
             'index ', {{ as_text('davies_bouldin_index', 3) }}, ', ',
             {{ as_text('abs(100 * excess)', 1) }},
@@ -79,7 +145,7 @@ sentences as (
             )
             else ''
         end as size_remark
-    from compared
+    from trust_judged
 )
 
 select
@@ -99,6 +165,12 @@ select
     calinski_harabasz_index,
     smallest_cluster_size,
     {{ divide('smallest_cluster_size', 'customers') }} as smallest_cluster_share,
+    indices_in_favour,
+    stability_index,
+    gap_uniform,
+    gap_uniform_error,
+    gap_gaussian,
+    gap_gaussian_error,
 
     ---- strings
     case
@@ -157,6 +229,31 @@ select
                 against_the_lowest, '.'
             )
         else concat('Not the lowest: ', against_the_lowest, '.')
-    end as reason
+    end as reason,
+    structure,
+    case structure
+        when 'one segment' then 'One segment has nothing to compare.'
+        when 'not measured' then concat('Not measured.', agreement_told)
+        when 'unstable'
+            then concat(
+                'An unstable partition: refits to resampled customers agree with it ',
+                'at ',
+                {{ as_text('stability_index', 2) }}, ' only; ',
+                {{ as_text(setting('stability_required'), 2) }}, ' is required.',
+                agreement_told
+            )
+        when 'natural groups'
+            then concat(
+                'Natural groups: refits agree (', {{ as_text('stability_index', 2) }},
+                '), and the customers fall apart further than customers without ',
+                'groups would ', gaps_told, agreement_told
+            )
+        else concat(
+            'A useful partition of a continuum: refits agree (',
+            {{ as_text('stability_index', 2) }},
+            '), but customers without groups would fall apart as far ', gaps_told,
+            agreement_told
+        )
+    end as verdict
 from sentences
 order by k

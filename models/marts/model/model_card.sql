@@ -41,6 +41,7 @@ select
     k_selection.silhouette_score,
     k_selection.inertia,
     model_register.customers_clustered,
+    model_register.observation_window_days,
     cast(as_of.transactions_used as bigint) as transactions_used,
     cast(as_of.amount_used as decimal(38, 2)) as amount_used
 from model_register

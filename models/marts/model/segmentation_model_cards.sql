@@ -51,6 +51,7 @@ select
 
     ---- numerics
     model_register.winsorize,
+    model_register.observation_window_days,
     model_register.seed,
     model_register.starts,
     model_register.k,

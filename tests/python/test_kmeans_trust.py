@@ -1,0 +1,193 @@
+"""Stability and gap statistics: on data with and without groups, and against scikit-learn and plain NumPy."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import load_model
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from sklearn.preprocessing import StandardScaler
+
+SETTINGS = {"seed": 42, "trust_sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
+# As dbt_project.yml has them.
+STABILITY_REQUIRED, ERRORS_REQUIRED = 0.75, 3
+
+
+@pytest.fixture(scope="module")
+def kmeans_trust() -> ModuleType:
+    return load_model("kmeans_trust")
+
+
+def fitted(values: np.ndarray, *ks: int) -> dict[int, np.ndarray]:
+    return {k: KMeans(k, n_init=10, random_state=1).fit(values).cluster_centers_ for k in ks}
+
+
+def verdict(row: pd.Series) -> str:
+    """The rule of k_selection, which its unit tests pin."""
+    if row["stability_index"] < STABILITY_REQUIRED:
+        return "unstable"
+    beyond = [row[f"gap_{kind}"] > ERRORS_REQUIRED * row[f"gap_{kind}_error"] for kind in ("uniform", "gaussian")]
+    return "natural groups" if all(beyond) else "continuum"
+
+
+def verdicts(kmeans_trust, values: np.ndarray, *ks: int, **changed) -> dict[int, str]:
+    frame = kmeans_trust.trust(values, fitted(values, *ks), **(SETTINGS | changed))
+    return {row["k"]: verdict(row) for _, row in frame.iterrows()}
+
+
+def blobs(rows: int, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    corners = np.array([[0, 0, 0, 0], [4, 0, 0, 4], [0, 4, 4, 0], [4, 4, 4, 4]])
+    return corners[generator.integers(4, size=rows)] + generator.normal(size=(rows, 4))
+
+
+# ---- what it says of data whose structure is known ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_uniform_noise_is_stable_and_no_natural_groups(kmeans_trust, seed: int):
+    """The case for which stability alone proves nothing."""
+    values = np.random.default_rng(seed).uniform(size=(1_500, 2))
+    row = kmeans_trust.trust(values, fitted(values, 4), **SETTINGS).iloc[0]
+    assert row["stability_index"] > 0.9
+    assert row["gap_gaussian"] > 10 * row["gap_gaussian_error"]
+    assert verdict(row) == "continuum"
+
+
+@pytest.mark.parametrize("features", [1, 2, 4])
+@pytest.mark.parametrize("correlation", [0.0, 0.8])
+def test_one_normal_distribution_never_has_natural_groups(kmeans_trust, features: int, correlation: float):
+    covariance = np.full((features, features), correlation)
+    np.fill_diagonal(covariance, 1)
+    values = np.random.default_rng(features).multivariate_normal(np.zeros(features), covariance, 1_500)
+    assert "natural groups" not in verdicts(kmeans_trust, values, 2, 3, 5).values()
+
+
+def test_far_apart_blobs_are_natural_groups(kmeans_trust):
+    assert verdicts(kmeans_trust, blobs(1_500, 1), 4)[4] == "natural groups"
+
+
+def test_a_k_that_cuts_blobs_at_random_is_unstable(kmeans_trust):
+    assert verdicts(kmeans_trust, blobs(1_500, 1), 7)[7] == "unstable"
+
+
+def test_the_buyers_of_cdnow_are_a_continuum(kmeans_trust):
+    package = importlib.util.find_spec("lifetimes")
+    if package is None:
+        pytest.skip("the package lifetimes is not installed")
+    lines = pd.read_csv(
+        Path(package.origin).parent / "datasets" / "CDNOW_master.txt",
+        sep=r"\s+",
+        header=0,
+        names=["customer", "day", "quantity", "amount"],
+    )
+    lines["day"] = pd.to_datetime(lines["day"].astype(str), format="%Y%m%d")
+    found = lines.groupby("customer").agg(
+        spending=("amount", "sum"), quantity=("quantity", "sum"), count=("day", "size"), first=("day", "min")
+    )
+    found[["spending", "quantity", "count"]] = np.log1p(found[["spending", "quantity", "count"]])
+    found["first"] = (found["first"].max() - found["first"]).dt.days
+    values = found.to_numpy(dtype=float)
+    assert verdicts(kmeans_trust, StandardScaler().fit_transform(values), 2)[2] == "continuum"
+
+
+# ---- the numbers, by other means ---------------------------------------------------------------------------------
+
+
+def test_the_gap_of_tight_far_blobs_is_that_of_the_formula(kmeans_trust):
+    """At k = 2 on two tight pairs of points every fit has one optimum, so that plain NumPy can follow it."""
+    generator = np.random.default_rng(5)
+    values = np.concatenate([generator.normal(-9, 1, (40, 1)), generator.normal(9, 1, (40, 1))])
+    row = kmeans_trust.trust(values, fitted(values, 2), **(SETTINGS | {"gap_references": 200})).iloc[0]
+
+    def two_means(rows: np.ndarray) -> float:
+        """The least inertia of two clusters on a line: the best of all cuts."""
+        rows = np.sort(rows[:, 0])
+        return min(rows[:cut].var() * cut + rows[cut:].var() * (len(rows) - cut) for cut in range(1, len(rows)))
+
+    def fall(rows: np.ndarray) -> float:
+        return float(np.log(two_means(rows) / (rows.var() * len(rows))))
+
+    for kind, draw in (
+        ("uniform", lambda: generator.uniform(values.min(), values.max(), values.shape)),
+        ("gaussian", lambda: generator.normal(values.mean(), values.std(), values.shape)),
+    ):
+        falls = np.array([fall(draw()) for _ in range(200)])
+        expected = falls.mean() - fall(values)
+        error = falls.std() * np.sqrt(1 + 1 / 200)
+        assert row[f"gap_{kind}"] == pytest.approx(expected, abs=4 * error * np.sqrt(2 / 200)), kind
+        assert row[f"gap_{kind}_error"] == pytest.approx(error, rel=0.35), kind
+
+
+def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits(kmeans_trust):
+    values = blobs(400, 2)
+    centroids = fitted(values, 3)[3]
+    found = kmeans_trust.trust(values, {3: centroids}, **(SETTINGS | {"stability_refits": 200}))[
+        "stability_index"
+    ].iloc[0]
+    generator = np.random.default_rng(8)
+    served = ((values[:, None] - centroids) ** 2).sum(axis=2).argmin(axis=1)
+    indices = []
+    for _ in range(200):
+        resample = values[generator.integers(400, size=400)]
+        indices.append(adjusted_rand_score(served, KMeans(3, n_init=10).fit(resample).predict(values)))
+    assert found == pytest.approx(np.mean(indices), abs=5 * np.std(indices) * np.sqrt(2 / 200))
+
+
+def test_the_references_have_the_shape_that_they_should(kmeans_trust):
+    """The normal one has the mean and the covariance, the even one fills the box along the principal components."""
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(20_000, 3)) * [1, 2, 5] @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + [7, 8, 9]
+    drawn = kmeans_trust.draw_gaussian(values, generator)
+    assert drawn.mean(axis=0) == pytest.approx(values.mean(axis=0), abs=0.15)
+    assert np.cov(drawn.T) == pytest.approx(np.cov(values.T), abs=0.6)
+    axes = np.linalg.eigh(np.cov(values.T))[1]
+    even, own = kmeans_trust.draw_uniform(values, generator) @ axes, values @ axes
+    assert even.min(axis=0) == pytest.approx(own.min(axis=0), abs=0.05)
+    assert even.max(axis=0) == pytest.approx(own.max(axis=0), abs=0.05)
+    thirds = (even - own.min(axis=0)) / np.ptp(own, axis=0)
+    assert ((thirds < 1 / 3).mean(axis=0)) == pytest.approx(1 / 3, abs=0.02)
+
+
+# ---- edges -------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_input_gives_the_same_answer(kmeans_trust):
+    values = blobs(300, 3)
+    one, other = (kmeans_trust.trust(values, fitted(values, 2, 4), **SETTINGS) for _ in range(2))
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_more_customers_than_the_sample_size_are_sampled(kmeans_trust):
+    frame = kmeans_trust.trust(blobs(5_000, 4), fitted(blobs(500, 4), 4), **(SETTINGS | {"trust_sample_size": 300}))
+    assert list(frame["customers_measured"]) == [300]
+    assert verdict(frame.iloc[0]) == "natural groups"
+
+
+def test_a_count_of_zero_leaves_its_columns_null(kmeans_trust):
+    values = blobs(200, 5)
+    frame = kmeans_trust.trust(values, fitted(values, 2), **(SETTINGS | {"stability_refits": 0, "gap_references": 0}))
+    assert frame.drop(columns=["k", "customers_measured"]).isna().all(axis=None)
+
+
+@pytest.mark.parametrize("distinct", [1, 2, 3])
+def test_a_k_without_enough_different_rows_is_not_measured(kmeans_trust, distinct: int):
+    values = np.repeat(np.arange(distinct, dtype=float), 50)[:, None] * [1.0, 2.0]
+    centroids = {k: np.arange(k, dtype=float)[:, None] * [1.0, 2.0] for k in (1, 2, 3)}
+    frame = kmeans_trust.trust(values, centroids, **SETTINGS).set_index("k")
+    measured = [k for k in (2, 3) if k < distinct]
+    assert list(frame.index[frame["gap_uniform"].notna()]) == measured
+    assert list(frame.index[frame["stability_index"].notna()]) == measured
+
+
+def test_nothing_to_cluster_gives_no_rows_and_the_same_types(kmeans_trust):
+    empty = kmeans_trust.trust(np.empty((0, 4)), {}, **SETTINGS)
+    full = kmeans_trust.trust(blobs(50, 6), fitted(blobs(50, 6), 2), **SETTINGS)
+    assert len(empty) == 0
+    assert dict(empty.dtypes) == dict(full.dtypes)
