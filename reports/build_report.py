@@ -218,6 +218,40 @@ SEPARATION_MEANS = {
     "no clear": "The customers form no clear groups. Take the borders as a choice, not as a finding.",
 }
 
+# The verdict of k_selection, as a headline and what it means.
+STRUCTURE_MEANS = {
+    "natural groups": (
+        "Natural groups",
+        "They come back when other customers are drawn, and customers without groups would not fall apart as far.",
+    ),
+    "continuum": (
+        "Useful, not natural",
+        "The same groups come back when other customers are drawn, but customers shade into each other. Take the"
+        " borders as a choice, not as a finding.",
+    ),
+    "unstable": (
+        "Not sure",
+        "When other customers are drawn, other groups come out. Another number of groups may hold better.",
+    ),
+}
+EDGES_MEAN = {
+    "strong": "They stand clearly apart.",
+    "moderate": "Most customers clearly belong to one of them.",
+    "weak": "Their edges overlap.",
+    "no clear": "Their edges run into each other.",
+}
+
+
+def certainty(structure: str, silhouette: float | None) -> tuple[str, str]:
+    """How sure the groups are, as a headline and a meaning: the verdict where there is one, else the separation."""
+    word = separation(silhouette)
+    if word is None:
+        return "Nothing to compare", "One group has nothing to be apart from."
+    if structure not in STRUCTURE_MEANS:
+        return f"{word.capitalize()} separation", SEPARATION_MEANS[word]
+    headline, meaning = STRUCTURE_MEANS[structure]
+    return headline, f"{meaning} {EDGES_MEAN[word]}" if structure == "natural groups" else meaning
+
 
 def times(ratio: float | None, writer: Writer) -> tuple[str, str]:
     """A ratio to the average in words, and whether that is above, below or near it."""
@@ -471,7 +505,7 @@ def choice_of(marts: Marts, writer: Writer) -> dict[str, Any]:
         "served": served,
         "minima": minima,
         "separation": word,
-        "separation_means": SEPARATION_MEANS.get(word or ""),
+        "certainty": certainty(served["structure"], served["silhouette_score"]) if served else certainty("", None),
         "is_sampled": bool(served and served["silhouette_standard_error"]),
     }
 

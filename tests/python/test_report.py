@@ -522,6 +522,30 @@ def test_a_silhouette_has_the_word_of_its_band(report, silhouette, word) -> None
     assert report.separation(silhouette) == word
 
 
+@pytest.mark.parametrize(
+    ("structure", "silhouette", "headline", "end"),
+    [
+        ("natural groups", 0.3, "Natural groups", "Their edges overlap."),
+        ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of them."),
+        ("continuum", 0.6, "Useful, not natural", "Take the borders as a choice, not as a finding."),
+        ("unstable", 0.6, "Not sure", "Another number of groups may hold better."),
+        ("not measured", 0.6, "Moderate separation", "The edges blur."),
+        ("one segment", None, "Nothing to compare", "One group has nothing to be apart from."),
+    ],
+)
+def test_how_sure_the_groups_are_follows_the_verdict(report, structure, silhouette, headline, end) -> None:
+    found, meaning = report.certainty(structure, silhouette)
+    assert found == headline
+    assert meaning.endswith(end)
+
+
+def test_every_structure_of_the_marts_has_a_headline(report) -> None:
+    columns = yaml.safe_load((PROJECT / "models/marts/model/_model__models.yml").read_text())["models"][0]["columns"]
+    structure = next(column for column in columns if column["name"] == "structure")
+    values = structure["data_tests"][1]["accepted_values"]["arguments"]["values"]
+    assert set(values) == {*report.STRUCTURE_MEANS, "not measured", "one segment"}
+
+
 def test_an_axis_is_named_by_what_drives_it(report) -> None:
     axes = [
         {"axis": "x", "feature": "total_spending", "loading": 0.8, "explained_variance_share": 0.79},
