@@ -22,6 +22,7 @@ TRANSACTION_RULES = (
     "missing_currency",
     "unknown_customer_id",
     "after_as_of_date",
+    "before_observation_window",
     "duplicate_key",
 )
 CUSTOMER_RULES = (
@@ -43,6 +44,7 @@ DEFAULTS = {
     "return_flag_values": ("1", "true", "t", "yes", "y"),
     "return_id_prefix": None,
     "as_of_date": None,
+    "observation_window_days": None,
     "earliest_signup_date": date(1970, 1, 1),
 }
 AROUND = " \t\n\r\u00a0\u202f\ufeff"
@@ -69,6 +71,7 @@ class Line:
     transaction_id: str | None = None
     amount: Decimal | None = None
     quantity: Decimal | None = None
+    currency: str | None = None
     is_return: bool = False
     failed: list[str] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
@@ -202,6 +205,7 @@ def read_transaction(place: int, row: dict, settings: dict, run_date: date) -> L
         transaction_id=identifier(row.get("transaction_id"), whole),
         amount=rounded(exact, CENT, LARGEST_AMOUNT),
         quantity=rounded(number(row.get("quantity"), mark), THOUSANDTH, LARGEST_QUANTITY),
+        currency=text(row.get("currency")),
     )
     flag = text(row.get("return_flag"))
     flags = {value.lower() for value in settings["return_flag_values"]}
@@ -275,13 +279,20 @@ def check_customers(customers: list[Line], transactions: list[Line], as_of: date
             row.failed.append("after_as_of_date")
 
 
-def check_transactions(transactions: list[Line], known: set[str], unique_key: list[str], as_of: date | None) -> None:
+def check_transactions(
+    transactions: list[Line], known: set[str], unique_key: list[str], as_of: date | None, window: int | None
+) -> None:
     """Try the rules that a transaction line breaks through other rows or the settings."""
     for line in transactions:
         if line.customer_id is not None and line.customer_id not in known:
             line.failed.append("unknown_customer_id")
         if as_of and line.day and line.day > as_of:
             line.failed.append("after_as_of_date")
+    right = [line for line in transactions if not line.failed]
+    end = as_of or max((line.day for line in right), default=None)
+    for line in right:
+        if window is not None and line.day <= end - timedelta(days=window):
+            line.failed.append("before_observation_window")
     lines_of = defaultdict(list)
     column = {"transaction_date": "day"}
     for line in transactions:
@@ -299,11 +310,11 @@ def check_transactions(transactions: list[Line], known: set[str], unique_key: li
             other.failed.append("duplicate_key")
 
 
-def describe(lines: list[Line], signup: date | None, as_of: date | None) -> Features:
-    """Describe one customer by the valid lines."""
+def describe(lines: list[Line], earlier: list[Line], signup: date | None, as_of: date | None) -> Features:
+    """Describe one customer by the valid lines; those before the window only tell a first purchase."""
     bought = [line for line in lines if not line.is_return]
     receipts = {("own", line.number) if line.transaction_id is None else line.transaction_id for line in bought}
-    since = signup or min((line.day for line in bought), default=None)
+    since = signup or min((line.day for line in lines + earlier if not line.is_return), default=None)
     latest = max((line.day for line in bought), default=None)
     return Features(
         total_spending=sum((line.signed_amount for line in lines), Decimal("0.00")),
@@ -343,14 +354,17 @@ def judge(transactions: list[dict], customers: list[dict], settings: dict, run_d
     people = [read_customer(place, row, settings, run_date) for place, row in enumerate(customers)]
     check_customers(people, lines, settings["as_of_date"])
     signups = {row.customer_id: row.day for row in people if not row.failed}
-    check_transactions(lines, set(signups), settings["unique_key"], settings["as_of_date"])
-    lines_of = defaultdict(list)
+    window = settings["observation_window_days"]
+    check_transactions(lines, set(signups), settings["unique_key"], settings["as_of_date"], window)
+    lines_of, earlier_of = defaultdict(list), defaultdict(list)
     for line in lines:
         if not line.failed:
             lines_of[line.customer_id].append(line)
+        elif line.failed == ["before_observation_window"]:
+            earlier_of[line.customer_id].append(line)
     valid = [line for of_one in lines_of.values() for line in of_one]
     as_of = settings["as_of_date"] or max((line.day for line in valid), default=None)
-    features = {id_: describe(lines_of[id_], signup, as_of) for id_, signup in signups.items()}
+    features = {id_: describe(lines_of[id_], earlier_of[id_], signup, as_of) for id_, signup in signups.items()}
     for line in valid:
         if (signup := signups[line.customer_id]) and line.day < signup:
             line.told.add("before_signup")

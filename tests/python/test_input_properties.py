@@ -46,15 +46,29 @@ SAMPLES = {
         "quantity",
         "amount",
         "product_category",
+        "taken_back",
+        "money",
     ),
     "sample_customers": ("customer_id", "signup_date", "region", "birth_year", "acquisition_channel"),
 }
+# Our names of two columns that only some shops have.
+OPTIONAL = {"return_flag": "taken_back", "currency": "money"}
 # What dbt is told, and the oracle too.
 COMBINATIONS = {
     "by_default": {},
     "european": {"decimal_mark": ",", "date_format": "day_first", "time_zone": "Europe/Berlin"},
     "keyed": {"unique_key": ["transaction_id"], "return_id_prefix": "C", "ids_are_whole_numbers": True},
     "as_of_a_day": {"as_of_date": "2024-01-31"},
+    "flagged": {
+        "transactions_columns": {
+            **{name: name for name in ("transaction_id", "customer_id", "transaction_date", "quantity", "amount")},
+            **OPTIONAL,
+        },
+        "return_flag_values": ["yes", "R"],
+        "unique_key": ["transaction_id", "currency"],
+    },
+    "windowed": {"observation_window_days": 31},
+    "windowed_by_a_day": {"observation_window_days": 2, "as_of_date": "2024-01-31", "unique_key": ["transaction_id"]},
 }
 TOMORROW = str(date.today() + timedelta(days=1))
 LONG = "7" * 100_000
@@ -167,7 +181,17 @@ def judge(warehouse: Warehouse, combination: str) -> Callable[[list[dict], list[
     told = dict(COMBINATIONS[combination])
     if "as_of_date" in told:
         told["as_of_date"] = date.fromisoformat(told["as_of_date"])
-    return lambda transactions, customers: oracle.judge(transactions, customers, told, warehouse.run_date)
+    mapped = told.pop("transactions_columns", {})
+
+    def judged(transactions: list[dict], customers: list[dict]) -> oracle.Answer:
+        lines = [
+            {name: value for name, value in row.items() if name not in OPTIONAL.values()}
+            | {ours: row[theirs] for ours, theirs in OPTIONAL.items() if ours in mapped}
+            for row in transactions
+        ]
+        return oracle.judge(lines, customers, told, warehouse.run_date)
+
+    return judged
 
 
 # ---- the rows ----------------------------------------------------------------------------------------------------
@@ -255,8 +279,11 @@ TRANSACTIONS = rows(
         "quantity": ("1", "2", "-1", "0", "12"),
         "amount": ("10", "19", "0", "1234", "-5", "-19", "7"),
         "product_category": ("toys", None),
+        "taken_back": ("no", "YES ", "r", "0", None),
+        "money": ("EUR",),
     },
     {
+        "money": ("eur", "EUR ", *BLANKS),
         "transaction_id": IDS + ODD_IDS + BLANKS,
         "customer_id": IDS + ODD_IDS + BLANKS,
         "transaction_date": DATES + ODD_DATES + BLANKS,
@@ -282,7 +309,7 @@ SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 def line(**values: str | None) -> dict:
     usual = {"transaction_id": "1", "customer_id": "1", "transaction_date": "2024-01-31", "quantity": "1"}
-    return {**usual, "amount": "10", "product_category": None, **values}
+    return {**usual, "amount": "10", "product_category": None, "taken_back": None, "money": "EUR", **values}
 
 
 def customer(**values: str | None) -> dict:
