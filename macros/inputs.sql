@@ -8,7 +8,7 @@
     {% do return({
         'transactions': [
             'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'unit_price', 'currency',
-            'return_flag',
+            'return_flag', 'line_id',
         ],
         'customers': ['customer_id', 'signup_date'],
     }[input]) %}
@@ -145,6 +145,14 @@
         attach if not exists {{ quote_text(path) }} as {{ quote_name(name) }} (read_only);
     {%- endfor -%}
 {% endmacro %}
+
+
+{% macro limit_memory() -%}
+    {#- For all connections of the run. An earlier limit does not outlive its process. -#}
+    {%- if setting('memory_limit') is not none and target.type == 'duckdb' -%}
+    set global memory_limit = {{ quote_text(setting('memory_limit')) }}
+    {%- endif -%}
+{%- endmacro %}
 
 
 {% macro check_input_columns() %}

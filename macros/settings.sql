@@ -22,7 +22,7 @@
         'unique_key': {
             'type': 'list', 'may_be_empty': true,
             'among': [
-                'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'currency'
+                'transaction_id', 'line_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'currency',
             ],
         },
         'return_flag_values': {'type': 'list', 'may_be_empty': true},
@@ -68,6 +68,10 @@
         'drift_outliers_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'report_locale': {'type': 'text'},
         'report_currency': {'type': 'text', 'length': 3, 'nullable': true},
+        'memory_limit': {
+            'type': 'text', 'nullable': true, 'pattern': '^[1-9][0-9]*(\\.[0-9]+)? ?([KMGT]i?B)$',
+            'such_as': '8GB or 512MB'
+        },
         'publications_kept': {'type': 'integer', 'at_least': 1, 'at_most': 1000},
     }) %}
 {% endmacro %}
@@ -116,6 +120,8 @@
             {%- do return('it must be ' ~ rule.length ~ characters ~ ' long') -%}
         {%- elif rule.get('among') and value not in rule.among -%}
             {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
+        {%- elif rule.get('pattern') and not modules.re.match(rule.pattern, value) -%}
+            {%- do return('it must be such as ' ~ rule.such_as) -%}
         {%- endif -%}
     {%- elif type == 'date' -%}
         {%- if not is_iso_date(value | string) -%}

@@ -72,6 +72,7 @@ class Line:
     amount: Decimal | None = None
     quantity: Decimal | None = None
     currency: str | None = None
+    line_id: str | None = None
     is_return: bool = False
     failed: list[str] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
@@ -206,6 +207,7 @@ def read_transaction(place: int, row: dict, settings: dict, run_date: date) -> L
         amount=rounded(exact, CENT, LARGEST_AMOUNT),
         quantity=rounded(number(row.get("quantity"), mark), THOUSANDTH, LARGEST_QUANTITY),
         currency=text(row.get("currency")),
+        line_id=identifier(row.get("line_id"), whole),
     )
     flag = text(row.get("return_flag"))
     flags = {value.lower() for value in settings["return_flag_values"]}

@@ -20,7 +20,6 @@ from pathlib import Path
 import duckdb
 import pytest
 import test_publication
-import yaml
 from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, environment
 from test_publication import publish, publish_stamp, stamps, write_warehouse
 
@@ -108,8 +107,8 @@ def check_history(warehouse: Path) -> None:
 # ---- building and publishing the sample --------------------------------------------------------------------------
 
 
-def planned(folder: Path, k: int | None = None) -> list[str]:
-    variables = json.dumps({} if k is None else {"k": k})
+def planned(folder: Path, k: int | None = None, **settings: str) -> list[str]:
+    variables = json.dumps(settings if k is None else settings | {"k": k})
     paths = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     return [sys.executable, str(SCRIPT), "publish", "--", *WITHOUT_UNIT_TESTS, *paths, "--vars", variables]
 
@@ -305,11 +304,7 @@ def test_a_build_without_disk_or_memory_says_so_and_leaves_the_publication(tmp_p
         ended = run(tmp_path, planned(tmp_path, 3), limit=500_000)
         said = "File too large"
     else:
-        profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())
-        profile["customer_segmentation"]["outputs"]["dev"]["settings"] |= {"memory_limit": "2MB"}
-        (tmp_path / "profiles").mkdir()
-        (tmp_path / "profiles" / "profiles.yml").write_text(yaml.safe_dump(profile))
-        ended = run(tmp_path, planned(tmp_path, 3), DBT_PROFILES_DIR=str(tmp_path / "profiles"))
+        ended = run(tmp_path, planned(tmp_path, 3, memory_limit="2MB"))
         said = "Out of Memory"
     assert ended.returncode == 1
     assert said in ended.stdout, ended.stdout[-3_000:]

@@ -48,11 +48,12 @@ SAMPLES = {
         "product_category",
         "taken_back",
         "money",
+        "position",
     ),
     "sample_customers": ("customer_id", "signup_date", "region", "birth_year", "acquisition_channel"),
 }
-# Our names of two columns that only some shops have.
-OPTIONAL = {"return_flag": "taken_back", "currency": "money"}
+# Our names of the columns that only some shops have.
+OPTIONAL = {"return_flag": "taken_back", "currency": "money", "line_id": "position"}
 # What dbt is told, and the oracle too.
 COMBINATIONS = {
     "by_default": {},
@@ -65,7 +66,7 @@ COMBINATIONS = {
             **OPTIONAL,
         },
         "return_flag_values": ["yes", "R"],
-        "unique_key": ["transaction_id", "currency"],
+        "unique_key": ["transaction_id", "line_id", "currency"],
     },
     "windowed": {"observation_window_days": 31},
     "windowed_by_a_day": {"observation_window_days": 2, "as_of_date": "2024-01-31", "unique_key": ["transaction_id"]},
@@ -281,9 +282,11 @@ TRANSACTIONS = rows(
         "product_category": ("toys", None),
         "taken_back": ("no", "YES ", "r", "0", None),
         "money": ("EUR",),
+        "position": ("1", " 1", "2", "02"),
     },
     {
         "money": ("eur", "EUR ", *BLANKS),
+        "position": BLANKS,
         "transaction_id": IDS + ODD_IDS + BLANKS,
         "customer_id": IDS + ODD_IDS + BLANKS,
         "transaction_date": DATES + ODD_DATES + BLANKS,
@@ -309,7 +312,8 @@ SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 def line(**values: str | None) -> dict:
     usual = {"transaction_id": "1", "customer_id": "1", "transaction_date": "2024-01-31", "quantity": "1"}
-    return {**usual, "amount": "10", "product_category": None, "taken_back": None, "money": "EUR", **values}
+    optional = {"taken_back": None, "money": "EUR", "position": "1"}
+    return {**usual, "amount": "10", "product_category": None, **optional, **values}
 
 
 def customer(**values: str | None) -> dict:

@@ -21,6 +21,9 @@ customers_joined as (
     select
         transactions.input_row,
         transactions.transaction_id,
+        {%- if 'line_id' in unique_key %}
+        transactions.line_id,
+        {%- endif %}
         transactions.customer_id,
         transactions.transaction_date,
         transactions.quantity,

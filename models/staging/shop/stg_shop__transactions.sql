@@ -1,3 +1,4 @@
+{% set has_line_id = 'line_id' in setting('unique_key') %}
 {% set has_currency = 'currency' in input_mapping('transactions') %}
 
 with transactions as (
@@ -9,6 +10,9 @@ cleaned as (
         input_row,
         is_excluded,
         {{ clean_id('transaction_id') }} as transaction_id,
+        {% if has_line_id -%}
+        {{ clean_id('line_id') }} as line_id,
+        {% endif -%}
         {{ clean_id('customer_id') }} as customer_id,
         {{ clean_text('transaction_date') }} as transaction_date_text,
         {{ clean_text('quantity') }} as quantity_text,
@@ -94,6 +98,9 @@ select
         'missing_currency': 'currency is null' if has_currency else 'false',
     }) }} as failed_rules,
     currency,
+    {%- if has_line_id %}
+    line_id,
+    {%- endif %}
 
     ---- numerics
     quantity,
