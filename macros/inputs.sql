@@ -85,6 +85,18 @@
 {% endmacro %}
 
 
+{% macro input_row(input) -%}
+    {#- The number of a row in its input, from 1. Numbering by a window keeps DuckDB to one thread for all that reads the
+        rows; one Parquet file knows the numbers of its rows. -#}
+    {%- set location = setting(input ~ '_location') or '' -%}
+    {%- if modules.re.search('(?i)[.]parquet$', location) and not modules.re.search('[*?[]', location) -%}
+    row_as_it_came.file_row_number + 1
+    {%- else -%}
+    row_number() over ()
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro input_relation(input) %}
     {#- What stands behind `from` for an input: the sample, a file function, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
@@ -243,6 +255,12 @@
             name, var(name), "there is no column '" ~ theirs ~ "' (for " ~ ours ~ ')' ~ whose ~ hint
         ) -%}
     {%- endfor -%}
+    {%- if 'file_row_number' in lowered -%}
+        {%- do refuse_setting(
+            input ~ '_location', location,
+            "its column 'file_row_number' has the name by which DuckDB numbers the rows of a file; rename it"
+        ) -%}
+    {%- endif -%}
     {%- if input == 'transactions' -%}
         {%- for column in setting('excluded_lines') if column | lower not in lowered -%}
             {%- do refuse_setting(

@@ -17,15 +17,11 @@ select
     source as raw_row
 from source
 {% else %}
-with source as (
-    select * from {{ input_relation('customers') }}
-)
-
 select
-    row_number() over () as input_row,
+    {{ input_row('customers') }} as input_row,
     {%- for column in input_columns('customers') + attribute_names() %}
     {{ input_column('customers', column) }} as {{ column }},
     {%- endfor %}
-    source as raw_row
-from source
+    row_as_it_came as raw_row
+from {{ input_relation('customers') }} as row_as_it_came
 {% endif %}

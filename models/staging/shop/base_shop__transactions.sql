@@ -1,12 +1,8 @@
-with source as (
-    select * from {{ input_relation('transactions') }}
-)
-
 select
-    row_number() over () as input_row,
+    {{ input_row('transactions') }} as input_row,
     {%- for column in input_columns('transactions') %}
     {{ input_column('transactions', column) }} as {{ column }},
     {%- endfor %}
     {{ is_excluded_line() }} as is_excluded,
-    source as raw_row
-from source
+    row_as_it_came as raw_row
+from {{ input_relation('transactions') }} as row_as_it_came
