@@ -1,0 +1,238 @@
+"""Centroids of low inertia for every k at once.
+
+Many k-means++ starts run for a few steps on all rows, or on a weighted sample of large data. The best are run on, and
+improved by what they can learn from each other: the best of k with one cluster split is a candidate for k + 1, with two
+merged for k - 1, and with both for k itself. The winners are polished on all rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from customer_segmentation.lloyd import Found, Rows, block_of, flat, lloyd, loops, over_chunks
+
+SAMPLE_FROM = 20_000
+SAMPLE = 16_000
+EXTREMES = 64
+TRIALS = 3
+KEPT = 3
+ROUNDS = 6
+POLISH_ALL_UP_TO = 131_072
+FULL_STARTS_UP_TO = 5_000
+FEWEST_STARTS = 10
+SAME = 1e-6
+
+Pool = dict[int, list[tuple[float, np.ndarray]]]
+
+
+def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int, np.ndarray]:
+    """The best centroids found, (k, features), for each k.
+
+    columns: (features, n) float64. Up to POLISH_ALL_UP_TO rows every centroid is the mean of its rows. Beyond, polish()
+    makes it so for one k; the others are as near to rest as their inertia asks for.
+    """
+    rows = Rows(columns, columns.mean(axis=1), np.empty(0))
+    generator = np.random.default_rng(seed)
+    sample = rows if columns.shape[1] <= SAMPLE_FROM else draw_sample(rows, generator)
+    several = [k for k in ks if k > 1]
+    pool = search(sample, several, starts, generator) if several else {}
+    if sample is not rows:
+        pool = advance(rows, pool, 8, keep=1)
+        pool = advance(rows, pool, 60, keep=1, shift=1e-3)
+    best = {k: found[0][1] for k, found in pool.items()}
+    if columns.shape[1] <= POLISH_ALL_UP_TO:
+        best = polished(rows, best)
+    return {k: (best[k] if k > 1 else np.zeros((1, len(columns)))) + rows.center for k in ks}
+
+
+def polish(columns: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """The centroids, (k, features), moved until they are the means of their rows."""
+    rows = Rows(columns, columns.mean(axis=1), np.empty(0))
+    return polished(rows, {len(centroids): centroids - rows.center})[len(centroids)] + rows.center
+
+
+def polished(rows: Rows, best: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Sets of centroids, at rest in float64. The last step adds the sums up afresh."""
+    sets = lloyd(rows, list(best.values()), 100, 1e-6).centroids if rows.columns.shape[1] > 5_000 else best.values()
+    sets = lloyd(rows, list(sets), 1_000, precision=np.float64).centroids
+    return dict(zip(best, lloyd(rows, sets, 1, precision=np.float64).centroids, strict=True))
+
+
+def search(rows: Rows, ks: list[int], starts: int, generator: np.random.Generator) -> Pool:
+    """The best few sets of centroids for each k on these rows, each with its inertia, the best first."""
+    sequences = seeds(rows, min(max(ks), rows.columns.shape[1]), starts, generator)
+    pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in ks}
+    pool = advance(rows, pool, 3, keep=KEPT)
+    pool = advance(rows, pool, 30, keep=KEPT, shift=1e-3)
+    for _ in range(ROUNDS):
+        tried = advance(rows, moves(rows, pool, generator), 4, keep=2)
+        tried = advance(rows, tried, 30, keep=2, shift=1e-3)
+        better = [k for k in tried if tried[k][0][0] < pool[k][0][0] * (1 - 1e-5)]
+        pool = {k: best_of(pool[k] + tried.get(k, []), KEPT) for k in ks}
+        if not better:
+            break
+    return pool
+
+
+def advance(rows: Rows, pool: Pool, iterations: int, keep: int, shift: float = 0.0) -> Pool:
+    """Run every set of a pool for some steps of Lloyd's algorithm and keep the best few of each k."""
+    sets = [(k, centroids) for k, found in pool.items() for _, centroids in found]
+    if not sets:
+        return pool
+    found: Found = lloyd(rows, [centroids for _, centroids in sets], iterations, shift)
+    after: Pool = {k: [] for k in pool}
+    for (k, _), inertia, centroids in zip(sets, found.inertia, found.centroids, strict=True):
+        after[k].append((float(inertia), centroids))
+    return {k: best_of(each, keep) for k, each in after.items()}
+
+
+def best_of(found: list[tuple[float, np.ndarray]], keep: int) -> list[tuple[float, np.ndarray]]:
+    """The sets with the lowest inertia; of those that agree to a millionth, the first."""
+    kept: list[tuple[float, np.ndarray]] = []
+    for inertia, centroids in sorted(found, key=lambda pair: pair[0]):
+        if not kept or inertia > kept[-1][0] * (1 + SAME):
+            kept.append((inertia, centroids))
+        if len(kept) == keep:
+            break
+    return kept
+
+
+# ---- where to start ----------------------------------------------------------------------------------------------
+
+
+def starts_for(rows: int, starts: int) -> int:
+    """How many starts rows get: all up to FULL_STARTS_UP_TO, then in inverse proportion, never below 10."""
+    fewest = min(starts, FEWEST_STARTS)
+    return max(fewest, min(starts, starts * FULL_STARTS_UP_TO // max(rows, 1)))
+
+
+def draw_sample(rows: Rows, generator: np.random.Generator) -> Rows:
+    """A weighted sample that cannot miss far rows.
+
+    Half of it is uniform, half in proportion to the squared distance from the center, and the farthest rows are certain.
+    A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
+    """
+    count = rows.columns.shape[1]
+    squared = np.concatenate(
+        over_chunks(lambda a, b: ((rows.columns[:, a:b] - rows.center[:, None]) ** 2).sum(axis=0), count)
+    )
+    squared *= SAMPLE / 2 / squared.sum()
+    squared += SAMPLE / 2 / count
+    limit = np.partition(squared, count - EXTREMES)[count - EXTREMES]
+    drawn = np.flatnonzero((generator.random(count) < squared) | (squared >= limit))
+    certain = squared[drawn] >= min(limit, 1.0)
+    weights = 1 / np.where(certain, 1.0, squared[drawn])
+    return Rows(np.ascontiguousarray(rows.columns[:, drawn]), rows.center, weights)
+
+
+def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np.ndarray:
+    """Greedy k-means++ (Arthur and Vassilvitskii 2007): (starts, k, features), whose first j rows seed j clusters.
+
+    Of TRIALS rows drawn in proportion to their squared distance from the seeds so far, the one that lowers the summed
+    distance most is the next seed. All sequences grow together.
+    """
+    count = rows.columns.shape[1]
+    columns = (rows.columns - rows.center[:, None]).astype(np.float32)
+    weights = rows.weights if len(rows.weights) else np.ones(count)
+    nearer = loops(count).nearer
+    cumulated = np.cumsum(weights)
+    first = np.minimum(np.searchsorted(cumulated, generator.random(starts) * cumulated[-1]), count - 1)
+    chosen = [first]
+    nearest = np.empty((starts, count), dtype=np.float32)
+    far = np.full((1, count), np.inf, dtype=np.float32)
+    nearer(columns, np.ascontiguousarray(columns[:, first].T), np.zeros(starts, dtype=np.int64), far, nearest)
+    sequence = np.repeat(np.arange(starts), TRIALS)
+    after = np.empty((len(sequence), count), dtype=np.float32)
+    for _ in range(k - 1):
+        picks = np.empty(len(sequence), dtype=np.int64)
+        draws = generator.random((starts, TRIALS))
+        for start in range(starts):
+            cumulated = np.cumsum(nearest[start] * weights)
+            picks[start * TRIALS : (start + 1) * TRIALS] = np.searchsorted(cumulated, draws[start] * cumulated[-1])
+        picks = np.minimum(picks, count - 1)
+        nearer(columns, np.ascontiguousarray(columns[:, picks].T), sequence, nearest, after)
+        potential = np.array([(each * weights).sum() for each in after]).reshape(starts, TRIALS)
+        best = potential.argmin(axis=1) + np.arange(starts) * TRIALS
+        nearest = after[best]
+        chosen.append(picks[best])
+    return (rows.columns[:, np.column_stack(chosen)] - rows.center[:, None, None]).transpose(1, 2, 0)
+
+
+# ---- what sets of centroids can learn from each other --------------------------------------------------------------
+
+
+def moves(rows: Rows, pool: Pool, generator: np.random.Generator) -> Pool:
+    """Candidates made from the best set of each k: one more centroid, one less, and one less and one more."""
+    best = {k: found[0][1] for k, found in pool.items()}
+    labels, nearest = labelled(rows, list(best.values()))
+    tried: Pool = {k: [] for k in best}
+    for (k, centroids), label, distance in zip(best.items(), labels, nearest, strict=True):
+        more = insertions(rows, centroids, label, distance, generator)
+        weight = np.bincount(label, rows.weights if len(rows.weights) else None, minlength=k)
+        merged = mergers(centroids, weight)
+        if k + 1 in tried:
+            tried[k + 1] += [(np.inf, np.vstack([centroids[parts], pair])) for parts, pair in
+                             ((np.arange(k) != cluster, pair) for cluster, pair in more)]
+        if k - 1 in tried:
+            tried[k - 1] += [(np.inf, np.vstack([np.delete(centroids, [i, j], axis=0), mean])) for i, j, mean in merged]
+        for i, j, mean in merged[:2]:
+            for cluster, pair in more:
+                if cluster not in (i, j):
+                    rest = np.delete(centroids, [i, j, cluster], axis=0)
+                    tried[k].append((np.inf, np.vstack([rest, mean, pair])))
+    return {k: each for k, each in tried.items() if each}
+
+
+def labelled(rows: Rows, sets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and squared distances, each (sets, n), of sets of centroids relative to the center."""
+    features, count = rows.columns.shape
+    labels, nearest = np.empty((len(sets), count), dtype=np.uint8), np.empty((len(sets), count))
+    padded, offsets = flat([centroids + rows.center for centroids in sets], np.float64)
+    inner = loops(count)
+
+    def of_chunk(start: int, stop: int) -> None:
+        block = block_of(features, np.float64)
+        inner.label_chunk(
+            rows.columns, padded, offsets, start, stop, block, labels[:, start:stop], nearest[:, start:stop]
+        )
+
+    over_chunks(of_chunk, count)
+    return labels, nearest
+
+
+def insertions(
+    rows: Rows, centroids: np.ndarray, labels: np.ndarray, nearest: np.ndarray, generator: np.random.Generator
+) -> list[tuple[int, np.ndarray]]:
+    """Clusters and the two centroids, (2, features), that could take the place of each.
+
+    The two clusters of the largest inertia are halved along their widest feature; and one row, drawn in proportion to
+    its squared distance, gets a centroid of its own.
+    """
+    k = len(centroids)
+    weights = rows.weights if len(rows.weights) else np.ones(len(labels))
+    spread = nearest * weights
+    inertia = np.bincount(labels, spread, minlength=k)
+    found = []
+    for cluster in np.argsort(-inertia)[:2]:
+        members = labels == cluster
+        offset = rows.columns[:, members] - (rows.center + centroids[cluster])[:, None]
+        variance = (offset**2 * weights[members]).sum(axis=1) / weights[members].sum()
+        step = np.where(np.arange(len(variance)) == variance.argmax(), np.sqrt(variance), 0)
+        found.append((int(cluster), np.vstack([centroids[cluster] - step, centroids[cluster] + step])))
+    cumulated = np.cumsum(spread)
+    row = min(int(np.searchsorted(cumulated, generator.random() * cumulated[-1])), len(labels) - 1)
+    found.append((int(labels[row]), np.vstack([centroids[labels[row]], rows.columns[:, row] - rows.center])))
+    return found
+
+
+def mergers(centroids: np.ndarray, weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+    """The three pairs of clusters whose merger costs least inertia (Ward 1963), and the mean of each pair."""
+    squared = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=2)
+    total = np.maximum(weights[:, None] + weights[None], 1e-300)
+    cost = np.where(np.tri(len(weights), dtype=bool), np.inf, squared * weights[:, None] * weights[None] / total)
+    pairs = [divmod(int(place), len(weights)) for place in np.argsort(cost, axis=None, kind="stable")[:3]]
+    return [
+        (i, j, (centroids[i] * weights[i] + centroids[j] * weights[j]) / max(weights[i] + weights[j], 1e-300))
+        for i, j in pairs
+        if i < j
+    ]
