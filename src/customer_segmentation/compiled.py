@@ -54,7 +54,7 @@ def nearest_of_block(block, centroids, first, last, rows, partial, nearest, labe
 
 
 @compiled
-def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, sums, changed):
+def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, into, out, changed):
     """See plain.lloyd_chunk."""
     features = columns.shape[0]
     partial, nearest = np.empty(BLOCK, block.dtype), np.empty(BLOCK, block.dtype)
@@ -67,10 +67,10 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
         if weights.shape[0] > 0:
             weighted[:rows, features] = weights[low : low + rows]
         for feature in range(features):
-            column, middle, into = columns[feature], center[feature], block[feature]
+            column, middle, rounded = columns[feature], center[feature], block[feature]
             for row in range(rows):
                 exact = column[low + row] - middle
-                into[row] = exact
+                rounded[row] = exact
                 weighted[row, feature] = exact * weighted[row, features]
         for group in active:
             first = offsets[group]
@@ -89,11 +89,11 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
                     changed[group] += 1
                     to = first + new[row]
                     for feature in range(features + 1):
-                        sums[to, feature] += weighted[row, feature]
+                        into[to, feature] += weighted[row, feature]
                     if old[row] != NONE:
                         gone = first + old[row]
                         for feature in range(features + 1):
-                            sums[gone, feature] -= weighted[row, feature]
+                            out[gone, feature] += weighted[row, feature]
             if labels.shape[1] > 0:
                 for row in range(BLOCK):
                     old[row] = new[row]

@@ -15,7 +15,7 @@ from customer_segmentation import plain
 
 BLOCK = 512
 CHUNK = 32_768
-COMPILED_FROM = 3_000
+COMPILED_FROM = 1_000
 LABELS_UP_TO = 2_000_000
 THREADS = min(2, os.cpu_count() or 1)
 
@@ -111,12 +111,12 @@ def lloyd(rows: Rows, sets: list[np.ndarray], iterations: int, shift: float = 0.
         padded, _ = flat([means], precision)
 
         def of_chunk(start: int, stop: int, padded=padded, active=active) -> tuple[np.ndarray, np.ndarray]:
-            delta, changed = np.zeros_like(sums), np.zeros(len(sets), dtype=np.int64)
+            into, out, changed = np.zeros_like(sums), np.zeros_like(sums), np.zeros(len(sets), dtype=np.int64)
             inner.lloyd_chunk(
                 rows.columns, rows.center, rows.weights, padded, offsets, active, labels, start, stop,
-                block_of(features, precision), delta, changed,
+                block_of(features, precision), into, out, changed,
             )  # fmt: skip
-            return delta, changed
+            return into - out, changed
 
         found = over_chunks(of_chunk, count)
         if not keeps_labels:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 NONE = 255
-PART = 1 << 18
+PART = 1 << 15
 
 
 def nearest_of_groups(columns: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -16,13 +16,15 @@ def nearest_of_groups(columns: np.ndarray, centroids: np.ndarray) -> tuple[np.nd
     groups, k, _ = centroids.shape
     nearest = np.full((groups, columns.shape[1]), np.inf, dtype=columns.dtype)
     labels = np.zeros(nearest.shape, dtype=np.uint8)
+    distance, squared = np.empty_like(nearest), np.empty_like(nearest)
     for cluster in range(k):
-        distance = np.zeros_like(nearest)
-        for column, center in zip(columns, centroids[:, cluster].T, strict=True):
-            difference = column - center[:, None]
-            difference *= difference
-            distance += difference
-        labels[distance < nearest] = cluster
+        for feature, column in enumerate(columns):
+            into = distance if feature == 0 else squared
+            np.subtract(column, centroids[:, cluster, feature, None], out=into)
+            np.multiply(into, into, out=into)
+            if feature:
+                distance += squared
+        np.copyto(labels, cluster, where=distance < nearest)
         np.minimum(distance, nearest, out=nearest)
     return labels, nearest
 
@@ -38,14 +40,14 @@ def groups_of_one_size(offsets: np.ndarray, groups: np.ndarray, rows: int):
             yield part, offsets[part][:, None] + np.arange(k)
 
 
-def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, sums, changed):
+def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, into, out, changed):
     """Assign rows start..stop to the nearest centroid of each active group, and add up what that changes.
 
     columns: (features, n) float64. centroids: (all centroids, features), of the precision to work in, relative to
     center; group g has the rows offsets[g]..offsets[g+1] of it. weights: (n,), or empty where each row counts once.
     labels: (groups, n), read and overwritten; 255 is none yet. Without columns every row counts as new.
-    Adds to sums (all centroids, features + 1), the change of the weighted sum of rows and of the weight, and to
-    changed (groups,), the number of rows that changed. block: (4 i, BLOCK), room to work in; its precision is that of the work.
+    Adds the weighted sums of the rows that come to a cluster to into (all centroids, features + 1), with their weight
+    last, those of the rows that leave it to out, and the number of rows that change to changed (groups,). block: (4 i, BLOCK), room to work in; its precision is that of the work.
     """
     features = len(columns)
     exact = columns[:, start:stop] - center[:, None]
@@ -54,19 +56,21 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     weight = np.ones(stop - start) if len(weights) == 0 else weights[start:stop]
     for part, members in groups_of_one_size(offsets, active, stop - start):
         new, _ = nearest_of_groups(rows, centroids[members][:, :, :features])
+        k = members.shape[1]
         old = labels[part, start:stop] if labels.shape[1] else np.full(new.shape, NONE, dtype=np.uint8)
         place, row = np.nonzero(new != old)
         changed[part] += np.bincount(place, minlength=len(part))
+        to = place * k + new[place, row]
+        was = old[place, row]
+        left = np.flatnonzero(was != NONE)
+        gone = place[left] * k + was[left]
         if labels.shape[1]:
             labels[part, start:stop] = new
-        # The sums of every cluster run over its changes in the order of the rows. Slot 0 takes what leaves no cluster.
-        k = members.shape[1]
-        to = place * k + new[place, row] + 1
-        gone = np.where(old[place, row] == NONE, 0, place * k + old[place, row] + 1)
-        slots = np.column_stack([to, gone]).ravel()
         for feature, values in enumerate([*weighted, weight]):
-            moved = np.column_stack([values[row], -values[row]]).ravel()
-            sums[members, feature] += np.bincount(slots, moved, minlength=members.size + 1)[1:].reshape(members.shape)
+            come = values[row]
+            into[members, feature] += np.bincount(to, come, minlength=members.size).reshape(members.shape)
+            if len(left):
+                out[members, feature] += np.bincount(gone, come[left], minlength=members.size).reshape(members.shape)
 
 
 def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest):

@@ -11,16 +11,25 @@ import numpy as np
 
 from customer_segmentation.lloyd import Found, Rows, block_of, flat, lloyd, loops, over_chunks
 
-SAMPLE_FROM = 20_000
-SAMPLE = 16_000
+FEW = 4_000
+MORE = 16_000
 EXTREMES = 64
 TRIALS = 3
 KEPT = 3
-ROUNDS = 6
+ROUNDS = 16
+IDLE = 4
+LONERS = 2
+HALVED = 2
+MERGED = 3
+CHEAP = 6
+SWAPPED = 2
+STEPS = 4
+HOPE = 1.02
+ROUNDS_ON_MORE = 2
 POLISH_ALL_UP_TO = 131_072
 FULL_STARTS_UP_TO = 5_000
 FEWEST_STARTS = 10
-SAME = 1e-6
+SAME = 1e-4
 
 Pool = dict[int, list[tuple[float, np.ndarray]]]
 
@@ -33,13 +42,20 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     """
     rows = Rows(columns, columns.mean(axis=1), np.empty(0))
     generator = np.random.default_rng(seed)
-    sample = rows if columns.shape[1] <= SAMPLE_FROM else draw_sample(rows, generator)
     several = [k for k in ks if k > 1]
-    pool = search(sample, several, starts, generator) if several else {}
-    if sample is not rows:
-        pool = advance(rows, pool, 8, keep=1)
-        pool = advance(rows, pool, 60, keep=1, shift=1e-3)
-    best = {k: found[0][1] for k, found in pool.items()}
+    best = {}
+    if several:
+        few = draw_sample(rows, FEW, generator)
+        sequences = seeds(few, max(several), starts, generator)
+        pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in several}
+        pool = advance(few, pool, 3, KEPT)
+        pool = improve(few, advance(few, pool, 30, KEPT, 1e-3), ROUNDS, generator)
+        more = draw_sample(rows, MORE, generator)
+        if more is not few:
+            pool = improve(more, advance(more, pool, 30, KEPT, 1e-3), ROUNDS_ON_MORE, generator)
+        if more is not rows:
+            pool = advance(rows, advance(rows, pool, 8, 1), 60, 1, 1e-3)
+        best = {k: found[0][1] for k, found in pool.items()}
     if columns.shape[1] <= POLISH_ALL_UP_TO:
         best = polished(rows, best)
     return {k: (best[k] if k > 1 else np.zeros((1, len(columns)))) + rows.center for k in ks}
@@ -53,23 +69,23 @@ def polish(columns: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 
 def polished(rows: Rows, best: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """Sets of centroids, at rest in float64. The last step adds the sums up afresh."""
-    sets = lloyd(rows, list(best.values()), 100, 1e-6).centroids if rows.columns.shape[1] > 5_000 else best.values()
-    sets = lloyd(rows, list(sets), 1_000, precision=np.float64).centroids
-    return dict(zip(best, lloyd(rows, sets, 1, precision=np.float64).centroids, strict=True))
+    sets = list(best.values())
+    for precision, iterations in ((np.float32, 1_000), (np.float64, 1_000), (np.float64, 1)):
+        sets = lloyd(rows, sets, iterations, precision=precision).centroids if sets else sets
+    return dict(zip(best, sets, strict=True))
 
 
-def search(rows: Rows, ks: list[int], starts: int, generator: np.random.Generator) -> Pool:
-    """The best few sets of centroids for each k on these rows, each with its inertia, the best first."""
-    sequences = seeds(rows, min(max(ks), rows.columns.shape[1]), starts, generator)
-    pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in ks}
-    pool = advance(rows, pool, 3, keep=KEPT)
-    pool = advance(rows, pool, 30, keep=KEPT, shift=1e-3)
-    for _ in range(ROUNDS):
-        tried = advance(rows, moves(rows, pool, generator), 4, keep=2)
-        tried = advance(rows, tried, 30, keep=2, shift=1e-3)
-        better = [k for k in tried if tried[k][0][0] < pool[k][0][0] * (1 - 1e-5)]
-        pool = {k: best_of(pool[k] + tried.get(k, []), KEPT) for k in ks}
-        if not better:
+def improve(rows: Rows, pool: Pool, rounds: int, generator: np.random.Generator) -> Pool:
+    """Let the sets of a pool learn from each other until two rounds in a row find nothing better."""
+    idle = 0
+    for turn in range(rounds):
+        tried = advance(rows, moves(rows, pool, turn, generator), STEPS, 2)
+        tried = {k: [each for each in found if each[0] < HOPE * pool[k][-1][0]] for k, found in tried.items()}
+        tried = advance(rows, tried, 30, 2, 1e-3)
+        better = any(found and found[0][0] < pool[k][0][0] * (1 - 1e-6) for k, found in tried.items())
+        pool = {k: best_of(pool[k] + tried.get(k, []), KEPT) for k in pool}
+        idle = 0 if better else idle + 1
+        if idle == IDLE:
             break
     return pool
 
@@ -87,7 +103,7 @@ def advance(rows: Rows, pool: Pool, iterations: int, keep: int, shift: float = 0
 
 
 def best_of(found: list[tuple[float, np.ndarray]], keep: int) -> list[tuple[float, np.ndarray]]:
-    """The sets with the lowest inertia; of those that agree to a millionth, the first."""
+    """The sets with the lowest inertia; of those that agree to SAME, the first."""
     kept: list[tuple[float, np.ndarray]] = []
     for inertia, centroids in sorted(found, key=lambda pair: pair[0]):
         if not kept or inertia > kept[-1][0] * (1 + SAME):
@@ -106,18 +122,20 @@ def starts_for(rows: int, starts: int) -> int:
     return max(fewest, min(starts, starts * FULL_STARTS_UP_TO // max(rows, 1)))
 
 
-def draw_sample(rows: Rows, generator: np.random.Generator) -> Rows:
-    """A weighted sample that cannot miss far rows.
+def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
+    """A weighted sample that cannot miss far rows, or the rows themselves where there are few more than size.
 
     Half of it is uniform, half in proportion to the squared distance from the center, and the farthest rows are certain.
     A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
     """
     count = rows.columns.shape[1]
+    if count <= 1.25 * size:
+        return rows
     squared = np.concatenate(
         over_chunks(lambda a, b: ((rows.columns[:, a:b] - rows.center[:, None]) ** 2).sum(axis=0), count)
     )
-    squared *= SAMPLE / 2 / squared.sum()
-    squared += SAMPLE / 2 / count
+    squared *= size / 2 / squared.sum()
+    squared += size / 2 / count
     limit = np.partition(squared, count - EXTREMES)[count - EXTREMES]
     drawn = np.flatnonzero((generator.random(count) < squared) | (squared >= limit))
     certain = squared[drawn] >= min(limit, 1.0)
@@ -161,21 +179,21 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
 # ---- what sets of centroids can learn from each other --------------------------------------------------------------
 
 
-def moves(rows: Rows, pool: Pool, generator: np.random.Generator) -> Pool:
-    """Candidates made from the best set of each k: one more centroid, one less, and one less and one more."""
-    best = {k: found[0][1] for k, found in pool.items()}
+def moves(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator) -> Pool:
+    """Candidates made from one set of each k, in turn: one more centroid, one less, and one less and one more."""
+    best = {k: found[turn % len(found)][1] for k, found in pool.items()}
     labels, nearest = labelled(rows, list(best.values()))
     tried: Pool = {k: [] for k in best}
     for (k, centroids), label, distance in zip(best.items(), labels, nearest, strict=True):
         more = insertions(rows, centroids, label, distance, generator)
         weight = np.bincount(label, rows.weights if len(rows.weights) else None, minlength=k)
-        merged = mergers(centroids, weight)
+        merged = mergers(centroids, weight, generator)
         if k + 1 in tried:
             tried[k + 1] += [(np.inf, np.vstack([centroids[parts], pair])) for parts, pair in
                              ((np.arange(k) != cluster, pair) for cluster, pair in more)]
         if k - 1 in tried:
             tried[k - 1] += [(np.inf, np.vstack([np.delete(centroids, [i, j], axis=0), mean])) for i, j, mean in merged]
-        for i, j, mean in merged[:2]:
+        for i, j, mean in merged[:SWAPPED]:
             for cluster, pair in more:
                 if cluster not in (i, j):
                     rest = np.delete(centroids, [i, j, cluster], axis=0)
@@ -213,24 +231,28 @@ def insertions(
     spread = nearest * weights
     inertia = np.bincount(labels, spread, minlength=k)
     found = []
-    for cluster in np.argsort(-inertia)[:2]:
+    for cluster in np.argsort(-inertia)[:HALVED]:
         members = labels == cluster
         offset = rows.columns[:, members] - (rows.center + centroids[cluster])[:, None]
         variance = (offset**2 * weights[members]).sum(axis=1) / weights[members].sum()
         step = np.where(np.arange(len(variance)) == variance.argmax(), np.sqrt(variance), 0)
         found.append((int(cluster), np.vstack([centroids[cluster] - step, centroids[cluster] + step])))
     cumulated = np.cumsum(spread)
-    row = min(int(np.searchsorted(cumulated, generator.random() * cumulated[-1])), len(labels) - 1)
-    found.append((int(labels[row]), np.vstack([centroids[labels[row]], rows.columns[:, row] - rows.center])))
+    for draw in generator.random(LONERS) * cumulated[-1]:
+        row = min(int(np.searchsorted(cumulated, draw)), len(labels) - 1)
+        found.append((int(labels[row]), np.vstack([centroids[labels[row]], rows.columns[:, row] - rows.center])))
     return found
 
 
-def mergers(centroids: np.ndarray, weights: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
+def mergers(
+    centroids: np.ndarray, weights: np.ndarray, generator: np.random.Generator
+) -> list[tuple[int, int, np.ndarray]]:
     """The three pairs of clusters whose merger costs least inertia (Ward 1963), and the mean of each pair."""
     squared = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=2)
     total = np.maximum(weights[:, None] + weights[None], 1e-300)
     cost = np.where(np.tri(len(weights), dtype=bool), np.inf, squared * weights[:, None] * weights[None] / total)
-    pairs = [divmod(int(place), len(weights)) for place in np.argsort(cost, axis=None, kind="stable")[:3]]
+    cheapest = np.argsort(cost, axis=None, kind="stable")[: min(CHEAP, len(weights) * (len(weights) - 1) // 2)]
+    pairs = [divmod(int(place), len(weights)) for place in generator.permutation(cheapest)[:MERGED]]
     return [
         (i, j, (centroids[i] * weights[i] + centroids[j] * weights[j]) / max(weights[i] + weights[j], 1e-300))
         for i, j in pairs
