@@ -141,27 +141,28 @@ def nearer(columns, points, which, nearest, out):
 
 @compiled
 def summed_distances(queries, others, starts, cell_weights, cell_slots, sums):
-    """See plain.summed_distances."""
+    """See plain.summed_distances. Four features are added up at a time, in registers."""
     features, count = queries.shape
-    cells = len(starts) - 1
-    squared, total = np.empty(BLOCK), np.empty(BLOCK)
+    partial, total = np.empty(BLOCK), np.empty(BLOCK)
     for low in range(0, count, BLOCK):
         rows = min(BLOCK, count - low)
-        for cell in range(cells):
+        for cell in range(len(starts) - 1):
             total[:] = 0.0
             for other in range(starts[cell], starts[cell + 1]):
-                for feature in range(features):
-                    column, center = queries[feature], others[feature, other]
-                    if feature == 0:
-                        for row in range(rows):
-                            difference = column[low + row] - center
-                            squared[row] = difference * difference
-                    else:
-                        for row in range(rows):
-                            difference = column[low + row] - center
-                            squared[row] += difference * difference
+                partial[:] = 0.0
+                for feature in range(0, features - 4, 4):
+                    x0, x1, x2, x3 = queries[feature], queries[feature + 1], queries[feature + 2], queries[feature + 3]
+                    c0, c1 = others[other, feature], others[other, feature + 1]
+                    c2, c3 = others[other, feature + 2], others[other, feature + 3]
+                    for row in range(rows):
+                        a, b, c, d = x0[low + row] - c0, x1[low + row] - c1, x2[low + row] - c2, x3[low + row] - c3
+                        partial[row] = partial[row] + a * a + b * b + c * c + d * d
+                x0, x1, x2, x3 = queries[features - 4], queries[features - 3], queries[features - 2], queries[features - 1]
+                c0, c1 = others[other, features - 4], others[other, features - 3]
+                c2, c3 = others[other, features - 2], others[other, features - 1]
                 for row in range(rows):
-                    total[row] += np.sqrt(squared[row])
+                    a, b, c, d = x0[low + row] - c0, x1[low + row] - c1, x2[low + row] - c2, x3[low + row] - c3
+                    total[row] += np.sqrt(partial[row] + a * a + b * b + c * c + d * d)
             weight = cell_weights[cell]
             for row in range(rows):
                 total[row] *= weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
@@ -59,13 +60,13 @@ def block_of(features: int, precision: type) -> np.ndarray:
     return np.zeros((-(-features // 4) * 4, BLOCK), dtype=precision)
 
 
-def over_chunks(work, rows: int) -> list:
+def over_chunks(work: Callable, rows: int, chunk: int = CHUNK) -> list:
     """work(start, stop) for each chunk of the rows, in order. The chunks do not depend on the number of threads."""
-    chunks = [(start, min(rows, start + CHUNK)) for start in range(0, rows, CHUNK)]
+    chunks = [(start, min(rows, start + chunk)) for start in range(0, rows, chunk)]
     if len(chunks) == 1 or THREADS == 1:
-        return [work(*chunk) for chunk in chunks]
+        return [work(*limits) for limits in chunks]
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda chunk: work(*chunk), chunks))
+        return list(pool.map(lambda limits: work(*limits), chunks))
 
 
 def flat(sets: list[np.ndarray], precision: type) -> tuple[np.ndarray, np.ndarray]:

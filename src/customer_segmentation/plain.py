@@ -95,14 +95,14 @@ def nearer(columns, points, which, nearest, out):
 def summed_distances(queries, others, starts, cell_weights, cell_slots, sums):
     """Add up the distances from each query to the rows of each cell.
 
-    queries: (features, queries). others: (features, rows), cell after cell; cell c has starts[c]..starts[c+1].
+    queries: (4 i features, queries). others: (rows, 4 i features), cell after cell; cell c has starts[c]..starts[c+1].
     Adds cell_weights[c] times the sum of a cell to sums[slot] for every slot of cell_slots[:, c].
     sums: (slots, queries).
     """
     for cell, weight in enumerate(cell_weights):
-        members = others[:, starts[cell] : starts[cell + 1]]
-        squared = np.zeros((members.shape[1], queries.shape[1]))
-        for column, center in zip(queries, members, strict=True):
+        members = others[starts[cell] : starts[cell + 1]]
+        squared = np.zeros((len(members), queries.shape[1]))
+        for column, center in zip(queries, members.T, strict=True):
             difference = column - center[:, None]
             difference *= difference
             squared += difference

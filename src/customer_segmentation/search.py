@@ -11,8 +11,9 @@ import numpy as np
 
 from customer_segmentation.lloyd import Found, Rows, block_of, flat, lloyd, loops, over_chunks
 
-FEW = 4_000
+FEW = 6_000
 MORE = 16_000
+MOST = 120_000
 EXTREMES = 64
 TRIALS = 3
 KEPT = 3
@@ -53,8 +54,12 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
         more = draw_sample(rows, MORE, generator)
         if more is not few:
             pool = improve(more, advance(more, pool, 30, KEPT, 1e-3), ROUNDS_ON_MORE, generator)
-        if more is not rows:
-            pool = advance(rows, advance(rows, pool, 8, 1), 60, 1, 1e-3)
+        pool = advance(more, pool, 100, KEPT, 1e-4)
+        most = draw_sample(rows, MOST, generator)
+        if most is not more:
+            pool = advance(most, advance(most, pool, 8, 2), 100, 1, 1e-4)
+        if most is not rows:
+            pool = advance(rows, pool, 40, 1, 1e-3)
         best = {k: found[0][1] for k, found in pool.items()}
     if columns.shape[1] <= POLISH_ALL_UP_TO:
         best = polished(rows, best)
