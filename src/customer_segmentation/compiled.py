@@ -157,7 +157,12 @@ def summed_distances(queries, others, starts, cell_weights, cell_slots, sums):
                     for row in range(rows):
                         a, b, c, d = x0[low + row] - c0, x1[low + row] - c1, x2[low + row] - c2, x3[low + row] - c3
                         partial[row] = partial[row] + a * a + b * b + c * c + d * d
-                x0, x1, x2, x3 = queries[features - 4], queries[features - 3], queries[features - 2], queries[features - 1]
+                x0, x1, x2, x3 = (
+                    queries[features - 4],
+                    queries[features - 3],
+                    queries[features - 2],
+                    queries[features - 1],
+                )
                 c0, c1 = others[other, features - 4], others[other, features - 3]
                 c2, c3 = others[other, features - 2], others[other, features - 1]
                 for row in range(rows):

@@ -88,7 +88,9 @@ def spread_around_center(rows: Rows) -> float:
     return sum(over_chunks(of_chunk, rows.columns.shape[1]))
 
 
-def lloyd(rows: Rows, sets: list[np.ndarray], iterations: int, shift: float = 0.0, precision: type = np.float32) -> Found:
+def lloyd(
+    rows: Rows, sets: list[np.ndarray], iterations: int, shift: float = 0.0, precision: type = np.float32
+) -> Found:
     """Move each set of centroids to the means of its rows until it rests, or for so many iterations.
 
     sets: arrays (k, features), relative to the center of the rows. A set rests when no row changes its cluster, or when
@@ -133,3 +135,20 @@ def lloyd(rows: Rows, sets: list[np.ndarray], iterations: int, shift: float = 0.
     weight = np.maximum(sums[:, features], 0)
     inertia = total - np.add.reduceat(weight * (means**2).sum(axis=1), offsets[:-1])
     return Found(np.split(means, offsets[1:-1]), inertia, at_rest)
+
+
+def assign(
+    columns: np.ndarray, sets: list[np.ndarray], start: int = 0, stop: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each set of centroids and each row the nearest centroid, the first on a tie, and the squared distance to it.
+
+    columns: (features, n) float64. sets: arrays (k, features). Returns labels and squares, each (sets, stop - start).
+    The squares are summed feature by feature from left to right, as the SQL does, so that both see the same ties.
+    """
+    features, count = columns.shape
+    stop = count if stop is None else stop
+    labels = np.empty((len(sets), stop - start), dtype=np.uint8)
+    nearest = np.empty(labels.shape)
+    padded, offsets = flat(sets, np.float64)
+    loops(count).label_chunk(columns, padded, offsets, start, stop, block_of(features, np.float64), labels, nearest)
+    return labels, nearest

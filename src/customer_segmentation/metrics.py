@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from customer_segmentation.lloyd import BLOCK, block_of, flat, loops, over_chunks
+from customer_segmentation.lloyd import BLOCK, assign, flat, loops, over_chunks
 
 OTHERS = 32_768
 LEAST_OF_A_CELL = 32
@@ -34,18 +34,13 @@ class Cells(NamedTuple):
 def partition(columns: np.ndarray, sets: list[np.ndarray]) -> tuple[Cells, list[np.ndarray]]:
     """Assign the rows to the nearest centroid of each set, the first on a tie, and add up what the metrics need.
 
-    columns: (features, n) float64. sets: arrays (k, features). The squares are summed feature by feature from left to
-    right, as the SQL does, so that both see the same ties. Returns the cells and, for each set, (3, k): the number of
-    its rows, the sum of their squared distances, and the sum of their distances.
+    columns: (features, n) float64. sets: arrays (k, features). Returns the cells and, for each set, (3, k): the number
+    of its rows, the sum of their squared distances, and the sum of their distances.
     """
-    features, count = columns.shape
-    padded, offsets = flat(sets, np.float64)
-    inner = loops(count)
+    count = columns.shape[1]
 
     def of_chunk(start: int, stop: int) -> tuple:
-        labels = np.empty((len(sets), stop - start), dtype=np.uint8)
-        nearest = np.empty(labels.shape)
-        inner.label_chunk(columns, padded, offsets, start, stop, block_of(features, np.float64), labels, nearest)
+        labels, nearest = assign(columns, sets, start, stop)
         sums = [
             np.array([np.bincount(label, each, len(centroids)) for each in (None, squared, np.sqrt(squared))])
             for label, squared, centroids in zip(labels, nearest, sets, strict=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from customer_segmentation.lloyd import Found, Rows, block_of, flat, lloyd, loops, over_chunks
+from customer_segmentation.lloyd import Found, Rows, assign, lloyd, loops, over_chunks
 
 FEW = 6_000
 MORE = 16_000
@@ -28,8 +28,6 @@ STEPS = 4
 HOPE = 1.02
 ROUNDS_ON_MORE = 2
 POLISH_ALL_UP_TO = 131_072
-FULL_STARTS_UP_TO = 5_000
-FEWEST_STARTS = 10
 SAME = 3e-6
 SETTLED_UP_TO = 5_000
 
@@ -171,12 +169,6 @@ def transferred(rows: Rows, centroids: np.ndarray) -> tuple[np.ndarray | None, f
 # ---- where to start ----------------------------------------------------------------------------------------------
 
 
-def starts_for(rows: int, starts: int) -> int:
-    """How many starts rows get: all up to FULL_STARTS_UP_TO, then in inverse proportion, never below 10."""
-    fewest = min(starts, FEWEST_STARTS)
-    return max(fewest, min(starts, starts * FULL_STARTS_UP_TO // max(rows, 1)))
-
-
 def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
     """A weighted sample that cannot miss far rows, or the rows themselves where there are few more than size.
 
@@ -237,15 +229,17 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
 def moves(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator) -> Pool:
     """Candidates made from one set of each k, in turn: one more centroid, one less, and one less and one more."""
     best = {k: found[turn % len(found)][1] for k, found in pool.items()}
-    labels, nearest = labelled(rows, list(best.values()))
+    labels, nearest = assign(rows.columns, [centroids + rows.center for centroids in best.values()])
     tried: Pool = {k: [] for k in best}
     for (k, centroids), label, distance in zip(best.items(), labels, nearest, strict=True):
         more = insertions(rows, centroids, label, distance, generator)
         weight = np.bincount(label, rows.weights if len(rows.weights) else None, minlength=k)
         merged = mergers(centroids, weight, generator)
         if k + 1 in tried:
-            tried[k + 1] += [(np.inf, np.vstack([centroids[parts], pair])) for parts, pair in
-                             ((np.arange(k) != cluster, pair) for cluster, pair in more)]
+            tried[k + 1] += [
+                (np.inf, np.vstack([centroids[parts], pair]))
+                for parts, pair in ((np.arange(k) != cluster, pair) for cluster, pair in more)
+            ]
         if k - 1 in tried:
             tried[k - 1] += [(np.inf, np.vstack([np.delete(centroids, [i, j], axis=0), mean])) for i, j, mean in merged]
         for i, j, mean in merged[:SWAPPED]:
@@ -254,23 +248,6 @@ def moves(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator) -> 
                     rest = np.delete(centroids, [i, j, cluster], axis=0)
                     tried[k].append((np.inf, np.vstack([rest, mean, pair])))
     return {k: each for k, each in tried.items() if each}
-
-
-def labelled(rows: Rows, sets: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and squared distances, each (sets, n), of sets of centroids relative to the center."""
-    features, count = rows.columns.shape
-    labels, nearest = np.empty((len(sets), count), dtype=np.uint8), np.empty((len(sets), count))
-    padded, offsets = flat([centroids + rows.center for centroids in sets], np.float64)
-    inner = loops(count)
-
-    def of_chunk(start: int, stop: int) -> None:
-        block = block_of(features, np.float64)
-        inner.label_chunk(
-            rows.columns, padded, offsets, start, stop, block, labels[:, start:stop], nearest[:, start:stop]
-        )
-
-    over_chunks(of_chunk, count)
-    return labels, nearest
 
 
 def insertions(

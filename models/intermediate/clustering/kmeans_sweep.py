@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
+
 from customer_segmentation.metrics import measure, partition, silhouettes
 from customer_segmentation.search import POLISH_ALL_UP_TO, fit, polish
 
