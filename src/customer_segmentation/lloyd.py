@@ -114,7 +114,8 @@ def lloyd(
         padded, _ = flat([means], precision)
 
         def of_chunk(start: int, stop: int, padded=padded, active=active) -> tuple[np.ndarray, np.ndarray]:
-            into, out, changed = np.zeros_like(sums), np.zeros_like(sums), np.zeros(len(sets), dtype=np.int64)
+            into, out = np.zeros((2, len(padded), features + 1))
+            changed = np.zeros(len(sets), dtype=np.int64)
             inner.lloyd_chunk(
                 rows.columns, rows.center, rows.weights, padded, offsets, active, labels, start, stop,
                 block_of(features, precision), into, out, changed,

@@ -175,8 +175,8 @@ def silhouette_widths(
 ) -> np.ndarray:
     """The silhouette widths of some rows, (partitions, rows); 0 for the only row of a cluster.
 
-    The sum of the distances from a row to a cluster is that of its cells, each taken for all rows of the cell from those
-    among the others: one distance serves every partition.
+    The sum of the distances from a row to a cluster is that of its cells, and the sum over a cell is estimated from its
+    rows among the others: one distance serves every partition.
     """
     offsets = np.cumsum([0, *ks])
     others = others[np.argsort(cells.codes[others], kind="stable")]

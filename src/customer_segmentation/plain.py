@@ -46,8 +46,9 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     columns: (features, n) float64. centroids: (all centroids, features), of the precision to work in, relative to
     center; group g has the rows offsets[g]..offsets[g+1] of it. weights: (n,), or empty where each row counts once.
     labels: (groups, n), read and overwritten; 255 is none yet. Without columns every row counts as new.
+    block: (4 i, BLOCK), room to work in; its precision is that of the work.
     Adds the weighted sums of the rows that come to a cluster to into (all centroids, features + 1), with their weight
-    last, those of the rows that leave it to out, and the number of rows that change to changed (groups,). block: (4 i, BLOCK), room to work in; its precision is that of the work.
+    last, those of the rows that leave it to out, and the number of rows that change to changed (groups,).
     """
     features = len(columns)
     exact = columns[:, start:stop] - center[:, None]

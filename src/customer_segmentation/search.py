@@ -118,7 +118,7 @@ def best_of(found: list[tuple[float, np.ndarray]], keep: int) -> list[tuple[floa
 
 
 def settle(rows: Rows, pool: Pool) -> Pool:
-    """Bring every set of a small pool to rest, and on, moving single rows while that lowers the inertia (Hartigan 1975).
+    """Bring every set of a small pool to rest, and move single rows while that lowers the inertia (Hartigan 1975).
 
     Where Lloyd's algorithm rests, a row in a small cluster may still be better off in another, whose centroid it would
     draw nearer. Without this step, which of several neighbouring valleys is found is a matter of luck.
@@ -172,8 +172,8 @@ def transferred(rows: Rows, centroids: np.ndarray) -> tuple[np.ndarray | None, f
 def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
     """A weighted sample that cannot miss far rows, or the rows themselves where there are few more than size.
 
-    Half of it is uniform, half in proportion to the squared distance from the center, and the farthest rows are certain.
-    A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
+    Half of it is uniform, half in proportion to the squared distance from the center, and the farthest rows are all
+    in it. A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
     """
     count = rows.columns.shape[1]
     if count <= 1.25 * size:
