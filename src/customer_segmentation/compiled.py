@@ -61,6 +61,8 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     found, new, none = np.empty(BLOCK, np.int32), np.full(BLOCK, NONE, np.uint8), np.full(BLOCK, NONE, np.uint8)
     words = new.view(np.uint64)
     weighted = np.ones((BLOCK, features + 1))
+    # Flat, with indices without a sign, which need no check.
+    come, gone, values, width = into.ravel(), out.ravel(), weighted.ravel(), np.uint64(features + 1)
     for low in range(start, stop, BLOCK):
         rows = min(BLOCK, stop - low)
         new[rows:] = NONE
@@ -80,20 +82,22 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
             old = labels[group, low : low + BLOCK] if labels.shape[1] > 0 else none
             # Most rows stay where they are: eight labels are compared at a time.
             old_words = old.view(np.uint64)
+            differ = 0
             for word in range(BLOCK // 8):
                 if words[word] == old_words[word]:
                     continue
                 for row in range(8 * word, 8 * word + 8):
                     if new[row] == old[row]:
                         continue
-                    changed[group] += 1
-                    to = first + new[row]
-                    for feature in range(features + 1):
-                        into[to, feature] += weighted[row, feature]
+                    differ += 1
+                    source, target = np.uint64(row) * width, np.uint64(first + new[row]) * width
+                    for number in range(width):
+                        come[target + number] += values[source + number]
                     if old[row] != NONE:
-                        gone = first + old[row]
-                        for feature in range(features + 1):
-                            out[gone, feature] += weighted[row, feature]
+                        target = np.uint64(first + old[row]) * width
+                        for number in range(width):
+                            gone[target + number] += values[source + number]
+            changed[group] += differ
             if labels.shape[1] > 0:
                 for row in range(BLOCK):
                     old[row] = new[row]

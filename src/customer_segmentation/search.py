@@ -18,7 +18,7 @@ EXTREMES = 64
 TRIALS = 3
 KEPT = 3
 ROUNDS = 16
-IDLE = 4
+IDLE = 2
 LONERS = 2
 HALVED = 2
 MERGED = 3
@@ -26,7 +26,7 @@ CHEAP = 6
 SWAPPED = 2
 STEPS = 4
 HOPE = 1.02
-ROUNDS_ON_MORE = 2
+ROUNDS_ON_MORE = 1
 POLISH_ALL_UP_TO = 131_072
 SAME = 3e-6
 SETTLED_UP_TO = 5_000
@@ -40,6 +40,7 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     columns: (features, n) float64. Up to POLISH_ALL_UP_TO rows every centroid is the mean of its rows. Beyond, polish()
     makes it so for one k; the others are as near to rest as their inertia asks for.
     """
+    columns = np.ascontiguousarray(columns)
     rows = Rows(columns, columns.mean(axis=1), np.empty(0))
     generator = np.random.default_rng(seed)
     several = [k for k in ks if k > 1]
@@ -264,7 +265,7 @@ def insertions(
     inertia = np.bincount(labels, spread, minlength=k)
     found = []
     for cluster in np.argsort(-inertia)[:HALVED]:
-        members = labels == cluster
+        members = np.flatnonzero(labels == cluster)
         offset = rows.columns[:, members] - (rows.center + centroids[cluster])[:, None]
         variance = (offset**2 * weights[members]).sum(axis=1) / weights[members].sum()
         step = np.where(np.arange(len(variance)) == variance.argmax(), np.sqrt(variance), 0)
