@@ -124,23 +124,20 @@ def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest
 @compiled
 def nearer(columns, points, which, nearest, out):
     """See plain.nearer."""
-    rows = columns.shape[1]
+    features, rows = columns.shape
+    partial = np.zeros(rows, columns.dtype)
     for point in range(points.shape[0]):
         before, after = nearest[which[point]], out[point]
-        for low in range(0, rows, BLOCK):
-            high = min(rows, low + BLOCK)
-            for feature in range(columns.shape[0]):
-                column, center = columns[feature], points[point, feature]
-                if feature == 0:
-                    for row in range(low, high):
-                        difference = column[row] - center
-                        after[row] = difference * difference
-                else:
-                    for row in range(low, high):
-                        difference = column[row] - center
-                        after[row] += difference * difference
-            for row in range(low, high):
-                after[row] = min(after[row], before[row])
+        partial[:] = 0
+        for feature in range(0, features, 4):
+            x0, x1, x2, x3 = columns[feature], columns[feature + 1], columns[feature + 2], columns[feature + 3]
+            c0, c1 = points[point, feature], points[point, feature + 1]
+            c2, c3 = points[point, feature + 2], points[point, feature + 3]
+            for row in range(rows):
+                a, b, c, d = x0[row] - c0, x1[row] - c1, x2[row] - c2, x3[row] - c3
+                partial[row] = partial[row] + a * a + b * b + c * c + d * d
+        for row in range(rows):
+            after[row] = partial[row] if partial[row] < before[row] else before[row]
 
 
 @compiled

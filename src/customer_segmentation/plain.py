@@ -84,7 +84,7 @@ def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest
 def nearer(columns, points, which, nearest, out):
     """Write the squared distance of each row to each point, or nearest[which] where that is less.
 
-    columns: (features, n). points: (points, features). nearest: (sequences, n). out: (points, n).
+    columns: (4 i features, n). points: (points, 4 i features). nearest: (sequences, n). out: (points, n).
     """
     for feature, column in enumerate(columns):
         difference = column - points[:, feature, None]

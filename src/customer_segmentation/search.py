@@ -26,7 +26,7 @@ CHEAP = 6
 SWAPPED = 2
 STEPS = 4
 HOPE = 1.02
-ROUNDS_ON_MORE = 1
+ROUNDS_ON_MORE = 2
 POLISH_ALL_UP_TO = 131_072
 SAME = 3e-6
 SETTLED_UP_TO = 5_000
@@ -198,10 +198,11 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
     distance most is the next seed. All sequences grow together.
     """
     count = rows.columns.shape[1]
-    columns = (rows.columns - rows.center[:, None]).astype(np.float32)
-    weights = rows.weights if len(rows.weights) else np.ones(count)
+    columns = np.zeros((-(-len(rows.columns) // 4) * 4, count), dtype=np.float32)
+    columns[: len(rows.columns)] = rows.columns - rows.center[:, None]
+    weights = (rows.weights if len(rows.weights) else np.ones(count)).astype(np.float32)
     nearer = loops(count).nearer
-    cumulated = np.cumsum(weights)
+    cumulated = np.cumsum(weights, dtype=np.float64)
     first = np.minimum(np.searchsorted(cumulated, generator.random(starts) * cumulated[-1]), count - 1)
     chosen = [first]
     nearest = np.empty((starts, count), dtype=np.float32)
@@ -213,11 +214,11 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
         picks = np.empty(len(sequence), dtype=np.int64)
         draws = generator.random((starts, TRIALS))
         for start in range(starts):
-            cumulated = np.cumsum(nearest[start] * weights)
+            cumulated = np.cumsum(nearest[start] * weights, dtype=np.float64)
             picks[start * TRIALS : (start + 1) * TRIALS] = np.searchsorted(cumulated, draws[start] * cumulated[-1])
         picks = np.minimum(picks, count - 1)
         nearer(columns, np.ascontiguousarray(columns[:, picks].T), sequence, nearest, after)
-        potential = np.array([(each * weights).sum() for each in after]).reshape(starts, TRIALS)
+        potential = np.array([(each * weights).sum(dtype=np.float64) for each in after]).reshape(starts, TRIALS)
         best = potential.argmin(axis=1) + np.arange(starts) * TRIALS
         nearest = after[best]
         chosen.append(picks[best])
@@ -237,18 +238,23 @@ def moves(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator) -> 
         weight = np.bincount(label, rows.weights if len(rows.weights) else None, minlength=k)
         merged = mergers(centroids, weight, generator)
         if k + 1 in tried:
-            tried[k + 1] += [
-                (np.inf, np.vstack([centroids[parts], pair]))
-                for parts, pair in ((np.arange(k) != cluster, pair) for cluster, pair in more)
-            ]
+            tried[k + 1] += [replaced(centroids, [i], pair) for i, pair in more]
         if k - 1 in tried:
-            tried[k - 1] += [(np.inf, np.vstack([np.delete(centroids, [i, j], axis=0), mean])) for i, j, mean in merged]
-        for i, j, mean in merged[:SWAPPED]:
-            for cluster, pair in more:
-                if cluster not in (i, j):
-                    rest = np.delete(centroids, [i, j, cluster], axis=0)
-                    tried[k].append((np.inf, np.vstack([rest, mean, pair])))
+            tried[k - 1] += [replaced(centroids, [i, j], mean) for i, j, mean in merged]
+        tried[k] += [
+            replaced(centroids, [i, j, cluster], mean, pair)
+            for i, j, mean in merged[:SWAPPED]
+            for cluster, pair in more
+            if cluster not in (i, j)
+        ]
     return {k: each for k, each in tried.items() if each}
+
+
+def replaced(centroids: np.ndarray, gone: list[int], *come: np.ndarray) -> tuple[float, np.ndarray]:
+    """The centroids with others, (any, features), in the place of some; their inertia is not known yet."""
+    stay = np.ones(len(centroids), dtype=bool)
+    stay[gone] = False
+    return np.inf, np.concatenate([centroids[stay], *come])
 
 
 def insertions(
@@ -256,8 +262,8 @@ def insertions(
 ) -> list[tuple[int, np.ndarray]]:
     """Clusters and the two centroids, (2, features), that could take the place of each.
 
-    The two clusters of the largest inertia are halved along their widest feature; and one row, drawn in proportion to
-    its squared distance, gets a centroid of its own.
+    The clusters of the largest inertia are halved along their widest feature; and rows that are drawn in proportion to
+    their squared distance get a centroid of their own.
     """
     k = len(centroids)
     weights = rows.weights if len(rows.weights) else np.ones(len(labels))
@@ -269,25 +275,22 @@ def insertions(
         offset = rows.columns[:, members] - (rows.center + centroids[cluster])[:, None]
         variance = (offset**2 * weights[members]).sum(axis=1) / weights[members].sum()
         step = np.where(np.arange(len(variance)) == variance.argmax(), np.sqrt(variance), 0)
-        found.append((int(cluster), np.vstack([centroids[cluster] - step, centroids[cluster] + step])))
+        found.append((int(cluster), np.array([centroids[cluster] - step, centroids[cluster] + step])))
     cumulated = np.cumsum(spread)
     for draw in generator.random(LONERS) * cumulated[-1]:
         row = min(int(np.searchsorted(cumulated, draw)), len(labels) - 1)
-        found.append((int(labels[row]), np.vstack([centroids[labels[row]], rows.columns[:, row] - rows.center])))
+        found.append((int(labels[row]), np.array([centroids[labels[row]], rows.columns[:, row] - rows.center])))
     return found
 
 
 def mergers(
     centroids: np.ndarray, weights: np.ndarray, generator: np.random.Generator
 ) -> list[tuple[int, int, np.ndarray]]:
-    """The three pairs of clusters whose merger costs least inertia (Ward 1963), and the mean of each pair."""
+    """Some of the pairs of clusters whose merger costs least inertia (Ward 1963), and the mean of each, (1, features)."""
     squared = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=2)
     total = np.maximum(weights[:, None] + weights[None], 1e-300)
     cost = np.where(np.tri(len(weights), dtype=bool), np.inf, squared * weights[:, None] * weights[None] / total)
     cheapest = np.argsort(cost, axis=None, kind="stable")[: min(CHEAP, len(weights) * (len(weights) - 1) // 2)]
     pairs = [divmod(int(place), len(weights)) for place in generator.permutation(cheapest)[:MERGED]]
-    return [
-        (i, j, (centroids[i] * weights[i] + centroids[j] * weights[j]) / max(weights[i] + weights[j], 1e-300))
-        for i, j in pairs
-        if i < j
-    ]
+    means = [(centroids[i] * weights[i] + centroids[j] * weights[j]) / total[i, j] for i, j in pairs]
+    return [(i, j, mean[None]) for (i, j), mean in zip(pairs, means, strict=True)]
