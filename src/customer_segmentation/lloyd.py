@@ -17,7 +17,7 @@ from customer_segmentation import plain
 BLOCK = 512
 CHUNK = 32_768
 COMPILED_FROM = 1_000
-LABELS_UP_TO = 2_000_000
+LABELS_UP_TO = 40_000_000
 THREADS = min(2, os.cpu_count() or 1)
 
 
@@ -102,7 +102,7 @@ def lloyd(
     _, offsets = flat(sets, precision)
     means = np.concatenate(sets).astype(np.float64)
     sums = np.zeros((len(means), features + 1))
-    keeps_labels = count <= LABELS_UP_TO
+    keeps_labels = count * len(sets) <= LABELS_UP_TO
     labels = np.full((len(sets), -(-count // BLOCK) * BLOCK if keeps_labels else 0), plain.NONE, dtype=np.uint8)
     at_rest = np.zeros(len(sets), dtype=bool)
     inner = loops(count)

@@ -31,7 +31,9 @@ class Cells(NamedTuple):
     sizes: np.ndarray
 
 
-def partition(columns: np.ndarray, sets: list[np.ndarray]) -> tuple[Cells, list[np.ndarray]]:
+def partition(
+    columns: np.ndarray, sets: list[np.ndarray], with_cells: bool = True
+) -> tuple[Cells | None, list[np.ndarray]]:
     """Assign the rows to the nearest centroid of each set, the first on a tie, and add up what the metrics need.
 
     columns: (features, n) float64. sets: arrays (k, features). Returns the cells and, for each set, (3, k): the number
@@ -45,17 +47,22 @@ def partition(columns: np.ndarray, sets: list[np.ndarray]) -> tuple[Cells, list[
             np.array([np.bincount(label, each, len(centroids)) for each in (None, squared, np.sqrt(squared))])
             for label, squared, centroids in zip(labels, nearest, sets, strict=True)
         ]
-        return *cells_of(labels), sums
+        return *(cells_of(labels) if with_cells else (None, None)), sums
 
     found = over_chunks(of_chunk, count)
+    totals = [sum(sums) for sums in zip(*(each[2] for each in found), strict=True)]
+    if not with_cells:
+        return None, totals
     clusters, places = np.unique(np.hstack([each[1] for each in found]), axis=1, return_inverse=True)
     codes = np.empty(count, dtype=np.uint16 if clusters.shape[1] <= 1 << 16 else np.uint32)
+    sizes = np.zeros(clusters.shape[1], dtype=np.int64)
     done, seen = 0, 0
     for chunk_codes, chunk_clusters, _ in found:
-        codes[done : done + len(chunk_codes)] = places[seen : seen + chunk_clusters.shape[1]][chunk_codes]
-        done, seen = done + len(chunk_codes), seen + chunk_clusters.shape[1]
-    sizes = np.bincount(codes, minlength=clusters.shape[1])
-    return Cells(codes, clusters, sizes), [sum(sums) for sums in zip(*(each[2] for each in found), strict=True)]
+        place = places[seen : seen + chunk_clusters.shape[1]]
+        part = codes[done : done + len(chunk_codes)] = place[chunk_codes]
+        sizes += np.bincount(part, minlength=len(sizes))
+        done, seen = done + len(chunk_codes), seen + len(place)
+    return Cells(codes, clusters, sizes), totals
 
 
 def cells_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from customer_segmentation.lloyd import Found, Rows, assign, lloyd, loops, over_chunks
+from customer_segmentation.lloyd import CHUNK, Found, Rows, assign, lloyd, loops, over_chunks
 
 FEW = 6_000
-MORE = 16_000
+MORE = 32_000
 MOST = 120_000
+LARGE = 500_000
 EXTREMES = 64
 TRIALS = 3
 KEPT = 3
@@ -46,20 +47,24 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     several = [k for k in ks if k > 1]
     best = {}
     if several:
-        few = draw_sample(rows, FEW, generator)
+        # Each sample is drawn from the larger one, and is that one where it is not much larger.
+        large = draw_sample(rows, LARGE, generator)
+        most = draw_sample(large, MOST, generator)
+        more = draw_sample(most, MORE, generator)
+        few = draw_sample(more, FEW, generator)
         sequences = seeds(few, max(several), starts, generator)
         pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in several}
         pool = advance(few, pool, 3, KEPT)
         pool = improve(few, advance(few, pool, 30, KEPT, 1e-3), ROUNDS, generator)
-        more = draw_sample(rows, MORE, generator)
         if more is not few:
             pool = improve(more, advance(more, pool, 30, KEPT, 1e-3), ROUNDS_ON_MORE, generator)
         pool = settle(rows, pool) if columns.shape[1] <= SETTLED_UP_TO else advance(more, pool, 100, KEPT, 1e-4)
-        most = draw_sample(rows, MOST, generator)
         if most is not more:
             pool = advance(most, advance(most, pool, 8, 2), 100, 1, 1e-4)
-        if most is not rows:
-            pool = advance(rows, pool, 40, 1, 1e-3)
+        if large is not most:
+            pool = advance(large, pool, 40, 1, 1e-3)
+        if rows is not large:
+            pool = advance(rows, pool, 3, 1, 1e-3)
         best = {k: found[0][1] for k, found in pool.items()}
     if columns.shape[1] <= POLISH_ALL_UP_TO:
         best = polished(rows, best)
@@ -179,16 +184,27 @@ def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
     count = rows.columns.shape[1]
     if count <= 1.25 * size:
         return rows
-    squared = np.concatenate(
-        over_chunks(lambda a, b: ((rows.columns[:, a:b] - rows.center[:, None]) ** 2).sum(axis=0), count)
-    )
-    squared *= size / 2 / squared.sum()
-    squared += size / 2 / count
-    limit = np.partition(squared, count - EXTREMES)[count - EXTREMES]
-    drawn = np.flatnonzero((generator.random(count) < squared) | (squared >= limit))
-    certain = squared[drawn] >= min(limit, 1.0)
-    weights = 1 / np.where(certain, 1.0, squared[drawn])
-    return Rows(np.ascontiguousarray(rows.columns[:, drawn]), rows.center, weights)
+
+    def weight_and_spread(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        weight = rows.weights[start:stop] if len(rows.weights) else np.ones(stop - start)
+        return weight, ((rows.columns[:, start:stop] - rows.center[:, None]) ** 2).sum(axis=0) * weight
+
+    def summed(start: int, stop: int) -> tuple[float, float, np.ndarray]:
+        weight, spread = weight_and_spread(start, stop)
+        return weight.sum(), spread.sum(), np.sort(spread)[-EXTREMES:]
+
+    found = over_chunks(summed, count)
+    total_weight, total_spread = sum(each[0] for each in found), sum(each[1] for each in found)
+    extreme = np.sort(np.concatenate([each[2] for each in found]))[-EXTREMES]
+    drawn, weights = [], []
+    for start in range(0, count, CHUNK):
+        weight, spread = weight_and_spread(start, min(count, start + CHUNK))
+        probability = size / 2 * (weight / total_weight + spread / total_spread)
+        probability = np.where(spread >= extreme, 1.0, np.minimum(probability, 1.0))
+        chosen = np.flatnonzero(generator.random(len(weight)) < probability)
+        drawn.append(chosen + start)
+        weights.append(weight[chosen] / probability[chosen])
+    return Rows(np.ascontiguousarray(rows.columns[:, np.concatenate(drawn)]), rows.center, np.concatenate(weights))
 
 
 def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np.ndarray:
@@ -286,7 +302,7 @@ def insertions(
 def mergers(
     centroids: np.ndarray, weights: np.ndarray, generator: np.random.Generator
 ) -> list[tuple[int, int, np.ndarray]]:
-    """Some of the pairs of clusters whose merger costs least inertia (Ward 1963), and the mean of each, (1, features)."""
+    """Some pairs of clusters whose merger costs little inertia (Ward 1963), and the mean of each, (1, features)."""
     squared = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=2)
     total = np.maximum(weights[:, None] + weights[None], 1e-300)
     cost = np.where(np.tri(len(weights), dtype=bool), np.inf, squared * weights[:, None] * weights[None] / total)

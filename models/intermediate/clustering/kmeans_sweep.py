@@ -70,9 +70,9 @@ def sweep(
     ks = ks_to_fit(len(values), distinct_rows, k_min, k_max, k, min_segment_size)
     smallest_required = smallest_size_required(len(values), min_segment_share, min_segment_size)
 
-    def measured() -> tuple:
+    def measured(with_cells: bool) -> tuple:
         """Cells, metrics, sizes and admissibility of the centroids, and the k that is selected (None: none may be)."""
-        cells, sums = partition(columns, [centroids[each] for each in ks])
+        cells, sums = partition(columns, [centroids[each] for each in ks], with_cells)
         metrics = {each: measure(part, centroids[each], center) for each, part in zip(ks, sums, strict=True)}
         sizes = {each: part[0].astype(np.int64) for each, part in zip(ks, sums, strict=True)}
         admissible = {each: each == 1 or int(sizes[each].min()) >= smallest_required for each in ks}
@@ -84,16 +84,17 @@ def sweep(
 
     center = columns.mean(axis=1)
     centroids = {each: canonical(found) for each, found in fit(columns, ks, starts, seed).items()}
-    cells, metrics, sizes, admissible, selected = measured()
+    is_polished = len(values) <= POLISH_ALL_UP_TO
+    cells, metrics, sizes, admissible, selected = measured(with_cells=is_polished)
     if selected is None:
         raise SelectionError(no_admissible_k(sizes, smallest_required, len(values)))
     # Of large data only the k that serve are worth running on until every centroid is the mean of its customers.
-    polished = set(ks) if len(values) <= POLISH_ALL_UP_TO else set()
+    polished = set(ks) if is_polished else set()
     while not {selected, k or selected} <= polished:
         for each in {selected, k or selected} - polished:
             centroids[each] = canonical(polish(columns, centroids[each]))
             polished.add(each)
-        cells, metrics, sizes, admissible, selected = measured()
+        cells, metrics, sizes, admissible, selected = measured(with_cells=True)
     if tell:
         for each in ks:
             index = metrics[each].davies_bouldin_index
