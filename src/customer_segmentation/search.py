@@ -14,10 +14,10 @@ from customer_segmentation.lloyd import CHUNK, Found, Rows, assign, lloyd, loops
 FEW = 6_000
 MORE = 32_000
 MOST = 120_000
-LARGE = 500_000
+LARGE = 400_000
 EXTREMES = 64
 TRIALS = 3
-KEPT = 3
+KEPT = 4
 ROUNDS = 16
 IDLE = 2
 LONERS = 2
@@ -191,7 +191,7 @@ def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
 
     def summed(start: int, stop: int) -> tuple[float, float, np.ndarray]:
         weight, spread = weight_and_spread(start, stop)
-        return weight.sum(), spread.sum(), np.sort(spread)[-EXTREMES:]
+        return weight.sum(), spread.sum(), np.sort(spread)[-EXTREMES:].copy()
 
     found = over_chunks(summed, count)
     total_weight, total_spread = sum(each[0] for each in found), sum(each[1] for each in found)
