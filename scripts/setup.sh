@@ -61,3 +61,11 @@ if ! cmp -s "requirements/$lock.txt" ".venv/installed-$lock.txt"; then
     cp "requirements/$lock.txt" ".venv/installed-$lock.txt"
     rm .venv/installing
 fi
+
+# The package of the project, from src/: no network, as what builds it is in the lock. Its loops are compiled here, once.
+if ! cmp -s pyproject.toml .venv/installed-package.toml; then
+    .venv/bin/pip install --quiet --no-deps --no-build-isolation --no-index --editable . \
+        || fail "The package in src/ could not be installed; pip says why above."
+    .venv/bin/python -m customer_segmentation
+    cp pyproject.toml .venv/installed-package.toml
+fi

@@ -22,6 +22,12 @@ from sklearn.metrics import (
 )
 from sklearn.preprocessing import StandardScaler
 
+from customer_segmentation import metrics as metrics_module
+from customer_segmentation.lloyd import assign as assign_columns
+from customer_segmentation.metrics import Cells, Metrics
+from customer_segmentation.search import fit as fit_columns
+from customer_segmentation.search import seeds as draw_seeds
+
 SETTINGS = {
     "k_min": 2,
     "k_max": 5,
@@ -42,6 +48,40 @@ def names(count: int) -> list[str]:
 
 def run_sweep(kmeans_sweep, values: np.ndarray, **changed) -> pd.DataFrame:
     return kmeans_sweep.sweep(values, names(values.shape[1]), **(SETTINGS | changed))
+
+
+def fit(values: np.ndarray, k: int, starts: int, seed: int) -> np.ndarray:
+    return fit_columns(np.ascontiguousarray(values.T), [k], starts, seed)[k]
+
+
+def assign(values: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    labels, squared = assign_columns(np.ascontiguousarray(values.T), [centroids])
+    return labels[0], squared[0]
+
+
+def measure(values: np.ndarray, labels: np.ndarray, centroids: np.ndarray, squared: np.ndarray) -> Metrics:
+    sums = [np.bincount(labels, weights, len(centroids)) for weights in (None, squared, np.sqrt(squared))]
+    return metrics_module.measure(np.array(sums), centroids, values.mean(axis=0))
+
+
+def cells(labels: np.ndarray, k: int) -> Cells:
+    """One partition, whose cells are its clusters."""
+    return Cells(labels.astype(np.uint16), np.arange(k)[None], np.bincount(labels, minlength=k))
+
+
+def silhouette(
+    values: np.ndarray, labels: np.ndarray, k: int, exact_up_to: int, sample_size: int, seed: int
+) -> tuple[float | None, float | None]:
+    columns = np.ascontiguousarray(values.T)
+    (found,) = metrics_module.silhouettes(columns, cells(labels, k), [k], exact_up_to, sample_size, seed)
+    return found
+
+
+def silhouette_widths(values: np.ndarray, labels: np.ndarray, counts: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    columns, everybody = np.ascontiguousarray(values.T), np.arange(len(values))
+    k = len(counts)
+    (widths,) = metrics_module.silhouette_widths(columns, cells(labels, k), [k], queries, everybody)
+    return widths
 
 
 def selected_k(frame: pd.DataFrame) -> int:
@@ -87,7 +127,7 @@ def test_the_metrics_of_any_partition_are_those_of_scikit_learn(kmeans_sweep, va
     # Two clusters on one point have no index.
     assume(pairwise_distances(centroids)[~np.eye(k, dtype=bool)].min() > 1e-9)
     squared = ((values - centroids[labels]) ** 2).sum(axis=1)
-    metrics = kmeans_sweep.measure(values, labels, centroids, squared)
+    metrics = measure(values, labels, centroids, squared)
     assert metrics.inertia == pytest.approx(squared.sum(), rel=1e-9)
     # scikit-learn's distance of a row to itself is up to 1e-8.
     assert metrics.davies_bouldin_index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6, abs=1e-7)
@@ -100,7 +140,7 @@ def test_the_exact_silhouette_is_that_of_scikit_learn(kmeans_sweep, values, k, s
     # Clusters of any size, also of one row, but none empty.
     labels = np.random.default_rng(seed).integers(0, k, size=len(values))
     labels[:k] = np.arange(k)
-    score, standard_error = kmeans_sweep.silhouette(values, labels, k, len(values), 100, seed)
+    score, standard_error = silhouette(values, labels, k, len(values), 100, seed)
     assert score == pytest.approx(silhouette_score(values, labels), abs=1e-9)
     assert standard_error == 0
 
@@ -110,9 +150,9 @@ def test_the_widths_of_some_rows_are_theirs_among_all_rows_in_any_block_size(kme
     labels = np.arange(90) % 4
     queries = np.array([3, 88, 17, 40, 41])
     expected = silhouette_samples(values, labels)[queries]
-    assert kmeans_sweep.silhouette_widths(values, labels, np.bincount(labels), queries) == pytest.approx(expected)
-    monkeypatch.setattr(kmeans_sweep, "BLOCK_CELLS", 180)
-    assert kmeans_sweep.silhouette_widths(values, labels, np.bincount(labels), queries) == pytest.approx(expected)
+    assert silhouette_widths(values, labels, np.bincount(labels), queries) == pytest.approx(expected)
+    monkeypatch.setattr(metrics_module, "BLOCK", 2)
+    assert silhouette_widths(values, labels, np.bincount(labels), queries) == pytest.approx(expected)
 
 
 def test_one_cluster_has_an_inertia_and_no_index(kmeans_sweep):
@@ -132,7 +172,7 @@ def simulated_silhouettes(kmeans_sweep) -> tuple[float, np.ndarray]:
         [generator.normal(center, 1.3, size=(size, 2)) for center, size in ((0, 700), (3, 350), (6, 150))]
     )
     labels = KMeans(3, n_init=5, random_state=0).fit(values).labels_
-    estimates = [kmeans_sweep.silhouette(values, labels, 3, 0, 120, seed) for seed in range(200)]
+    estimates = [silhouette(values, labels, 3, 0, 120, seed) for seed in range(200)]
     return silhouette_score(values, labels), np.array(estimates)
 
 
@@ -157,7 +197,7 @@ def test_the_standard_error_is_the_spread_of_the_estimates(simulated_silhouettes
 def test_a_sample_of_everybody_is_exact(kmeans_sweep):
     values = np.random.default_rng(7).normal(size=(80, 2))
     labels = np.arange(80) % 3
-    score, standard_error = kmeans_sweep.silhouette(values, labels, 3, 79, 1_000, 0)
+    score, standard_error = silhouette(values, labels, 3, 79, 1_000, 0)
     assert score == pytest.approx(silhouette_score(values, labels), abs=1e-12)
     assert standard_error == 0
 
@@ -188,15 +228,15 @@ def smallest_inertia_of_all(values: np.ndarray, k: int) -> float:
 @given(values=matrices(most_rows=7, most_features=2), k=st.integers(2, 3))
 def test_the_fit_finds_the_best_partition_of_all(kmeans_sweep, values, k):
     assume(distinct(values) > k)
-    centroids = kmeans_sweep.fit(values, k, 30, 42)
-    _, squared = kmeans_sweep.assign(values, centroids)
+    centroids = fit(values, k, 30, 42)
+    _, squared = assign(values, centroids)
     assert squared.sum() == pytest.approx(smallest_inertia_of_all(values, k), rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("features", "k"), [(1, 4), (3, 2), (3, 6)])
 def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(kmeans_sweep, features, k):
     values = np.random.default_rng(features).normal(size=(150, features))
-    _, squared = kmeans_sweep.assign(values, kmeans_sweep.fit(values, k, 100, 42))
+    _, squared = assign(values, fit(values, k, 100, 42))
     best = KMeans(k, n_init=150, random_state=0, tol=0).fit(values).inertia_
     # Rows without any groups have many valleys of nearly the same depth: a tenth of a percent may lie between two.
     assert squared.sum() <= best * (1 + 1e-3)
@@ -205,7 +245,7 @@ def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(kmeans_sw
 def test_the_fit_runs_on_until_no_centroid_moves(kmeans_sweep):
     """On rows without groups a usual tolerance stops long before."""
     values = np.random.default_rng(2).uniform(size=(3_000, 2))
-    centroids = kmeans_sweep.fit(values, 6, 10, 42)
+    centroids = fit(values, 6, 10, 42)
     labels = pairwise_distances_argmin(values, centroids)
     means = np.array([values[labels == cluster].mean(axis=0) for cluster in range(6)])
     assert centroids == pytest.approx(means, abs=1e-9)
@@ -245,7 +285,7 @@ def test_every_row_of_the_sweep_is_right_about_its_k(kmeans_sweep, values, seed)
 @given(values=matrices(), k=st.integers(1, 6), seed=st.integers(0, 1_000))
 def test_each_customer_goes_to_the_nearest_centroid(kmeans_sweep, values, k, seed):
     centroids = np.random.default_rng(seed).normal(size=(k, values.shape[1]))
-    labels, squared = kmeans_sweep.assign(values, centroids)
+    labels, squared = assign(values, centroids)
     distances = pairwise_distances(values, centroids)
     assert np.sqrt(squared) == pytest.approx(distances.min(axis=1), abs=1e-7)
     assert distances[np.arange(len(values)), labels] == pytest.approx(distances.min(axis=1), abs=1e-7)
@@ -254,7 +294,7 @@ def test_each_customer_goes_to_the_nearest_centroid(kmeans_sweep, values, k, see
 def test_a_customer_between_two_centroids_goes_to_the_first(kmeans_sweep):
     values = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 5.0]])
     centroids = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0]])
-    labels, squared = kmeans_sweep.assign(values, centroids)
+    labels, squared = assign(values, centroids)
     assert list(labels) == [0, 1, 0]
     assert list(squared) == [1, 1, 26]
 
@@ -269,36 +309,19 @@ def test_centroids_have_twelve_significant_digits_and_no_negative_zero(kmeans_sw
     assert [repr(number) for number in row] == ["0.123456789012", "-98765.4321099", "0.0", "4.28571428571e-21"]
 
 
-@pytest.mark.parametrize(
-    ("customers", "starts", "expected"),
-    [
-        (0, 100, 100),
-        (1, 100, 100),
-        (5_000, 100, 100),
-        (5_001, 100, 99),
-        (10_000, 100, 50),
-        (50_000, 100, 10),
-        (1_000_000, 100, 10),
-        (1_000_000, 3, 3),
-        (620, 1, 1),
-    ],
-)
-def test_large_data_have_fewer_starts_and_never_under_ten(kmeans_sweep, customers, starts, expected):
-    assert kmeans_sweep.starts_for(customers, starts) == expected
-
-
-def test_all_starts_are_used_and_each_batch_has_a_seed_of_its_own(kmeans_sweep, monkeypatch):
+def test_all_starts_are_used_and_each_has_rows_of_its_own(monkeypatch):
     made = []
 
-    def counted(k, **options):
-        if "random_state" in options:
-            made.append((options["n_init"], options["random_state"]))
-        return KMeans(k, **options)
+    def counted(rows, k, starts, generator):
+        made.append(draw_seeds(rows, k, starts, generator))
+        return made[-1]
 
-    monkeypatch.setattr(kmeans_sweep, "KMeans", counted)
-    kmeans_sweep.fit(np.random.default_rng(0).normal(size=(40, 2)), 3, 23, 42)
-    assert sum(starts for starts, _ in made) == 23
-    assert len({seed for _, seed in made}) == len(made) == 10
+    monkeypatch.setattr("customer_segmentation.search.seeds", counted)
+    fit(np.random.default_rng(0).normal(size=(40, 2)), 3, 23, 42)
+    (sequences,) = made
+    assert sequences.shape == (23, 3, 2)
+    assert len({sequence[0].tobytes() for sequence in sequences}) > 10
+    assert len({sequence.tobytes() for sequence in sequences}) > 15
 
 
 # ---- which k are fitted ------------------------------------------------------------------------------------------
