@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import load_model
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
@@ -144,15 +146,22 @@ def test_the_references_have_the_shape_that_they_should(kmeans_trust):
     """The normal one has the mean and the covariance, the even one fills the box along the principal components."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(20_000, 3)) * [1, 2, 5] @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + [7, 8, 9]
-    drawn = kmeans_trust.draw_gaussian(values, generator)
+    drawn = kmeans_trust.draw_gaussian(values.T, generator).T
     assert drawn.mean(axis=0) == pytest.approx(values.mean(axis=0), abs=0.15)
     assert np.cov(drawn.T) == pytest.approx(np.cov(values.T), abs=0.6)
     axes = np.linalg.eigh(np.cov(values.T))[1]
-    even, own = kmeans_trust.draw_uniform(values, generator) @ axes, values @ axes
+    even, own = kmeans_trust.draw_uniform(values.T, generator).T @ axes, values @ axes
     assert even.min(axis=0) == pytest.approx(own.min(axis=0), abs=0.05)
     assert even.max(axis=0) == pytest.approx(own.max(axis=0), abs=0.05)
     thirds = (even - own.min(axis=0)) / np.ptp(own, axis=0)
     assert ((thirds < 1 / 3).mean(axis=0)) == pytest.approx(1 / 3, abs=0.02)
+
+
+@given(rows=st.integers(2, 200), clusters=st.integers(1, 9), seed=st.integers(0, 1_000))
+def test_the_adjusted_rand_index_is_that_of_scikit_learn(kmeans_trust, rows: int, clusters: int, seed: int):
+    one, other = np.random.default_rng(seed).integers(clusters, size=(2, rows)).astype(np.uint8)
+    expected = adjusted_rand_score(one, other)
+    assert kmeans_trust.adjusted_rand_index(one, other) == pytest.approx(expected, abs=1e-12)
 
 
 # ---- edges -------------------------------------------------------------------------------------------------------

@@ -6,18 +6,18 @@ Both questions are needed. Four clusters of uniform noise in two features come b
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import cdist
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_rand_score
-from threadpoolctl import threadpool_limits
+
+from customer_segmentation.lloyd import Rows, assign
+from customer_segmentation.search import advance, seeds
 
 STARTS = 3
+ITERATIONS = 300
+SHIFT = 1e-3
 
 
 class Gap(NamedTuple):
@@ -62,16 +62,14 @@ def trust(
         values = values[np.sort(generator.choice(len(values), trust_sample_size, replace=False))]
     distinct = len(np.unique(values, axis=0))
     measured = [k for k in ks if 1 < k < distinct]
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        # A resample can have fewer distinct rows than k.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        stability = {k: stability_of(values, centroids[k], stability_refits, generator) for k in measured}
-        uniform, gaussian = (
-            gap(values, measured, draw, gap_references, generator) for draw in (draw_uniform, draw_gaussian)
-        )
+    columns = np.ascontiguousarray(values.T)
+    stability = stability_of(columns, [centroids[k] for k in measured], stability_refits, generator)
+    uniform, gaussian = (
+        gap(columns, measured, draw, gap_references, generator) for draw in (draw_uniform, draw_gaussian)
+    )
     found = pd.DataFrame(
         {
-            "stability_index": [stability[k] for k in measured],
+            "stability_index": stability,
             "gap_uniform": uniform.statistic,
             "gap_uniform_error": uniform.standard_error,
             "gap_gaussian": gaussian.statistic,
@@ -84,33 +82,62 @@ def trust(
     return frame.assign(customers_measured=np.int64(len(values)))
 
 
-def fit(values: np.ndarray, k: int, generator: np.random.Generator) -> KMeans:
-    """The best of a few starts. The data and what they are compared with are fitted alike."""
-    return KMeans(k, n_init=STARTS, random_state=int(generator.integers(2**31))).fit(values)
+def fit(columns: np.ndarray, ks: list[int], generator: np.random.Generator) -> dict[int, tuple[float, np.ndarray]]:
+    """Inertia and centroids, (k, features), of each k: the best of a few starts.
+
+    columns: (features, n). The data and what they are compared with are fitted alike.
+    """
+    rows = Rows(columns, columns.mean(axis=1), np.empty(0))
+    sequences = seeds(rows, max(ks), STARTS, generator)
+    pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in ks}
+    found = {k: best for k, (best,) in advance(rows, pool, ITERATIONS, 1, SHIFT).items()}
+    return {k: (inertia, centroids + rows.center) for k, (inertia, centroids) in found.items()}
 
 
 # ---- does it come back -------------------------------------------------------------------------------------------
 
 
-def stability_of(values: np.ndarray, centroids: np.ndarray, refits: int, generator: np.random.Generator) -> float:
-    """The mean adjusted Rand index (Hubert and Arabie 1985) between a partition and its refits on resampled rows.
+def stability_of(
+    columns: np.ndarray, sets: list[np.ndarray], refits: int, generator: np.random.Generator
+) -> np.ndarray:
+    """For each set of centroids the mean adjusted Rand index between its partition and refits to resampled rows.
 
     Each refit is to as many rows, drawn with replacement (the bootstrap of Hennig 2007), and assigns all rows. 1: the
     same partition each time; 0: no more alike than by chance. nan without refits.
     """
-    served = cdist(values, centroids).argmin(axis=1)
+    if not sets or refits == 0:
+        return np.full(len(sets), np.nan)
+    count = columns.shape[1]
+    served, _ = assign(columns, sets)
     indices = []
     for _ in range(refits):
-        resample = values[generator.integers(len(values), size=len(values))]
-        refit = fit(resample, len(centroids), generator)
-        indices.append(adjusted_rand_score(served, refit.predict(values)))
-    return float(np.mean(indices)) if indices else np.nan
+        resample = np.ascontiguousarray(columns[:, generator.integers(count, size=count)])
+        refit = fit(resample, [len(centroids) for centroids in sets], generator)
+        found, _ = assign(columns, [centroids for _, centroids in refit.values()])
+        indices.append([adjusted_rand_index(*pair) for pair in zip(served, found, strict=True)])
+    return np.mean(indices, axis=0)
+
+
+def adjusted_rand_index(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two partitions agree on which rows belong together (Hubert and Arabie 1985), adjusted for chance.
+
+    one, other: (n,), labels from 0 to 254. 1 where both are the same partition.
+    """
+    together = np.bincount(one.astype(np.int64) * 255 + other, minlength=255 * 255).reshape(255, 255)
+
+    def pairs(counts: np.ndarray) -> float:
+        return float((counts * (counts - 1) / 2).sum())
+
+    ones, others = pairs(together.sum(axis=1)), pairs(together.sum(axis=0))
+    by_chance = ones * others / pairs(np.array([len(one)]))
+    largest = (ones + others) / 2
+    return 1.0 if largest == by_chance else (pairs(together) - by_chance) / (largest - by_chance)
 
 
 # ---- would customers without groups be split as well -------------------------------------------------------------
 
 
-def gap(values: np.ndarray, ks: list[int], draw, references: int, generator: np.random.Generator) -> Gap:
+def gap(columns: np.ndarray, ks: list[int], draw: Callable, references: int, generator: np.random.Generator) -> Gap:
     """The gap statistic (Tibshirani, Walther and Hastie 2001) of each k, less that of one cluster.
 
     The logarithm of the inertia falls from one cluster to k. The statistic is by how much further it falls than for
@@ -119,29 +146,29 @@ def gap(values: np.ndarray, ks: list[int], draw, references: int, generator: np.
     """
     if not ks or references == 0:
         return Gap(*np.full((2, len(ks)), np.nan))
-    own = log_reductions(values, ks, generator)
-    drawn = np.array([log_reductions(draw(values, generator), ks, generator) for _ in range(references)])
+    own = log_reductions(columns, ks, generator)
+    drawn = np.array([log_reductions(draw(columns, generator), ks, generator) for _ in range(references)])
     return Gap(drawn.mean(axis=0) - own, drawn.std(axis=0) * np.sqrt(1 + 1 / references))
 
 
-def log_reductions(values: np.ndarray, ks: list[int], generator: np.random.Generator) -> np.ndarray:
+def log_reductions(columns: np.ndarray, ks: list[int], generator: np.random.Generator) -> np.ndarray:
     """The logarithm of the inertia at each k over the inertia of one cluster, (ks,)."""
-    one = ((values - values.mean(axis=0)) ** 2).sum()
-    return np.log([fit(values, k, generator).inertia_ / one for k in ks])
+    one = ((columns - columns.mean(axis=1, keepdims=True)) ** 2).sum()
+    return np.log([inertia / one for inertia, _ in fit(columns, ks, generator).values()])
 
 
-def draw_uniform(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """As many rows, even over the box around the values that is aligned with their principal components."""
-    mean = values.mean(axis=0)
-    axes = np.linalg.svd(values - mean, full_matrices=False)[2]
-    projected = (values - mean) @ axes.T
-    drawn = generator.uniform(projected.min(axis=0), projected.max(axis=0), (len(values), len(axes)))
-    return drawn @ axes + mean
+def draw_uniform(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """As many rows, even over the box around them that is aligned with their principal components."""
+    mean = columns.mean(axis=1, keepdims=True)
+    axes = np.linalg.svd(columns - mean, full_matrices=False)[0]
+    projected = axes.T @ (columns - mean)
+    low, high = projected.min(axis=1, keepdims=True), projected.max(axis=1, keepdims=True)
+    return np.ascontiguousarray(axes @ generator.uniform(low, high, projected.shape) + mean)
 
 
-def draw_gaussian(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """As many rows from one normal distribution with the mean and the covariance of the values."""
-    mean = values.mean(axis=0)
-    _, spread, axes = np.linalg.svd(values - mean, full_matrices=False)
-    drawn = generator.standard_normal((len(values), len(axes))) * spread / np.sqrt(len(values))
-    return drawn @ axes + mean
+def draw_gaussian(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """As many rows from one normal distribution with the mean and the covariance of the rows."""
+    mean = columns.mean(axis=1, keepdims=True)
+    axes, spread, _ = np.linalg.svd(columns - mean, full_matrices=False)
+    drawn = generator.standard_normal((len(spread), columns.shape[1])) * spread[:, None]
+    return np.ascontiguousarray(axes @ drawn / np.sqrt(columns.shape[1]) + mean)
