@@ -211,7 +211,8 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
     """Greedy k-means++ (Arthur and Vassilvitskii 2007): (starts, k, features), whose first j rows seed j clusters.
 
     Of TRIALS rows drawn in proportion to their squared distance from the seeds so far, the one that lowers the summed
-    distance most is the next seed. All sequences grow together.
+    distance most is the next seed; every other sequence takes the first that is drawn, as greed can blind all of them
+    alike. All sequences grow together.
     """
     count = rows.columns.shape[1]
     columns = np.zeros((-(-len(rows.columns) // 4) * 4, count), dtype=np.float32)
@@ -235,6 +236,7 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
         picks = np.minimum(picks, count - 1)
         nearer(columns, np.ascontiguousarray(columns[:, picks].T), sequence, nearest, after)
         potential = np.array([(each * weights).sum(dtype=np.float64) for each in after]).reshape(starts, TRIALS)
+        potential[1::2, 1:] = np.inf
         best = potential.argmin(axis=1) + np.arange(starts) * TRIALS
         nearest = after[best]
         chosen.append(picks[best])
