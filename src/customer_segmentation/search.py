@@ -26,7 +26,7 @@ MERGED = 3
 CHEAP = 6
 SWAPPED = 2
 STEPS = 4
-HOPE = 1.02
+HOPE = 1.1
 ROUNDS_ON_MORE = 2
 POLISH_ALL_UP_TO = 131_072
 SAME = 3e-6
@@ -47,6 +47,9 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     several = [k for k in ks if k > 1]
     best = {}
     if several:
+        # The largest k learns from one more.
+        several.append(min(max(several) + 1, columns.shape[1]))
+        several = sorted(set(several))
         # Each sample is drawn from the larger one, and is that one where it is not much larger.
         large = draw_sample(rows, LARGE, generator)
         most = draw_sample(large, MOST, generator)
@@ -65,7 +68,7 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
             pool = advance(large, pool, 40, 1, 1e-3)
         if rows is not large:
             pool = advance(rows, pool, 3, 1, 1e-3)
-        best = {k: found[0][1] for k, found in pool.items()}
+        best = {k: found[0][1] for k, found in pool.items() if k in ks}
     if columns.shape[1] <= POLISH_ALL_UP_TO:
         best = polished(rows, best)
     return {k: (best[k] if k > 1 else np.zeros((1, len(columns)))) + rows.center for k in ks}
