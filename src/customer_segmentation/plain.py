@@ -5,39 +5,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 NONE = 255
 PART = 1 << 15
 
 
-def nearest_of_groups(columns: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Label of and squared distance to the nearest centroid, each (groups, rows); centroids: (groups, k, features)."""
-    groups, k, _ = centroids.shape
-    nearest = np.full((groups, columns.shape[1]), np.inf, dtype=columns.dtype)
+def nearest_of_groups(columns: np.ndarray, centroids: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label of and squared distance to the nearest centroid, each (groups, rows).
+
+    centroids: (groups, largest k, features). sizes: (groups,), how many of them a group has, in descending order, so
+    that the groups that have a centroid of some number stand first.
+    """
+    nearest = np.full((len(sizes), columns.shape[1]), np.inf, dtype=columns.dtype)
     labels = np.zeros(nearest.shape, dtype=np.uint8)
-    distance, squared = np.empty_like(nearest), np.empty_like(nearest)
-    for cluster in range(k):
+    distances, squares = np.empty_like(nearest), np.empty_like(nearest)
+    for cluster in range(sizes[0]):
+        have = int((sizes > cluster).sum())
+        distance, square, best = distances[:have], squares[:have], nearest[:have]
         for feature, column in enumerate(columns):
-            into = distance if feature == 0 else squared
-            np.subtract(column, centroids[:, cluster, feature, None], out=into)
+            into = distance if feature == 0 else square
+            np.subtract(column, centroids[:have, cluster, feature, None], out=into)
             np.multiply(into, into, out=into)
             if feature:
-                distance += squared
-        np.copyto(labels, cluster, where=distance < nearest)
-        np.minimum(distance, nearest, out=nearest)
+                distance += square
+        np.copyto(labels[:have], cluster, where=distance < best)
+        np.minimum(distance, best, out=best)
     return labels, nearest
 
 
-def groups_of_one_size(offsets: np.ndarray, groups: np.ndarray, rows: int):
-    """The groups in parts that have the same k and whose distances fit into the cache."""
+def parts_of_groups(offsets: np.ndarray, groups: np.ndarray, rows: int) -> Iterator[tuple]:
+    """The groups in parts whose distances fit into the cache: the groups, their sizes, and their centroids.
+
+    The centroids are (groups, largest k); a smaller group repeats its last one.
+    """
     sizes = np.diff(offsets)[groups]
-    for k in np.unique(sizes):
-        same = groups[sizes == k]
-        step = max(1, PART // rows)
-        for start in range(0, len(same), step):
-            part = same[start : start + step]
-            yield part, offsets[part][:, None] + np.arange(k)
+    order = np.argsort(-sizes, kind="stable")
+    step = max(1, PART // rows)
+    for start in range(0, len(order), step):
+        part = order[start : start + step]
+        members = np.minimum(np.arange(sizes[part[0]]), sizes[part, None] - 1)
+        yield groups[part], sizes[part], offsets[groups[part], None] + members
 
 
 def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, into, out, changed):
@@ -50,35 +60,36 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     Adds the weighted sums of the rows that come to a cluster to into (all centroids, features + 1), with their weight
     last, those of the rows that leave it to out, and the number of rows that change to changed (groups,).
     """
-    features = len(columns)
     exact = columns[:, start:stop] - center[:, None]
     rows = exact.astype(block.dtype)
     weighted = exact if len(weights) == 0 else exact * weights[start:stop]
     weight = np.ones(stop - start) if len(weights) == 0 else weights[start:stop]
-    for part, members in groups_of_one_size(offsets, active, stop - start):
-        new, _ = nearest_of_groups(rows, centroids[members][:, :, :features])
-        k = members.shape[1]
+    for part, sizes, members in parts_of_groups(offsets, active, stop - start):
+        new, _ = nearest_of_groups(rows, centroids[members], sizes)
         old = labels[part, start:stop] if labels.shape[1] else np.full(new.shape, NONE, dtype=np.uint8)
         place, row = np.nonzero(new != old)
         changed[part] += np.bincount(place, minlength=len(part))
+        if labels.shape[1]:
+            labels[part, start:stop] = new
+        k = members.shape[1]
         to = place * k + new[place, row]
         was = old[place, row]
         left = np.flatnonzero(was != NONE)
         gone = place[left] * k + was[left]
-        if labels.shape[1]:
-            labels[part, start:stop] = new
+        exist = np.flatnonzero(np.arange(k) < sizes[:, None])
+        slots = members.ravel()[exist]
         for feature, values in enumerate([*weighted, weight]):
             come = values[row]
-            into[members, feature] += np.bincount(to, come, minlength=members.size).reshape(members.shape)
+            into[slots, feature] += np.bincount(to, come, minlength=members.size)[exist]
             if len(left):
-                out[members, feature] += np.bincount(gone, come[left], minlength=members.size).reshape(members.shape)
+                out[slots, feature] += np.bincount(gone, come[left], minlength=members.size)[exist]
 
 
 def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest):
     """Write the label of and the squared distance to the nearest centroid, (groups, stop - start), for each group."""
     rows = columns[:, start:stop].astype(block.dtype)
-    for part, members in groups_of_one_size(offsets, np.arange(len(offsets) - 1), stop - start):
-        labels[part], nearest[part] = nearest_of_groups(rows, centroids[members][:, :, : len(columns)])
+    for part, sizes, members in parts_of_groups(offsets, np.arange(len(offsets) - 1), stop - start):
+        labels[part], nearest[part] = nearest_of_groups(rows, centroids[members], sizes)
 
 
 def nearer(columns, points, which, nearest, out):

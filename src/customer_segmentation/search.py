@@ -26,7 +26,7 @@ MERGED = 3
 CHEAP = 6
 SWAPPED = 2
 STEPS = 4
-HOPE = 1.02
+HOPE = 1.1
 ROUNDS_ON_MORE = 2
 POLISH_ALL_UP_TO = 131_072
 SAME = 3e-6
@@ -47,6 +47,9 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     several = [k for k in ks if k > 1]
     best = {}
     if several:
+        # The largest k learns from one more.
+        several.append(min(max(several) + 1, columns.shape[1]))
+        several = sorted(set(several))
         # Each sample is drawn from the larger one, and is that one where it is not much larger.
         large = draw_sample(rows, LARGE, generator)
         most = draw_sample(large, MOST, generator)
@@ -65,7 +68,7 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
             pool = advance(large, pool, 40, 1, 1e-3)
         if rows is not large:
             pool = advance(rows, pool, 3, 1, 1e-3)
-        best = {k: found[0][1] for k, found in pool.items()}
+        best = {k: found[0][1] for k, found in pool.items() if k in ks}
     if columns.shape[1] <= POLISH_ALL_UP_TO:
         best = polished(rows, best)
     return {k: (best[k] if k > 1 else np.zeros((1, len(columns)))) + rows.center for k in ks}
@@ -211,7 +214,8 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
     """Greedy k-means++ (Arthur and Vassilvitskii 2007): (starts, k, features), whose first j rows seed j clusters.
 
     Of TRIALS rows drawn in proportion to their squared distance from the seeds so far, the one that lowers the summed
-    distance most is the next seed. All sequences grow together.
+    distance most is the next seed; every other sequence takes the first that is drawn, as greed can blind all of them
+    alike. All sequences grow together.
     """
     count = rows.columns.shape[1]
     columns = np.zeros((-(-len(rows.columns) // 4) * 4, count), dtype=np.float32)
@@ -235,6 +239,7 @@ def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np
         picks = np.minimum(picks, count - 1)
         nearer(columns, np.ascontiguousarray(columns[:, picks].T), sequence, nearest, after)
         potential = np.array([(each * weights).sum(dtype=np.float64) for each in after]).reshape(starts, TRIALS)
+        potential[1::2, 1:] = np.inf
         best = potential.argmin(axis=1) + np.arange(starts) * TRIALS
         nearest = after[best]
         chosen.append(picks[best])
