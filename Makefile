@@ -6,6 +6,8 @@ PYTHON ?=
 VARS ?=
 ARGS ?=
 PYTEST_ARGS ?=
+# Numbers of customers that `make bench` measures.
+SIZES ?= 620,10000,100000
 # REBUILD=1 moves the warehouse aside and builds a new one. TO=3 names the publication that `make rollback` goes back to.
 REBUILD ?=
 TO ?=
@@ -17,7 +19,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit clean
+.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -97,6 +99,11 @@ lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements
 
 licences: setup-dev  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
 	.venv/bin/python scripts/licences.py > requirements/licences.md
+
+bench: setup-dev  ## Measure the sweep, the features and whole builds beside their peers; takes SIZES=10000,1000000
+	.venv/bin/python benchmarks/sweep.py --sizes $(SIZES)
+	.venv/bin/python benchmarks/features.py --sizes $(SIZES)
+	.venv/bin/python benchmarks/build.py --sizes $(SIZES)
 
 audit: setup-dev  ## Look the locked versions up among the known weaknesses; needs the network
 	.venv/bin/python scripts/audit.py
