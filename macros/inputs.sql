@@ -86,8 +86,8 @@
 
 
 {% macro input_row(input) -%}
-    {#- The number of a row in its input, from 1. Numbering by a window keeps DuckDB to one thread for all that reads the
-        rows; one Parquet file knows the numbers of its rows. -#}
+    {#- The number of a row in its input, from 1. Numbering by a window keeps DuckDB to one thread for whatever reads
+        the rows; one Parquet file knows the numbers of its rows. -#}
     {%- set location = setting(input ~ '_location') or '' -%}
     {%- if modules.re.search('(?i)[.]parquet$', location) and not modules.re.search('[*?[]', location) -%}
     row_as_it_came.file_row_number + 1
