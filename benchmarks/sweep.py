@@ -199,7 +199,7 @@ def measure(options: argparse.Namespace, side: str, data: str, n: int, k_max: in
     if check.returncode:
         return None
     runs: list[dict] = []
-    for threads in dict.fromkeys([1, os.cpu_count()]):
+    for threads in options.threads:
         for _ in range(options.repeats if n <= 200_000 else 1):
             command = [python, __file__, "--side", side, "--data", data, "--sizes", str(n), "--k-max", str(k_max)]
             finished = subprocess.run(
@@ -371,6 +371,7 @@ def main() -> None:
     parser.add_argument("--data", type=lambda text: text.split(","), default=["log", "raw", "tails", "thin"])
     parser.add_argument("--warehouses", type=lambda text: text.split(","), default=[], help="built by this project")
     parser.add_argument("--growth", type=whole_numbers, default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--threads", type=whole_numbers, default=sorted({1, os.cpu_count() or 1}))
     parser.add_argument("--k-max", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     parser.add_argument("--peers-up-to", type=int, default=200_000, help="larger sizes run without peers")

@@ -47,9 +47,8 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
     several = [k for k in ks if k > 1]
     best = {}
     if several:
-        # The largest k learns from one more.
-        several.append(min(max(several) + 1, columns.shape[1]))
-        several = sorted(set(several))
+        # The smallest k learns from one less, the largest from one more.
+        several = sorted({*several, min(several) - 1, min(max(several) + 1, columns.shape[1])})
         # Each sample is drawn from the larger one, and is that one where it is not much larger.
         large = draw_sample(rows, LARGE, generator)
         most = draw_sample(large, MOST, generator)

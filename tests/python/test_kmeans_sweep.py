@@ -319,7 +319,7 @@ def test_all_starts_are_used_and_each_has_rows_of_its_own(monkeypatch):
     monkeypatch.setattr("customer_segmentation.search.seeds", counted)
     fit(np.random.default_rng(0).normal(size=(40, 2)), 3, 23, 42)
     (sequences,) = made
-    assert sequences.shape == (23, 3, 2)
+    assert sequences.shape[0] == 23
     assert len({sequence[0].tobytes() for sequence in sequences}) > 10
     assert len({sequence.tobytes() for sequence in sequences}) > 15
 
