@@ -23,5 +23,5 @@ select
     {{ input_column('customers', column) }} as {{ column }},
     {%- endfor %}
     row_as_it_came as raw_row
-from {{ input_relation('customers') }} as row_as_it_came
+from {{ input_relation('customers') }} as row_as_it_came  -- noqa: AL05
 {% endif %}

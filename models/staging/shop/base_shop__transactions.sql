@@ -5,4 +5,4 @@ select
     {%- endfor %}
     {{ is_excluded_line() }} as is_excluded,
     row_as_it_came as raw_row
-from {{ input_relation('transactions') }} as row_as_it_came
+from {{ input_relation('transactions') }} as row_as_it_came  -- noqa: AL05
