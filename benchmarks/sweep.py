@@ -5,7 +5,8 @@
 Every measurement is a process of its own, so that no import and no warm cache is shared. A side runs with one thread
 and with all, and its better setting counts. What is quadratic is measured up to 20,000 customers and extrapolated
 beyond, which the table marks with *. Peers that are not installed are left out with a word: scikit-learn-intelex and
-faiss-cpu go into any environment, whose Python --peers-python names. Writes Markdown to benchmarks/sweep.md.
+faiss-cpu go into any environment, whose Python --peers-python names. Writes Markdown to benchmarks/sweep.md
+and the growth as a picture beside it.
 """
 
 from __future__ import annotations
@@ -289,11 +290,29 @@ def table_of_growth(options: argparse.Namespace) -> list[str]:
     """How the cost of this project's sweep grows with the customers and with k_max."""
     lines = ["### Growth", "", "| customers | k_max | CPU s | µs a customer |", "|---:|---:|---:|---:|"]
     cases = [(n, options.k_max) for n in options.growth] + [(min(options.growth[-1], 100_000), k) for k in (20, 30)]
+    drawn = []
     for n, k_max in cases if options.growth else []:
         found = measure(options, "this project", "log", n, k_max)
+        if k_max == options.k_max:
+            drawn.append({"customers": n, "CPU seconds": found["cpu"]})
         lines.append(f"| {n:,} | {k_max} | {seconds(found['cpu'])} | {1e6 * found['cpu'] / n:.2f} |")
         print(lines[-1], flush=True)
+    if drawn:
+        draw_growth(drawn, options.output.with_suffix(".png"))
+        lines += ["", f"![CPU seconds over customers]({options.output.stem}.png)"]
     return [*lines, ""]
+
+
+def draw_growth(points: list[dict], file: Path) -> None:
+    """CPU seconds over customers, both on logarithmic axes, as a picture."""
+    import altair as alt
+
+    axes = {axis: alt.Scale(type="log") for axis in ("x", "y")}
+    chart = alt.Chart(alt.Data(values=points), width=560, height=320).mark_line(point=True)
+    chart.encode(
+        x=alt.X("customers:Q", scale=axes["x"], axis=alt.Axis(format="~s")),
+        y=alt.Y("CPU seconds:Q", scale=axes["y"]),
+    ).save(file, scale_factor=2)
 
 
 def table_of_floor() -> list[str]:

@@ -13,8 +13,14 @@ from importlib.metadata import version
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.metrics import measure, partition, silhouettes
-from customer_segmentation.search import POLISH_ALL_UP_TO, fit, polish
+try:
+    from customer_segmentation.metrics import measure, partition, silhouettes
+    from customer_segmentation.search import POLISH_ALL_UP_TO, fit, polish
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "The package of this project (src/customer_segmentation) or what it needs is not installed in the Python that "
+        f"runs dbt: {error}. Run `make setup` and use .venv/bin/dbt, or install it: pip install --editable ."
+    ) from error
 
 SIGNIFICANT_DIGITS = 12
 PROGRESS_FROM = 20_000
