@@ -149,6 +149,9 @@
         {%- endif -%}
         {%- for key, item in value.items() -%}
             {%- if rule.get('allows_names') and key not in rule['keys'] -%}
+                {%- if modules.re.match('^sign_?(up|in)', key) -%}
+                    {%- do return("'" ~ key ~ "' is no attribute of ours; is signup_date meant?") -%}
+                {%- endif -%}
                 {%- if not modules.re.match('^[a-z][a-z0-9_]{0,60}$', key) or key in available_features() -%}
                     {%- do return(
                         "'" ~ key ~ "' cannot name an attribute; a name has small letters, digits and _, begins with a"

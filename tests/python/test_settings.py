@@ -36,6 +36,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "nothing where something is needed": ({"k_max": None}, "k_max", "it must not be empty"),
     "a text for a number": ({"min_segment_share": "1 %"}, "min_segment_share", "it must be a number from 0 to 0.5"),
     "true for a number": ({"skew_warn": True}, "skew_warn", "it must be a number from 0 to 1000000"),
+    "a signup under another name": (
+        {"customers_columns": {"customer_id": "customer_id", "signup": "signup_date"}},
+        "customers_columns",
+        "is signup_date meant?",
+    ),
     "a limit without a unit": ({"memory_limit": "8"}, "memory_limit", "it must be such as 8GB or 512MB"),
     "SQL after a limit": ({"memory_limit": "8GB' or 1 = 1"}, "memory_limit", "it must be such as 8GB"),
     "a number out of bounds": ({"winsorize": 0.4}, "winsorize", "it must be a number from 0.5 to 1"),

@@ -238,8 +238,8 @@ select
             then concat(
                 'An unstable partition: refits to resampled customers agree with it ',
                 'at ',
-                {{ as_text('stability_index', 2) }}, ' only; ',
-                {{ as_text(setting('stability_required'), 2) }}, ' is required.',
+                {{ as_text('stability_index', 3) }}, ' only; ',
+                {{ as_text(setting('stability_required'), 3) }}, ' is required.',
                 agreement_told
             )
         when 'natural groups'

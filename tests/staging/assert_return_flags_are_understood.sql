@@ -1,0 +1,32 @@
+-- A failure means that return_flag has values, and that none of them marks a return: returns would count as purchases.
+-- Remedy: set return_flag_values to what marks a return in this input.
+{{ config(severity='warn') }}
+
+with transactions as (
+    select * from {{ ref('base_shop__transactions') }}
+),
+
+flags as (
+    select {{ clean_text('return_flag') }} as return_flag
+    from transactions
+)
+
+select
+    count(*) as flagged_lines,
+    min(return_flag) as example_of_a_flag
+from flags
+where return_flag is not null
+having
+    count(*) > 0
+    and count(
+        case
+            when
+                lower(return_flag) in (
+                    {%- for value in setting('return_flag_values') %}
+                    {{ quote_text(value | string | lower) }},
+                    {%- endfor %}
+                    ''
+                )
+                then 1
+        end
+    ) = 0
