@@ -24,7 +24,6 @@ from pathlib import Path
 import duckdb
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT / "benchmarks"))
 
 
 def plain_duckdb(lines: str, _: str) -> int:

@@ -75,6 +75,16 @@
 {% endmacro %}
 
 
+{% macro is_parquet(location) %}
+    {%- do return(modules.re.search('(?i)[.]parquet$', location) is not none) -%}
+{% endmacro %}
+
+
+{% macro is_pattern(location) %}
+    {%- do return(modules.re.search('[*?[]', location) is not none) -%}
+{% endmacro %}
+
+
 {% macro csv_file(location, options='') %}
     {#- Nothing about the dialect is guessed, so that no row is taken for a comment or a preamble and lost. -#}
     {%- do return(
@@ -89,7 +99,7 @@
     {#- The number of a row in its input, from 1. Numbering by a window keeps DuckDB to one thread for whatever reads
         the rows; one Parquet file knows the numbers of its rows. -#}
     {%- set location = setting(input ~ '_location') or '' -%}
-    {%- if modules.re.search('(?i)[.]parquet$', location) and not modules.re.search('[*?[]', location) -%}
+    {%- if is_parquet(location) and not is_pattern(location) -%}
     row_as_it_came.file_row_number + 1
     {%- else -%}
     row_number() over ()
@@ -104,8 +114,8 @@
         {%- do return(ref('sample_transactions') if input == 'transactions' else ref('sample_customers')) -%}
     {%- endif -%}
     {#- The files of a glob can have their columns in different orders. -#}
-    {%- set by_name = ', union_by_name = true' if modules.re.search('[*?[]', location) else '' -%}
-    {%- if modules.re.search('(?i)[.]parquet$', location) -%}
+    {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
+    {%- if is_parquet(location) -%}
         {%- do return('read_parquet(' ~ quote_text(location) ~ by_name ~ ')') -%}
     {%- elif is_csv(location) -%}
         {%- do return(csv_file(location, by_name)) -%}
@@ -183,7 +193,7 @@
     {#- A file or table that is not there stops the run. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if target.type != 'duckdb' -%}{%- do return('') -%}{%- endif -%}
-    {%- if is_csv(location) or modules.re.search('(?i)[.]parquet$', location) -%}
+    {%- if is_csv(location) or is_parquet(location) -%}
         {%- if run_query('select * from glob(' ~ quote_text(location) ~ ') limit 1') | length == 0 -%}
             {%- do refuse_setting(
                 input ~ '_location', location, 'there is no such file, seen from the folder that dbt runs in'
@@ -218,7 +228,7 @@
 
 {% macro check_csv_file(location) %}
     {#- The first rows of a CSV file. What is wrong further down, DuckDB says when it gets there. -#}
-    {%- if target.type != 'duckdb' or not is_csv(location) or modules.re.search('[*?[]', location) -%}
+    {%- if target.type != 'duckdb' or not is_csv(location) or is_pattern(location) -%}
         {%- do return('') -%}
     {%- endif -%}
     {%- do run_query('drop table if exists reject_errors') -%}

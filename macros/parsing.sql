@@ -9,6 +9,23 @@
 {%- endmacro %}
 
 
+{% macro is_return_value(column) -%}
+    {#- Whether a return flag has one of the values of return_flag_values, capitals or not. -#}
+    {%- if setting('return_flag_values') -%}
+    coalesce(
+        lower({{ column }}) in (
+            {%- for value in setting('return_flag_values') -%}
+            {{ quote_text(value | string | lower) }}{{ ', ' if not loop.last }}
+            {%- endfor -%}
+        ),
+        false
+    )
+    {%- else -%}
+    false
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro clean_id(column) -%}
     {#- An id, letter by letter. 17850.0 becomes 17850 only where the setting says that ids are whole numbers. -#}
     {%- if setting('ids_are_whole_numbers') -%}

@@ -104,6 +104,22 @@
 {%- endmacro %}
 
 
+{% macro list_of_model(column, register, model) -%}
+    {#- A query of the rows that a model was stored with as one list; none where the model has no such list. -#}
+    with model_register as (
+        select * from {{ register }}
+    ),
+
+    model as (
+        select * from {{ model }}
+    )
+
+    select unnest({{ column }}, recursive := true)  -- noqa: AL03
+    from model_register
+    where model_id in (select model.model_id from model)
+{%- endmacro %}
+
+
 {% macro scaling_of(register, model) -%}
     {#- A query of the scaling and the loadings of a model: one row per feature, for every cluster has the same. -#}
     with model_register as (

@@ -18,15 +18,4 @@ from flags
 where return_flag is not null
 having
     count(*) > 0
-    and count(
-        case
-            when
-                lower(return_flag) in (
-                    {%- for value in setting('return_flag_values') %}
-                    {{ quote_text(value | string | lower) }},
-                    {%- endfor %}
-                    ''
-                )
-                then 1
-        end
-    ) = 0
+    and count(case when {{ is_return_value('return_flag') }} then 1 end) = 0

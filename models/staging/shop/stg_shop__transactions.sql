@@ -48,16 +48,7 @@ typed as (
             {%- endif %}
             false
         )
-        {%- if setting('return_flag_values') %}
-        or coalesce(
-            lower(return_flag) in (
-                {%- for value in setting('return_flag_values') -%}
-                {{ quote_text(value | string | lower) }}{{ ', ' if not loop.last }}
-                {%- endfor -%}
-            ),
-            false
-        )
-        {%- endif %} as is_marked_return
+        or {{ is_return_value('return_flag') }} as is_marked_return
     from cleaned
 ),
 
