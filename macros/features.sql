@@ -17,7 +17,7 @@
 {% macro transformed(value, transform) -%}
     {#- A feature before its z-score. log1p takes a value below zero (more returned than bought) for zero. -#}
     {%- if transform == 'log1p' -%}
-    case when {{ value }} < 0 then 0 else ln(1 + {{ value }}) end
+    case when {{ value }} < 0 then cast(0 as double) else ln(1 + {{ value }}) end
     {%- else -%}
     {{ value }}
     {%- endif -%}

@@ -43,16 +43,6 @@
 {% endmacro %}
 
 
-{% macro quote_text(text) %}
-    {%- do return("'" ~ text | replace("'", "''") ~ "'") -%}
-{% endmacro %}
-
-
-{% macro quote_name(name) %}
-    {%- do return('"' ~ name | replace('"', '""') ~ '"') -%}
-{% endmacro %}
-
-
 {% macro input_mapping(input) %}
     {#- {our name: name in the input}, without the ones that the input does not have. -#}
     {%- set mapping = {} -%}
@@ -95,18 +85,6 @@
 {% endmacro %}
 
 
-{% macro input_row(input) -%}
-    {#- The number of a row in its input, from 1. Numbering by a window keeps DuckDB to one thread for whatever reads
-        the rows; one Parquet file knows the numbers of its rows. -#}
-    {%- set location = setting(input ~ '_location') or '' -%}
-    {%- if is_parquet(location) and not is_pattern(location) -%}
-    row_as_it_came.file_row_number + 1
-    {%- else -%}
-    row_number() over ()
-    {%- endif -%}
-{%- endmacro %}
-
-
 {% macro input_relation(input) %}
     {#- What stands behind `from` for an input: the sample, a file function, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
@@ -144,7 +122,7 @@
 {% macro input_column(input, column) %}
     {#- A column of the input as text; null where the mapping does not name it. -#}
     {%- set theirs = input_mapping(input).get(column) -%}
-    cast({{ quote_name(theirs) if theirs else 'null' }} as varchar)
+    cast({{ quote_name(theirs) if theirs else 'null' }} as string)
 {%- endmacro %}
 
 
@@ -155,7 +133,7 @@
         {%- set texts = [] -%}
         {%- for value in values -%}{%- do texts.append(quote_text(value | string)) -%}{%- endfor -%}
         {%- do conditions.append(
-            'coalesce(cast(' ~ quote_name(column) ~ ' as varchar) in (' ~ texts | join(', ') ~ '), false)'
+            'coalesce(cast(' ~ quote_name(column) ~ ' as string) in (' ~ texts | join(', ') ~ '), false)'
         ) -%}
     {%- endfor -%}
     {{ conditions | join(' or ') or 'false' }}

@@ -53,7 +53,7 @@
         capped.customer_id,
         {%- for feature in features %}
         case
-            when scaling_pivoted.{{ feature }}_scale is null then 0
+            when scaling_pivoted.{{ feature }}_scale is null then cast(0 as double)
             else (
                 case
                     when scaling_pivoted.{{ feature }}_transform = 'log1p'
@@ -173,9 +173,3 @@
     {%- endfor -%}
     {%- do return(names) -%}
 {% endmacro %}
-
-
-{% macro bin_of(value, edges) -%}
-    {#- The bin of a value, from 0: how many of the edges lie below it. -#}
-    len(list_filter({{ edges }}, lambda edge: edge < {{ value }}))
-{%- endmacro %}

@@ -10,7 +10,7 @@
 
 
 {% macro round_significant(expression, digits=12) -%}
-    cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
+    try_cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
 {%- endmacro %}
 
 
@@ -22,7 +22,7 @@
 
 {% macro as_text(expression, decimals) -%}
     {#- A number in a sentence, rounded to a number of decimals. -#}
-    cast(cast({{ expression }} as decimal(18, {{ decimals }})) as varchar)
+    cast(cast({{ expression }} as decimal(18, {{ decimals }})) as string)
 {%- endmacro %}
 
 
@@ -30,11 +30,11 @@
     {#- The band of a number, as text: 1984 in bands of 10 is 1980 to 1989. -#}
     {%- set start = 'cast(floor(' ~ expression ~ ' / ' ~ width ~ ') * ' ~ width ~ ' as bigint)' -%}
     {%- if width == 1 -%}
-    cast({{ start }} as varchar)
+    cast({{ start }} as string)
     {%- elif width is integer -%}
-    concat(cast({{ start }} as varchar), ' to ', cast({{ start }} + {{ width - 1 }} as varchar))
+    concat(cast({{ start }} as string), ' to ', cast({{ start }} + {{ width - 1 }} as string))
     {%- else -%}
-    concat('from ', cast(floor({{ expression }} / {{ width }}) * {{ width }} as varchar))
+    concat('from ', cast(floor({{ expression }} / {{ width }}) * {{ width }} as string))
     {%- endif -%}
 {%- endmacro %}
 

@@ -4,7 +4,7 @@
     {#- Without the blanks around it (also tabs, line ends, no-break blanks and byte order marks); null where nothing is
         left. -#}
     nullif(
-        trim({{ column }}, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(8239), chr(65279))), ''
+        {{ trimmed(column, "concat(' ', chr(9), chr(10), chr(13), '\u00a0\u202f\ufeff')") }}, ''
     )
 {%- endmacro %}
 
@@ -29,7 +29,7 @@
 {% macro clean_id(column) -%}
     {#- An id, letter by letter. 17850.0 becomes 17850 only where the setting says that ids are whole numbers. -#}
     {%- if setting('ids_are_whole_numbers') -%}
-    regexp_replace({{ clean_text(column) }}, '^([0-9]+)[.]0+$', '\1')
+    {{ replaced(clean_text(column), '^([0-9]+)[.]0+$', '\\1') }}
     {%- else -%}
     {{ clean_text(column) }}
     {%- endif -%}
@@ -39,6 +39,11 @@
 {% macro parse_date(column) -%}
     {#- The calendar day of a date or timestamp. One that begins with the year (2024-12-31, 2024-12-31T10:00:00+01:00,
         20241231) is read whatever the setting date_format says. Years have four digits, from 1900 on. -#}
+    {{ adapter.dispatch('parse_date')(column) }}
+{%- endmacro %}
+
+
+{% macro default__parse_date(column) -%}
     {%- set formats = {
         'iso': [],
         'day_first': ['%d/%m/%Y', '%d.%m.%Y', '%d-%m-%Y'],
@@ -72,6 +77,51 @@
 {%- endmacro %}
 
 
+{% macro spark__parse_date(column) -%}
+    {#- Spark reads any text that begins with a year as a date, so the patterns stand here. -#}
+    {%- set offset = ' ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+    {%- set seconds = ':[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?' -%}
+    {%- set time = '([ T]([01]?[0-9]|2[0-3])' ~ seconds ~ '(' ~ offset ~ ')?)?' -%}
+    {%- set time_of_day = '( ([01]?[0-9]|2[0-3])' ~ seconds ~ '| (0?[1-9]|1[0-2])' ~ seconds ~ ' [AaPp][Mm])?' -%}
+    {%- set two, four = '[0-9]{1,2}', '[0-9]{4}' -%}
+    {%- set year_first = four ~ '(-' ~ two ~ '-|/' ~ two ~ '/| ' ~ two ~ ' )' ~ two ~ time -%}
+    {%- set year_last = two ~ '(/' ~ two ~ '/|[.]' ~ two ~ '[.]|-' ~ two ~ '-)' ~ four ~ time_of_day -%}
+    {%- set zone = setting('time_zone') -%}
+    case
+        {%- if zone is not none %}
+        when {{ matches(column, year_first) }} and {{ matches(column, '.*:[0-9.]+' ~ offset) }}
+            then {{ from_1900(
+                'cast(from_utc_timestamp(try_cast(' ~ replaced(column, ' (Z|[+-][0-9:]+)$', '\\1')
+                ~ ' as timestamp), ' ~ quote_text(zone) ~ ') as date)'
+            ) }}
+        {%- endif %}
+        when {{ matches(column, year_first) }}
+            then {{ from_1900(date_of_parts(column, '^([0-9]+)[-/ ]([0-9]+)[-/ ]([0-9]{1,2}).*$', [1, 2, 3])) }}
+        {%- if setting('date_format') != 'iso' %}
+        when {{ matches(column, year_last) }}
+            then {{ from_1900(date_of_parts(
+                column, '^([0-9]+)[-./]([0-9]+)[-./]([0-9]+).*$',
+                [3, 2, 1] if setting('date_format') == 'day_first' else [3, 1, 2]
+            )) }}
+        {%- endif %}
+        when {{ matches(column, '[0-9]{8}') }}
+            then {{ from_1900(date_of_parts(column, '^([0-9]{4})([0-9]{2})([0-9]{2})$', [1, 2, 3])) }}
+    end
+{%- endmacro %}
+
+
+{% macro date_of_parts(column, pattern, places) -%}
+    {#- The date whose year, month and day a pattern finds at these places; null where there is no such day. -#}
+    {%- set parts = [] -%}
+    {%- for place in places -%}
+        {%- do parts.append(
+            'lpad(' ~ replaced(column, pattern, '\\' ~ place) ~ ', ' ~ (4 if loop.first else 2) ~ ", '0')"
+        ) -%}
+    {%- endfor -%}
+    try_cast(concat_ws('-', {{ parts | join(', ') }}) as date)
+{%- endmacro %}
+
+
 {% macro from_1900(date) -%}
     case
         when {{ date }} between cast('1900-01-01' as date) and cast('9999-12-31' as date) then {{ date }}
@@ -91,9 +141,9 @@
     {#- A number in the notation of the setting decimal_mark. Thousands may be grouped by the other mark, a blank or an
         apostrophe, but only in threes: 1,50 is not 150. -#}
     {%- set mark = setting('decimal_mark') -%}
-    {%- set group = "['' " ~ ('.' if mark == ',' else ',') ~ '\u00a0\u202f]' -%}
+    {%- set group = "[' " ~ ('.' if mark == ',' else ',') ~ '\u00a0\u202f]' -%}
     {#- Groups of one number have one mark: 1 234,567 is not 1234567. -#}
-    {%- set marks = ["''", ' ', ('[.]' if mark == ',' else ','), '\u00a0', '\u202f'] -%}
+    {%- set marks = ["'", ' ', ('[.]' if mark == ',' else ','), '\u00a0', '\u202f'] -%}
     {%- set groups = [] -%}
     {%- for one in marks -%}{%- do groups.append('(' ~ one ~ '[0-9]{3})+') -%}{%- endfor -%}
     {%- set grouped = '[+-]?[0-9]{1,3}(' ~ groups | join('|') ~ ')([' ~ mark ~ '][0-9]+)?' -%}
@@ -106,14 +156,14 @@
             position('_' in {{ column }}) = 0
             and abs(try_cast({{ column }} as {{ type }})) <= cast('{{ '9' * most }}.{{ '9' * scale }}' as {{ type }})
             then try_cast({{ column }} as {{ type }})
-        when regexp_full_match({{ column }}, '{{ grouped }}')
-            then try_cast(regexp_replace({{ column }}, '{{ group }}', '', 'g') as {{ type }})
+        when {{ matches(column, grouped) }}
+            then try_cast({{ replaced(column, group, '') }} as {{ type }})
         {%- else %}
-        when regexp_full_match({{ column }}, '[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)')
+        when {{ matches(column, '[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)') }}
             then try_cast(replace({{ column }}, ',', '.') as {{ type }})
-        when regexp_full_match({{ column }}, '{{ grouped }}')
+        when {{ matches(column, grouped) }}
             then try_cast(
-                replace(regexp_replace({{ column }}, '{{ group }}', '', 'g'), ',', '.') as {{ type }}
+                replace({{ replaced(column, group, '') }}, ',', '.') as {{ type }}
             )
         {%- endif %}
     end

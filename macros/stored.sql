@@ -20,13 +20,13 @@
 
 {% macro stored_models() -%}
     {#- The register as an earlier build left it: model_id, sequence and clusters. -#}
-    {%- set register = stored_relation('int_model_register') -%}
+    {%- set register = stored_relation('int_model_register') if keeps_history() else none -%}
     {%- if register -%}
     (select model_id, sequence, clusters from {{ register }})
     {%- else -%}
     (
         select
-            cast(null as varchar) as model_id,
+            cast(null as string) as model_id,
             cast(null as integer) as sequence,
             cast(null as {{ model_cluster_type() }}) as clusters
         where false
@@ -37,7 +37,7 @@
 
 {% macro stored_builds() -%}
     {#- The log as an earlier build left it. -#}
-    {%- set builds = stored_relation('int_build_log') -%}
+    {%- set builds = stored_relation('int_build_log') if keeps_history() else none -%}
     {%- if builds -%}
     (select * from {{ builds }})
     {%- else -%}
@@ -45,13 +45,13 @@
         select
             cast(null as integer) as build,
             cast(null as boolean) as is_build,
-            cast(null as varchar) as model_id,
-            cast(null as varchar) as trained_model_id,
-            cast(null as varchar) as fingerprint,
+            cast(null as string) as model_id,
+            cast(null as string) as trained_model_id,
+            cast(null as string) as fingerprint,
             cast(null as {{ logged_segment_type() }}) as segments,
-            cast(null as varchar) as customer_id,
-            cast(null as varchar) as segment_key,
-            cast(null as varchar) as segment_name
+            cast(null as string) as customer_id,
+            cast(null as string) as segment_key,
+            cast(null as string) as segment_name
         where false
     )
     {%- endif -%}
@@ -70,7 +70,7 @@
             select
                 customer_id,
                 max_by(
-                    struct_pack(segment_key := segment_key, segment_name := segment_name),
+                    {{ struct_of({'segment_key': 'segment_key', 'segment_name': 'segment_name'}) | indent(20) }},
                     build
                 ) as state
             from {{ stored_builds() }} as builds
@@ -92,15 +92,7 @@
 
 {% macro rows_as_list(columns, order_by) -%}
     {#- All rows of a query as one list of structs, so that they are stored with their model or build or not at all. -#}
-    list(
-        struct_pack(
-            {%- for column in columns %}
-            {{ column }} := {{ column }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        )
-        order by {{ order_by }}
-    )
+    {{ list_of_structs(dict(zip(columns, columns)), order_by) }}
 {%- endmacro %}
 
 
@@ -114,7 +106,7 @@
         select * from {{ model }}
     )
 
-    select unnest({{ column }}, recursive := true)  -- noqa: AL03
+    select {{ unnested(column) }}  -- noqa: AL03
     from model_register
     where model_id in (select model.model_id from model)
 {%- endmacro %}
@@ -131,39 +123,42 @@
     ),
 
     clusters_unnested as (
-        select unnest(clusters) as cluster
+        select {{ unnested('clusters') }}  -- noqa: AL03
         from model_register
         where model_id in (select model.model_id from model)
     )
 
     select distinct
-        cluster.feature_order,
-        cluster.feature,
-        cluster.transform,
-        cluster.lower_bound,
-        cluster.upper_bound,
-        cluster.center,
-        cluster.scale,
-        cluster.loading_x,
-        cluster.loading_y,
-        cluster.explained_x,
-        cluster.explained_y
+        feature_order,
+        feature,
+        transform,
+        lower_bound,
+        upper_bound,
+        center,
+        scale,
+        loading_x,
+        loading_y,
+        explained_x,
+        explained_y
     from clusters_unnested
 {%- endmacro %}
 
 
 {% macro model_cluster_type() -%}
-    struct(
-        cluster bigint, segment_key varchar, cluster_size bigint, mean_distance double, feature_order integer,
-        feature varchar, transform varchar, lower_bound double, upper_bound double, center double, scale double,
-        centroid double, centroid_original double, loading_x double, loading_y double, explained_x double,
-        explained_y double
-    )[]
+    {{ list_of_structs_type({
+        'cluster': 'bigint', 'segment_key': 'string', 'cluster_size': 'bigint', 'mean_distance': 'double',
+        'feature_order': 'integer', 'feature': 'string', 'transform': 'string', 'lower_bound': 'double',
+        'upper_bound': 'double', 'center': 'double', 'scale': 'double', 'centroid': 'double',
+        'centroid_original': 'double', 'loading_x': 'double', 'loading_y': 'double', 'explained_x': 'double',
+        'explained_y': 'double',
+    }) }}
 {%- endmacro %}
 
 
 {% macro logged_segment_type() -%}
-    struct(segment_key varchar, segment_name varchar, customers bigint, total_spending decimal(38, 2))[]
+    {{ list_of_structs_type({
+        'segment_key': 'string', 'segment_name': 'string', 'customers': 'bigint', 'total_spending': 'decimal(38, 2)',
+    }) }}
 {%- endmacro %}
 
 

@@ -7,9 +7,11 @@
         {%- set warn_above = setting('rejected_share_warn') -%}
         {%- set stop_above = setting('rejected_share_error') -%}
         {%- set rules = run_query(
-            "select split_part(failed_rules, ', ', 1) as rule, count(*) as row_count, (select count(*) from " ~ model
-            ~ ") as rows_in, array_to_string(list_slice(list(input_row order by input_row), 1, 3), ', ') as examples"
-            ~ ' from ' ~ model ~ ' where failed_rules is not null group by all order by row_count desc, rule'
+            'select rule, count(*) as row_count, (select count(*) from ' ~ model ~ ') as rows_in, '
+            ~ joined('case when position <= 3 then cast(input_row as string) end', ', ', 'input_row') ~ ' as examples'
+            ~ " from (select input_row, split_part(failed_rules, ', ', 1) as rule, row_number() over (partition by"
+            ~ " split_part(failed_rules, ', ', 1) order by input_row) as position from " ~ model
+            ~ ' where failed_rules is not null) as rejected group by rule order by row_count desc, rule'
         ) -%}
         {%- for found in rules -%}
             {%- set rule = rule_remedies()[found['rule']] -%}

@@ -24,8 +24,8 @@ rows_united as (
 
 select
     customer_id,
-    sum(in_input) as in_input,
-    sum(in_mart) as in_mart
+    sum(in_input) as times_in_input,
+    sum(in_mart) as times_in_mart
 from rows_united
 group by customer_id
 having sum(in_input) != 1 or sum(in_mart) != 1

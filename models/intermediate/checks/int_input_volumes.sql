@@ -1,5 +1,5 @@
 {#- Reads its own previous version, so that a build sees what the one before it read. -#}
-{% set previous = load_relation(this) if execute else none %}
+{% set previous = load_relation(this) if execute and keeps_history() else none %}
 
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}
@@ -29,7 +29,7 @@ previous as (
     from {{ previous }}
     {%- else -%}
     select
-        cast(null as varchar) as input,
+        cast(null as string) as input,
         cast(null as bigint) as row_count
     where false
     {%- endif %}

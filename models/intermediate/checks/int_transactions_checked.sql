@@ -72,19 +72,29 @@ window_ended as (
 
 customers_joined_in_window as (
     select
-        customers_joined.* replace (
-            case
-                when customers_joined.failed_rules is not null
-                    then customers_joined.failed_rules
-                when
-                    {{ dbt.datediff(
-                        'customers_joined.transaction_date',
-                        'window_ended.as_of_date',
-                        'day'
-                    ) }} >= {{ window }}
-                    then 'before_observation_window'
-            end as failed_rules
-        )
+        customers_joined.input_row,
+        customers_joined.transaction_id,
+        {%- if 'line_id' in unique_key %}
+        customers_joined.line_id,
+        {%- endif %}
+        customers_joined.customer_id,
+        customers_joined.transaction_date,
+        customers_joined.quantity,
+        customers_joined.amount,
+        customers_joined.currency,
+        customers_joined.is_return,
+        customers_joined.is_amount_rounded,
+        case
+            when customers_joined.failed_rules is not null
+                then customers_joined.failed_rules
+            when
+                {{ dbt.datediff(
+                    'customers_joined.transaction_date',
+                    'window_ended.as_of_date',
+                    'day'
+                ) }} >= {{ window }}
+                then 'before_observation_window'
+        end as failed_rules
     from customers_joined
     cross join window_ended
 )

@@ -10,7 +10,7 @@ served as (
     select
         model_id,
         k,
-        unnest(clusters, recursive := true)  -- noqa: AL03
+        {{ unnested('clusters') }}  -- noqa: AL03
     from model_register
     where model_id = {{ serving_model_id(ref('int_model_register')) }}
 )

@@ -18,13 +18,14 @@ as_of as (
 transactions_aggregated as (
     select
         customer_id,
-        sum(amount) as total_spending,
-        sum(quantity) as total_quantity,
+        cast(sum(amount) as decimal(38, 2)) as total_spending,
+        cast(sum(quantity) as decimal(38, 3)) as total_quantity,
         count(distinct case when not is_return then transaction_id end)
         + sum(
             case when not is_return and transaction_id is null then 1 else 0 end
         ) as transaction_count,
-        -sum(case when is_return then amount else 0 end) as returned_amount,
+        cast(-sum(case when is_return then amount end) as decimal(38, 2))
+            as returned_amount,
         {%- if window is none %}
         min(case when not is_return then transaction_date end) as first_purchase_date,
         {%- endif %}
@@ -56,14 +57,17 @@ customers_joined as (
             as signup_date,
         {{ first_seen }}.first_purchase_date,
         transactions_aggregated.last_purchase_date,
-        coalesce(transactions_aggregated.total_spending, 0) as total_spending,
+        coalesce(transactions_aggregated.total_spending, cast(0 as decimal(38, 2)))
+            as total_spending,
         {% if input_mapping('transactions').get('quantity') -%}
-        coalesce(transactions_aggregated.total_quantity, 0) as total_quantity,
+        coalesce(transactions_aggregated.total_quantity, cast(0 as decimal(38, 3)))
+            as total_quantity,
         {% else -%}
         cast(null as decimal(38, 3)) as total_quantity,
         {% endif -%}
         coalesce(transactions_aggregated.transaction_count, 0) as transaction_count,
-        coalesce(transactions_aggregated.returned_amount, 0) as returned_amount,
+        coalesce(transactions_aggregated.returned_amount, cast(0 as decimal(38, 2)))
+            as returned_amount,
         {%- for attribute in attribute_names() if attribute in setting('features') %}
         try_cast(customers.{{ attribute }} as double) as {{ attribute }},
         {%- endfor %}
@@ -87,8 +91,8 @@ select
     transaction_count > 0 as is_clustered,
 
     ---- features
-    cast(total_spending as decimal(38, 2)) as total_spending,
-    cast(total_quantity as decimal(38, 3)) as total_quantity,
+    total_spending,
+    total_quantity,
     cast(transaction_count as bigint) as transaction_count,
     -- A signup after the as-of date is no time ago.
     cast(
@@ -106,7 +110,7 @@ select
     {%- endfor %}
 
     ---- numerics
-    cast(returned_amount as decimal(38, 2)) as returned_amount,
+    returned_amount,
 
     ---- dates
     signup_date,

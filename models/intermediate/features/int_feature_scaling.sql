@@ -138,7 +138,7 @@ select
     case
         when deviation > 1e-9 * greatest(abs(center), 1)
             then {{ round_significant('deviation') }}
-        else 1
+        else cast(1 as double)
     end as scale,
     coalesce(deviation <= 1e-9 * greatest(abs(center), 1), false) as is_constant,
     {{ round_significant('skew_before') }} as skew_before,

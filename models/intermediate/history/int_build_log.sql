@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental',
+    materialized='incremental' if keeps_history() else 'table',
     incremental_strategy='append',
     full_refresh=false
 ) }}
@@ -69,7 +69,7 @@ models as (
         {% if is_training_run() -%}
         (select max(trained_model.model_id) from trained_model) as trained_model_id
         {%- else -%}
-        cast(null as varchar) as trained_model_id
+        cast(null as string) as trained_model_id
         {%- endif %}
 ),
 
@@ -89,7 +89,7 @@ segments_listed as (
             [
                 'segment_key', 'segment_name', 'customers', 'total_spending'
             ],
-            'segment_key'
+            ['segment_key']
         ) }} as segments
     from segments_counted
 ),
@@ -101,7 +101,7 @@ migrations_listed as (
                 'step', 'from_segment_key', 'to_segment_key', 'customers',
                 'total_spending'
             ],
-            'step, from_segment_key nulls first, to_segment_key nulls first'
+            ['step', 'from_segment_key', 'to_segment_key']
         ) }} as migrations
     from migrations
 ),
@@ -113,7 +113,7 @@ drift_listed as (
                 'measure_order', 'measure', 'subject', 'value', 'trained_value',
                 'threshold', 'is_crossed'
             ],
-            'measure_order, subject'
+            ['measure_order', 'subject']
         ) }} as drift
     from drift
 ),
@@ -124,15 +124,10 @@ customers_fingerprinted as (
         count(*) as customers,
         count(cluster_id) as customers_clustered,
         count(case when is_overridden then 1 end) as customers_overridden,
-        bit_xor(
-            hash(
-                concat_ws(
-                    '|', customer_id, segment_key, model_segment_name, segment_name,
-                    cast(total_spending as varchar),
-                    cast(distance_to_centroid as varchar)
-                )
-            )
-        ) as fingerprint
+        {{ hash_of_rows(
+            "concat_ws('|', customer_id, segment_key, model_segment_name, segment_name,"
+            ~ ' cast(total_spending as string), cast(distance_to_centroid as string))'
+        ) }} as fingerprint
     from customer_segments
 ),
 
@@ -148,9 +143,9 @@ build_described as (
             concat_ws(
                 ' ', models.model_id,
                 coalesce(models.trained_model_id, last_build.trained_model_id),
-                cast(as_of.as_of_date as varchar),
-                cast(customers_fingerprinted.customers as varchar),
-                cast(customers_fingerprinted.fingerprint as varchar)
+                cast(as_of.as_of_date as string),
+                cast(customers_fingerprinted.customers as string),
+                cast(customers_fingerprinted.fingerprint as string)
             )
         ) as fingerprint,
         customers_fingerprinted.customers,
@@ -207,9 +202,9 @@ select
     cast(segments as {{ logged_segment_type() }}) as segments,
     migrations,
     drift,
-    cast(null as varchar) as customer_id,
-    cast(null as varchar) as segment_key,
-    cast(null as varchar) as segment_name
+    cast(null as string) as customer_id,
+    cast(null as string) as segment_key,
+    cast(null as string) as segment_name
 from new_build
 union all
 select

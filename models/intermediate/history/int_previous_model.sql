@@ -14,7 +14,7 @@ stored_builds as (
 previous as (
     select
         model_id,
-        unnest(clusters, recursive := true)  -- noqa: AL03
+        {{ unnested('clusters') }}  -- noqa: AL03
     from stored_models
     where
         model_id = coalesce(

@@ -52,7 +52,7 @@ shares as (
 
 -- ---- features
 bins as (
-    select unnest(bins, recursive := true)  -- noqa: AL03
+    select {{ unnested('bins') }}  -- noqa: AL03
     from served
 ),
 

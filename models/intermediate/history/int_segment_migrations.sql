@@ -32,7 +32,8 @@ customers_compared as (
             {%- endif %}
         end as expected_key,
         customer_segments.segment_key,
-        coalesce(customer_segments.total_spending, 0) as total_spending
+        coalesce(customer_segments.total_spending, cast(0 as decimal(38, 2)))
+            as total_spending
     from customer_segments
     full outer join previous_segments
         on customer_segments.customer_id = previous_segments.customer_id

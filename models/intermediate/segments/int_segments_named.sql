@@ -86,6 +86,6 @@ select
     archetype,
     case
         when tiers = 1 then archetype
-        else concat(archetype, ' (Tier ', cast(tier as varchar), ')')
+        else concat(archetype, ' (Tier ', cast(tier as string), ')')
     end as segment_name
 from tiers_numbered

@@ -1,5 +1,5 @@
 {{ config(
-    materialized='incremental',
+    materialized='incremental' if keeps_history() else 'table',
     incremental_strategy='append',
     on_schema_change='append_new_columns',
     full_refresh=false
@@ -47,7 +47,7 @@ stored as (
     select
         model_id,
         sequence,
-        unnest(clusters, recursive := true)  -- noqa: AL03
+        {{ unnested('clusters') }}  -- noqa: AL03
     from {{ stored_models() }}
 ),
 
@@ -70,7 +70,7 @@ keys_given as (
                     stored_summarised.last_key + row_number() over (
                         partition by segment_matches.segment_key is null
                         order by segment_matches.spending_order
-                    ) as varchar
+                    ) as string
                 )
             )
         ) as segment_key
@@ -93,7 +93,8 @@ distances_overall as (
         {{ round_significant(
             divide(exact_sum('distance_to_centroid'), 'count(*)')
         ) }} as mean_distance,
-        quantile_disc(distance_to_centroid, 0.999) as distance_p999
+        percentile_disc(0.999) within group (order by distance_to_centroid)
+            as distance_p999
     from training_clusters
 ),
 
@@ -122,34 +123,31 @@ centroids_united as (
 
 clusters_listed as (
     select
-        list(
-            struct_pack(
-                cluster := centroids_united.cluster,
-                segment_key := keys_given.segment_key,
-                cluster_size := centroids_united.cluster_size,
-                mean_distance := distances_summarised.mean_distance,
-                feature_order := scaling.feature_order,
-                feature := centroids_united.feature,
-                transform := scaling.transform,
-                lower_bound := scaling.lower_bound,
-                upper_bound := scaling.upper_bound,
-                center := scaling.center,
-                scale := scaling.scale,
-                centroid := centroids_united.centroid,
-                centroid_original := case scaling.transform
-                    when 'log1p'
-                        then exp(
-                            scaling.center + scaling.scale * centroids_united.centroid
-                        ) - 1
-                    else scaling.center + scaling.scale * centroids_united.centroid
-                end,
-                loading_x := axes_pivoted.loading_x,
-                loading_y := axes_pivoted.loading_y,
-                explained_x := axes_pivoted.explained_x,
-                explained_y := axes_pivoted.explained_y
-            )
-            order by centroids_united.cluster, scaling.feature_order
-        ) as clusters
+        {{ list_of_structs(
+            {
+                'cluster': 'centroids_united.cluster',
+                'segment_key': 'keys_given.segment_key',
+                'cluster_size': 'centroids_united.cluster_size',
+                'mean_distance': 'distances_summarised.mean_distance',
+                'feature_order': 'scaling.feature_order',
+                'feature': 'centroids_united.feature',
+                'transform': 'scaling.transform',
+                'lower_bound': 'scaling.lower_bound',
+                'upper_bound': 'scaling.upper_bound',
+                'center': 'scaling.center',
+                'scale': 'scaling.scale',
+                'centroid': 'centroids_united.centroid',
+                'centroid_original':
+                    "case scaling.transform when 'log1p' then"
+                    ~ ' exp(scaling.center + scaling.scale * centroids_united.centroid) - 1'
+                    ~ ' else scaling.center + scaling.scale * centroids_united.centroid end',
+                'loading_x': 'axes_pivoted.loading_x',
+                'loading_y': 'axes_pivoted.loading_y',
+                'explained_x': 'axes_pivoted.explained_x',
+                'explained_y': 'axes_pivoted.explained_y',
+            },
+            ['centroids_united.cluster', 'scaling.feature_order']
+        ) | indent(8) }} as clusters
     from centroids_united
     inner join keys_given
         on centroids_united.cluster = keys_given.cluster
@@ -170,7 +168,7 @@ ks_listed as (
                 'calinski_harabasz_index', 'smallest_cluster_size',
                 'smallest_size_required', 'is_admissible', 'is_lowest_index'
             ],
-            'k, cluster'
+            ['k', 'cluster']
         ) }} as ks
     from kmeans_sweep
 ),
@@ -182,7 +180,7 @@ trusts_listed as (
                 'k', 'customers_measured', 'stability_index', 'gap_uniform',
                 'gap_uniform_error', 'gap_gaussian', 'gap_gaussian_error'
             ],
-            'k'
+            ['k']
         ) }} as trusts
     from kmeans_trust
 ),
@@ -193,14 +191,14 @@ bins_listed as (
             [
                 'feature', 'edges', 'bin', 'share'
             ],
-            'feature_order, bin'
+            ['feature_order', 'bin']
         ) }} as bins
     from training_bins
 ),
 
 features_summarised as (
     select
-        string_agg(case when is_constant then feature end, ', ' order by feature_order)
+        {{ joined('case when is_constant then feature end', ', ', 'feature_order') }}
             as constant_features
     from scaling
 ),

@@ -32,18 +32,12 @@ selected as (
 customers_fingerprinted as (
     select
         concat_ws(
-            ' ', cast(count(*) as varchar),
+            ' ', cast(count(*) as string),
             cast(
-                bit_xor(
-                    hash(
-                        concat_ws(
-                            '|', customer_id
-                            {%- for feature in features %},
-                            cast({{ feature }} as varchar)
-                            {%- endfor %}
-                        )
-                    )
-                ) as varchar
+                {{ hash_of_rows(
+                    "concat_ws('|', customer_id, cast("
+                    ~ features | join(' as string), cast(') ~ ' as string))'
+                ) }} as string
             )
         ) as input_fingerprint
     from customer_features
@@ -52,26 +46,23 @@ customers_fingerprinted as (
 
 scaling_fingerprinted as (
     select
-        string_agg(
-            concat_ws(
-                ' ', feature, transform, cast(center as varchar), cast(scale as varchar)
-            ),
-            '; ' order by feature_order
-        ) as fingerprint
+        {{ joined(
+            "concat_ws(' ', feature, transform, cast(center as string),"
+            ~ ' cast(scale as string))',
+            '; ',
+            'feature_order'
+        ) }} as fingerprint
     from scaling
 ),
 
 centroids_fingerprinted as (
     select
-        string_agg(
-            concat_ws(
-                ' ', cast(cluster as varchar), cast(cluster_size as varchar)
-                {%- for feature in features %},
-                cast({{ feature }} as varchar)
-                {%- endfor %}
-            ),
-            '; ' order by cluster
-        ) as fingerprint,
+        {{ joined(
+            "concat_ws(' ', cast(cluster as string), cast(cluster_size as string), cast("
+            ~ features | join(' as string), cast(') ~ ' as string))',
+            '; ',
+            'cluster'
+        ) }} as fingerprint,
         max(concat_ws(' ', python_version, numpy_version, scikit_learn_version))
             as versions
     from selected
@@ -104,13 +95,13 @@ cross join centroids_fingerprinted
 union all
 -- A sweep that was made under other settings may not have this k.
 select
-    error(
-        concat(
-            'Setting ''k'' is {{ fixed_k }}, and the last sweep tried k = ',
-            string_agg(distinct cast(k as varchar), ', ' order by cast(k as varchar)),
-            '. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.'
-        )
-    ) as model_id,
+    {{ stop_with(
+        'concat('
+        ~ quote_text("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ') ~ ', '
+        ~ joined('cast(k as string)', ', ', 'cast(k as string)', distinct=true) ~ ', '
+        ~ quote_text('. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.')
+        ~ ')'
+    ) }} as model_id,
     '' as input_fingerprint,
     max(k) as k,
     0 as cluster,

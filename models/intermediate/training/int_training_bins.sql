@@ -20,9 +20,8 @@ clustered as (
 edges_found as (
     select
         {%- for feature in features %}
-        list_sort(list_distinct(quantile_disc(
-            {{ feature }}, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
-        ))) as {{ feature }}_edges
+        {{ quantiles(feature, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) }}
+            as {{ feature }}_edges
         {{- ',' if not loop.last }}
         {%- endfor %}
     from clustered
@@ -56,7 +55,7 @@ bins_listed as (
         {{ loop.index }} as feature_order,
         '{{ feature }}' as feature,
         {{ feature }}_edges as edges,
-        unnest(range(len({{ feature }}_edges) + 1)) as bin
+        {{ numbers_up_to('cardinality(' ~ feature ~ '_edges)') }} as bin
     from edges_found
     {{- '\n    union all' if not loop.last }}
     {%- endfor %}

@@ -8,7 +8,7 @@ drift_unnested as (
         build,
         model_id,
         as_of_date,
-        unnest(drift, recursive := true)  -- noqa: AL03
+        {{ unnested('drift') }}  -- noqa: AL03
     from build_log
     where is_build
 )

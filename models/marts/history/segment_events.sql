@@ -16,7 +16,7 @@ builds as (
 segments_now as (
     select
         build,
-        unnest(segments, recursive := true)  -- noqa: AL03
+        {{ unnested('segments') }}  -- noqa: AL03
     from builds
     where previous_segments is not null
 ),
@@ -24,7 +24,7 @@ segments_now as (
 segments_before as (
     select
         build,
-        unnest(previous_segments, recursive := true)  -- noqa: AL03
+        {{ unnested('previous_segments') }}  -- noqa: AL03
     from builds
 ),
 

@@ -18,13 +18,13 @@ names_united as (
     select
         build,
         2 as precedence,
-        unnest(segments, recursive := true)  -- noqa: AL03
+        {{ unnested('segments') }}  -- noqa: AL03
     from builds
     union all
     select
         build,
         1 as precedence,
-        unnest(previous_segments, recursive := true)  -- noqa: AL03
+        {{ unnested('previous_segments') }}  -- noqa: AL03
     from builds
 ),
 
@@ -50,7 +50,7 @@ migrations_unnested as (
     select
         build,
         as_of_date,
-        unnest(migrations, recursive := true)  -- noqa: AL03
+        {{ unnested('migrations') }}  -- noqa: AL03
     from builds
     -- Before the first build there is nothing to come from.
     where previous_segments is not null

@@ -28,7 +28,10 @@ ks as (
         is_lowest_index,
         sum(cluster_size) as customers
     from serving_sweep
-    group by all
+    group by
+        k, davies_bouldin_index, inertia, silhouette_score,
+        silhouette_standard_error, calinski_harabasz_index, smallest_cluster_size,
+        smallest_size_required, is_admissible, is_lowest_index
 ),
 
 served as (
@@ -67,9 +70,10 @@ compared as (
 -- Each index has its best k among the admissible ones, the smaller k on a tie.
 best_ks as (
     select
-        min_by(k, (davies_bouldin_index, k)) as by_davies_bouldin,
-        min_by(k, (-silhouette_score, k)) as by_silhouette,
-        min_by(k, (-calinski_harabasz_index, k)) as by_calinski_harabasz
+        min_by(k, {{ in_order_of(['davies_bouldin_index', 'k']) }}) as by_davies_bouldin,
+        min_by(k, {{ in_order_of(['-silhouette_score', 'k']) }}) as by_silhouette,
+        min_by(k, {{ in_order_of(['-calinski_harabasz_index', 'k']) }})
+            as by_calinski_harabasz
     from ks
     where is_admissible and davies_bouldin_index is not null
 ),
@@ -123,7 +127,7 @@ sentences as (
                 when indices_in_favour = 0 then ' None of 3 indices favours'
                 when indices_in_favour = 1 then ' 1 of 3 indices favours'
                 else concat(
-                    ' ', cast(indices_in_favour as varchar), ' of 3 indices favour'
+                    ' ', cast(indices_in_favour as string), ' of 3 indices favour'
                 )
             end,
             ' this k.'
@@ -134,14 +138,14 @@ sentences as (
             -- Only a k that is not admissible can lie below the lowest.
             case when excess < 0 then ' % below' else ' % above' end,
             ' the lowest, ', {{ as_text('lowest_index', 3) }}, ' at k = ',
-            cast(lowest_k as varchar)
+            cast(lowest_k as string)
         ) as against_the_lowest,
         case
             when not is_admissible then concat(
-                ' Its smallest cluster holds ', cast(smallest_cluster_size as varchar),
-                ' of ', cast(customers as varchar),
+                ' Its smallest cluster holds ', cast(smallest_cluster_size as string),
+                ' of ', cast(customers as string),
                 ' customers; at least ',
-                cast(smallest_size_required as varchar), ' are required.'
+                cast(smallest_size_required as string), ' are required.'
             )
             else ''
         end as size_remark
@@ -198,7 +202,7 @@ select
             )
         when is_selected and davies_bouldin_index is null
             then concat(
-                'Selected: one segment. ', cast(customers as varchar),
+                'Selected: one segment. ', cast(customers as string),
                 ' customers are too few, or too much alike, to be told apart.'
             )
         when is_selected and not is_admissible
@@ -213,7 +217,7 @@ select
             then concat(
                 'Selected: the lowest index, ',
                 {{ as_text('davies_bouldin_index', 3) }},
-                ', of the ', cast(admissible_ks as varchar),
+                ', of the ', cast(admissible_ks as string),
                 ' numbers of segments that leave none too small.'
             )
         {%- endif %}

@@ -15,7 +15,7 @@ metrics as (
     select
         model_id,
         served_k,
-        unnest(ks, recursive := true)  -- noqa: AL03
+        {{ unnested('ks') }}  -- noqa: AL03
     from sweeps
 ),
 

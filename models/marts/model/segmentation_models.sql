@@ -7,7 +7,7 @@ clusters_unnested as (
     select
         model_id,
         sequence,
-        unnest(clusters, recursive := true)  -- noqa: AL03
+        {{ unnested('clusters') }}  -- noqa: AL03
     from model_register
 )
 

@@ -70,7 +70,7 @@ select
     customer_features.returned_amount,
     customer_clusters.distance_to_centroid,
     case
-        when customer_clusters.distance_to_runner_up = 0 then 0
+        when customer_clusters.distance_to_runner_up = 0 then cast(0 as double)
         else
             1 - customer_clusters.distance_to_centroid
             / customer_clusters.distance_to_runner_up

@@ -35,9 +35,9 @@ values_united as (
     {%- endfor %}
     select
         cast(null as integer) as cluster_id,
-        cast(null as varchar) as segment_name,
-        cast(null as varchar) as attribute,
-        cast(null as varchar) as value
+        cast(null as string) as segment_name,
+        cast(null as string) as attribute,
+        cast(null as string) as value
     where false
 ),
 

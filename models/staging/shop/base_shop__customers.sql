@@ -13,15 +13,15 @@ source as (
 select
     row_number() over (order by customer_id) as input_row,
     customer_id,
-    cast(null as varchar) as signup_date,
-    source as raw_row
+    cast(null as string) as signup_date,
+    {{ whole_row('source') }} as raw_row
 from source
 {% else %}
 select
-    {{ input_row('customers') }} as input_row,
+    {{ numbered_row(setting('customers_location')) }} as input_row,
     {%- for column in input_columns('customers') + attribute_names() %}
     {{ input_column('customers', column) }} as {{ column }},
     {%- endfor %}
-    row_as_it_came as raw_row
+    {{ whole_row('row_as_it_came') }} as raw_row
 from {{ input_relation('customers') }} as row_as_it_came  -- noqa: AL05
 {% endif %}

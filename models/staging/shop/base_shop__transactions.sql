@@ -1,8 +1,8 @@
 select
-    {{ input_row('transactions') }} as input_row,
+    {{ numbered_row(setting('transactions_location')) }} as input_row,
     {%- for column in input_columns('transactions') %}
     {{ input_column('transactions', column) }} as {{ column }},
     {%- endfor %}
     {{ is_excluded_line() }} as is_excluded,
-    row_as_it_came as raw_row
+    {{ whole_row('row_as_it_came') }} as raw_row
 from {{ input_relation('transactions') }} as row_as_it_came  -- noqa: AL05

@@ -44,7 +44,8 @@ typed as (
         {% endif -%}
         coalesce(
             {%- if setting('return_id_prefix') is not none %}
-            starts_with(transaction_id, {{ quote_text(setting('return_id_prefix')) }}),
+            left(transaction_id, {{ setting('return_id_prefix') | length }})
+            = {{ quote_text(setting('return_id_prefix')) }},
             {%- endif %}
             false
         )

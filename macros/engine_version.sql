@@ -1,4 +1,0 @@
-{% macro engine_version() -%}
-    {#- The name and version of the engine that holds the warehouse, as text. -#}
-    concat('duckdb ', version())
-{%- endmacro %}
