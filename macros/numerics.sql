@@ -10,7 +10,21 @@
 
 
 {% macro round_significant(expression, digits=12) -%}
-    try_cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
+    {{ adapter.dispatch('round_significant')(expression, digits) }}
+{%- endmacro %}
+
+
+{% macro default__round_significant(expression, digits) -%}
+    cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
+{%- endmacro %}
+
+
+{% macro spark__round_significant(expression, digits) -%}
+    {#- Here a null is printed as a text, and one engine cannot print a zero like this. -#}
+    case
+        when {{ expression }} = 0 then cast(0 as double)
+        else try_cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
+    end
 {%- endmacro %}
 
 

@@ -24,7 +24,7 @@ transactions_aggregated as (
         + sum(
             case when not is_return and transaction_id is null then 1 else 0 end
         ) as transaction_count,
-        cast(-sum(case when is_return then amount end) as decimal(38, 2))
+        cast(sum(case when is_return then -amount end) as decimal(38, 2))
             as returned_amount,
         {%- if window is none %}
         min(case when not is_return then transaction_date end) as first_purchase_date,

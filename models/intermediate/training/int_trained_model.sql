@@ -98,17 +98,22 @@ select
     {{ stop_with(
         'concat('
         ~ quote_text("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ') ~ ', '
-        ~ joined('cast(k as string)', ', ', 'cast(k as string)', distinct=true) ~ ', '
+        ~ joined(
+            'cast(kmeans_sweep.k as string)', ', ', 'cast(kmeans_sweep.k as string)',
+            distinct=true
+        ) ~ ', '
         ~ quote_text('. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.')
         ~ ')'
     ) }} as model_id,
     '' as input_fingerprint,
-    max(k) as k,
+    max(kmeans_sweep.k) as k,
     0 as cluster,
     {%- for feature in features %}
     0.0 as {{ feature }},
     {%- endfor %}
     0 as cluster_size
 from kmeans_sweep
-having count(*) > 0 and count(case when k = {{ fixed_k }} then 1 end) = 0
+having
+    count(*) > 0
+    and count(case when kmeans_sweep.k = {{ fixed_k }} then 1 end) = 0
 {%- endif %}
