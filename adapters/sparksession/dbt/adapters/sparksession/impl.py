@@ -1,0 +1,49 @@
+"""The adapter: dbt-spark's, with Python models in the session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbt.adapters.base import PythonJobHelper
+from dbt.adapters.spark import SparkAdapter
+from dbt.adapters.sparksession.connections import SparkSessionConnectionManager
+from dbt.adapters.sparksession.credentials import SparkSessionCredentials
+
+
+class SessionPythonJob(PythonJobHelper):
+    """Runs a Python model in this process, on the session that its SQL neighbours run on."""
+
+    def __init__(self, parsed_model: dict[str, Any], credentials: SparkSessionCredentials) -> None:
+        self.parsed_model = parsed_model
+        self.credentials = credentials
+
+    def submit(self, compiled_code: str) -> None:
+        """Run the compiled model, which ends by writing its table."""
+        from dbt.adapters.sparksession.session import shared_session
+
+        module = {
+            "__name__": f"dbt_model_{self.parsed_model['alias']}",
+            "spark": shared_session(self.credentials),
+        }
+        exec(compile(compiled_code, self.parsed_model["original_file_path"], "exec"), module)
+
+
+class SparkSessionAdapter(SparkAdapter):
+    """dbt-spark's adapter; see the README for each difference."""
+
+    ConnectionManager = SparkSessionConnectionManager
+
+    @classmethod
+    def type(cls) -> str:
+        """The name of the adapter."""
+        return "sparksession"
+
+    @property
+    def default_python_submission_method(self) -> str:
+        """The only one."""
+        return "session"
+
+    @property
+    def python_submission_helpers(self) -> dict[str, type[PythonJobHelper]]:
+        """Upstream's two submit to an API of one vendor."""
+        return {"session": SessionPythonJob}

@@ -1,0 +1,180 @@
+"""The one Spark session of the process, and the cursor that dbt runs SQL with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from dbt.adapters.spark.session import Connection, Cursor, SessionConnectionWrapper
+from dbt.adapters.sparksession.credentials import SparkSessionCredentials
+from dbt_common.exceptions import DbtRuntimeError
+from pyspark.sql import SparkSession
+
+Answer = TypeVar("Answer")
+
+DEFAULT_CONNECT_PORT = 15002
+_lock = threading.Lock()
+_sessions: dict[tuple[tuple[str, str], ...], SparkSession] = {}
+
+
+# ---- the session -------------------------------------------------------------------------------------------------
+
+
+def shared_session(credentials: SparkSessionCredentials) -> SparkSession:
+    """The session of these settings: made once a process, used by all of dbt's threads.
+
+    Raises:
+        DbtRuntimeError: No session can be had; the message says what to do.
+    """
+    key = tuple(sorted(credentials.server_side_parameters.items()))
+    with _lock:
+        session = _sessions.get(key)
+        if session is None or _is_stopped(session):
+            session = _connect(credentials) if "spark.remote" in credentials.server_side_parameters else _start(credentials)
+            _sessions[key] = session
+        return session
+
+
+def _is_stopped(session: SparkSession) -> bool:
+    """Whether somebody stopped the session, as a Python model might."""
+    stopped = getattr(session, "is_stopped", None)  # of Spark Connect
+    if stopped is not None:
+        return bool(stopped)
+    return session.sparkContext._jsc is None or session.sparkContext._jsc.sc().isStopped()
+
+
+def _start(credentials: SparkSessionCredentials) -> SparkSession:
+    """A session whose driver is in this process."""
+    try:
+        from pyspark.core.context import SparkContext  # noqa: F401
+    except ImportError as error:
+        raise DbtRuntimeError(
+            "spark.master asks for a session in this process, and only pyspark-client is installed, which talks to Spark "
+            "Connect servers: run `make setup-spark`, or name a server with spark.remote."
+        ) from error
+    builder = SparkSession.builder.appName("dbt")
+    for name, value in credentials.server_side_parameters.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except Exception as error:
+        if "JAVA_GATEWAY_EXITED" in str(error):
+            raise DbtRuntimeError(
+                "Spark could not start Java: version 17 or later is needed, on the PATH or in JAVA_HOME. "
+                "What Java said stands above."
+            ) from error
+        if "metastore" in str(error).lower() or "derby" in str(error).lower():
+            raise DbtRuntimeError(
+                "The catalog of the Spark warehouse could not be opened: another process has it open, or the folder "
+                f"cannot be written ({credentials.server_side_parameters.get('spark.sql.warehouse.dir')})."
+            ) from error
+        raise
+
+
+def _connect(credentials: SparkSessionCredentials) -> SparkSession:
+    """A session on a Spark Connect server, or one sentence about the server that does not answer."""
+    settings = dict(credentials.server_side_parameters)
+    remote = settings.pop("spark.remote")
+    address = urlsplit(remote)
+    where = f"{address.hostname}:{address.port or DEFAULT_CONNECT_PORT}"
+    seconds = credentials.connect_timeout
+
+    def silent(error: Exception) -> DbtRuntimeError:
+        elsewhere = f"; {credentials.address_variable} names another" if credentials.address_variable else ""
+        return DbtRuntimeError(f"No Spark Connect server answered at {where} within {seconds} s ({error}){elsewhere}.")
+
+    def opened() -> SparkSession:
+        session = SparkSession.builder.remote(remote).getOrCreate()
+        for name, value in settings.items():
+            session.conf.set(name, value)
+        return session
+
+    try:
+        socket.create_connection((address.hostname, address.port or DEFAULT_CONNECT_PORT), timeout=seconds).close()
+    except OSError as error:
+        raise silent(error) from error
+    try:
+        return _within(seconds, opened)
+    except TimeoutError as error:
+        raise silent(error) from error
+
+
+def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
+    """The answer of the work, or TimeoutError: the client of Spark Connect itself asks again for ten minutes."""
+    outcome: dict[str, Any] = {}
+
+    def run() -> None:
+        try:
+            outcome["answer"] = work()
+        except BaseException as error:
+            outcome["error"] = error
+
+    worker = threading.Thread(target=run, daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if worker.is_alive():
+        raise TimeoutError("it accepts connections and does not answer")
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["answer"]
+
+
+# ---- the cursor --------------------------------------------------------------------------------------------------
+
+
+def literal(value: Any) -> str:
+    r"""A value of a seed as a literal of Spark SQL.
+
+    Numbers are written digit by digit, as text: they stand in `cast(... as type)`, and the way over a float would round
+    decimals and whole numbers beyond 2^53. `$` is written as \u0024, as Spark substitutes ${...} in the text of a query.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"'{value:f}'"
+    if isinstance(value, dt.datetime):
+        return f"'{value.isoformat(sep=' ')}'"
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024")
+    return f"'{text}'"
+
+
+class SharedCursor(Cursor):
+    """A cursor on the shared session. Upstream's builds a session for each query."""
+
+    def __init__(self, credentials: SparkSessionCredentials) -> None:
+        super().__init__()
+        self.credentials = credentials
+
+    def execute(self, sql: str, *parameters: Any) -> None:
+        """Run a query whose %s stand for literals."""
+        if parameters:
+            sql = sql % parameters
+        self._rows = None
+        self._df = shared_session(self.credentials).sql(sql)
+
+
+class SharedConnection(Connection):
+    """What dbt calls a connection: the cursors of the shared session."""
+
+    def __init__(self, credentials: SparkSessionCredentials) -> None:
+        super().__init__()
+        self.credentials = credentials
+
+    def cursor(self) -> SharedCursor:
+        """A new cursor."""
+        return SharedCursor(self.credentials)
+
+
+class SharedSessionWrapper(SessionConnectionWrapper):
+    """Upstream's wrapper with bindings that keep what they bind."""
+
+    @classmethod
+    def _fix_binding(cls, value: Any) -> str:
+        return literal(value)

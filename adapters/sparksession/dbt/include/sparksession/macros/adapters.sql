@@ -1,0 +1,60 @@
+{# Parquet unless a model says otherwise. Upstream says so in its docs; its SQL leaves the format out, and its Python
+   models and constraints take Delta Lake, which is not in the pyspark package. #}
+{% macro sparksession_file_format() %}
+    {{- return(config.get("file_format", default="parquet") or "parquet") -}}
+{% endmacro %}
+
+{% macro sparksession__file_format_clause() %}
+    using {{ sparksession_file_format() }}
+{% endmacro %}
+
+{# Spark keeps no constraints on Parquet. Upstream takes a model without a format for Delta Lake. #}
+{% macro sparksession__persist_constraints(relation, model) %}
+    {%- if sparksession_file_format() == "delta" -%}
+        {%- do spark__persist_constraints(relation, model) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# A text as a literal. Upstream escapes quotes alone: a backslash is eaten, and Spark substitutes ${...}. #}
+{% macro sparksession_literal(text) -%}
+    '{{ text | replace("\\", "\\\\") | replace("'", "\\'") | replace("$", "\\u0024") }}'
+{%- endmacro %}
+
+{# Only a view says its description as it is made. Sail knows no comment in `create table ... as`; persist_docs gives it
+   to a table afterwards. #}
+{% macro sparksession__comment_clause() %}
+    {%- if config.persist_relation_docs() and model.description and config.get("materialized") == "view" -%}
+        comment {{ sparksession_literal(model.description) }}
+    {%- endif -%}
+{% endmacro %}
+
+{# Upstream keeps the comments of columns for Delta Lake, Hudi and Iceberg alone. #}
+{% macro sparksession__persist_docs(relation, model, for_relation, for_columns) -%}
+    {%- if config.get("materialized") != "view" -%}
+        {%- if for_relation and config.persist_relation_docs() and model.description -%}
+            {%- do run_query(
+                "alter table " ~ relation ~ " set tblproperties ('comment' = " ~ sparksession_literal(model.description) ~ ")"
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# The column list of a view. #}
+{% macro get_column_comment_sql(column_name, column_dict) -%}
+    {%- set column = column_dict.get(column_name, {}) -%}
+    {{ adapter.quote(column_name) }}
+    {%- if column.get("description") %} comment {{ sparksession_literal(column["description"]) }}{% endif -%}
+{% endmacro %}
+
+{# The end of a Python model. Upstream's goes over pyspark.pandas, koalas and Delta Lake. A pandas DataFrame goes over
+   Arrow, as pyspark's own way fails on the texts of pandas 3; what pandas takes for missing becomes null. #}
+{% macro py_write_table(compiled_code, target_relation) %}
+{{ compiled_code }}
+# ---- written by the adapter --------------------------------------------------------------------------------------
+dbt = dbtObj(spark.table)
+df = model(dbt, spark)
+if not hasattr(df, "write"):
+    import pyarrow
+    df = spark.createDataFrame(pyarrow.Table.from_pandas(df, preserve_index=False))
+df.write.mode("overwrite").format("{{ sparksession_file_format() }}").saveAsTable("{{ target_relation }}")
+{% endmacro %}
