@@ -39,7 +39,10 @@
 
 
 {% macro spark__quote_text(text) %}
-    {%- do return("'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") ~ "'") -%}
+    {#- Spark puts something else in the place of ${...}, also within a text. -#}
+    {%- do return(
+        "'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") | replace('${', '\\u0024{') ~ "'"
+    ) -%}
 {% endmacro %}
 
 

@@ -86,17 +86,13 @@
 
 
 {% macro input_relation(input) %}
-    {#- What stands behind `from` for an input: the sample, a file function, or a quoted table name. -#}
+    {#- What stands behind `from` for an input: the sample, a file, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if location is none -%}
         {%- do return(ref('sample_transactions') if input == 'transactions' else ref('sample_customers')) -%}
     {%- endif -%}
-    {#- The files of a glob can have their columns in different orders. -#}
-    {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
-    {%- if is_parquet(location) -%}
-        {%- do return('read_parquet(' ~ quote_text(location) ~ by_name ~ ')') -%}
-    {%- elif is_csv(location) -%}
-        {%- do return(csv_file(location, by_name)) -%}
+    {%- if is_parquet(location) or is_csv(location) -%}
+        {%- do return(adapter.dispatch('file_relation')(input, location)) -%}
     {%- endif -%}
     {%- set parts = table_name_parts(location) -%}
     {%- if parts | length > 3 or parts | join('.') != location or modules.re.search('[/\\\\]', location) -%}
@@ -106,16 +102,36 @@
         ) -%}
     {%- endif -%}
     {%- set quoted = [] -%}
-    {%- for part in parts -%}
-        {%- do quoted.append(part if part.startswith('"') else quote_name(part)) -%}
-    {%- endfor -%}
+    {%- for part in parts -%}{%- do quoted.append(quote_name(unquoted(part))) -%}{%- endfor -%}
     {%- do return(quoted | join('.')) -%}
+{% endmacro %}
+
+
+{% macro default__file_relation(input, location) %}
+    {#- The files of a glob can have their columns in different orders. -#}
+    {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
+    {%- if is_parquet(location) -%}
+        {%- do return('read_parquet(' ~ quote_text(location) ~ by_name ~ ')') -%}
+    {%- endif -%}
+    {%- do return(csv_file(location, by_name)) -%}
+{% endmacro %}
+
+
+{% macro spark__file_relation(input, location) %}
+    {#- A CSV file is the view that attach_inputs makes of it. -#}
+    {%- do return('parquet.' ~ quote_name(location) if is_parquet(location) else 'input_' ~ input) -%}
 {% endmacro %}
 
 
 {% macro table_name_parts(location) %}
     {#- The parts of a table name between its dots; a part in double quotes may have dots of its own. -#}
     {%- do return(modules.re.findall('"(?:[^"]|"")+"|[^."]+', location)) -%}
+{% endmacro %}
+
+
+{% macro unquoted(part) %}
+    {#- A part of a table name without its double quotes. -#}
+    {%- do return(part[1:-1] | replace('""', '"') if part.startswith('"') else part) -%}
 {% endmacro %}
 
 
@@ -141,8 +157,36 @@
 
 
 {% macro attach_inputs() %}
+    {{- adapter.dispatch('attach_inputs')() -}}
+{% endmacro %}
+
+
+{% macro default__attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
         attach if not exists {{ quote_text(path) }} as {{ quote_name(name) }} (read_only);
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro spark__attach_inputs() %}
+    {#- A CSV file becomes a view of the session. A line with another number of columns than the first stops the run:
+        Spark would fill it up, or cut it off, without a word. -#}
+    {%- if setting('attach_databases') -%}
+        {%- do refuse_setting(
+            'attach_databases', setting('attach_databases'),
+            'only DuckDB attaches databases; on Spark name a table of its catalogs, or a file'
+        ) -%}
+    {%- endif -%}
+    {%- for input in ['transactions', 'customers'] -%}
+        {%- set location = setting(input ~ '_location') or '' -%}
+        {%- if execute and is_csv(location) -%}
+            {%- do run_query(
+                'create or replace temporary view input_' ~ input ~ ' using csv options (path '
+                ~ quote_text(location) ~ ', sep ' ~ quote_text(setting('csv_delimiter')) ~ ', encoding '
+                ~ quote_text({'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')))
+                ~ ", header 'true', inferSchema 'false', multiLine 'true', mode 'FAILFAST', columnPruning 'false', escape '\"')"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
 {% endmacro %}
 
@@ -181,8 +225,7 @@
         {%- do input_relation(input) -%}
         {%- set parts = [] -%}
         {%- for part in table_name_parts(location) -%}
-            {%- set name = part[1:-1] | replace('""', '"') if part.startswith('"') else part -%}
-            {%- do parts.append('lower(' ~ quote_text(name) ~ ')') -%}
+            {%- do parts.append('lower(' ~ quote_text(unquoted(part)) ~ ')') -%}
         {%- endfor -%}
         {%- set conditions = ['lower(table_name) = ' ~ parts[-1]] -%}
         {%- if parts | length == 2 -%}
@@ -231,7 +274,7 @@
     {%- for column in missing_input_columns(input) -%}
         {%- do refuse_setting(name, var(name), "it must name a column for '" ~ column ~ "'") -%}
     {%- endfor -%}
-    {%- set present = run_query('describe select * from ' ~ input_relation(input)).columns[0].values() -%}
+    {%- set present = run_query('select * from ' ~ input_relation(input) ~ ' limit 0').column_names -%}
     {%- set lowered = present | map('lower') | list -%}
     {%- set whose = ' in ' ~ location ~ ', whose columns are: ' ~ present | join(', ') -%}
     {%- set hint = (
@@ -243,7 +286,7 @@
             name, var(name), "there is no column '" ~ theirs ~ "' (for " ~ ours ~ ')' ~ whose ~ hint
         ) -%}
     {%- endfor -%}
-    {%- if 'file_row_number' in lowered -%}
+    {%- if 'file_row_number' in lowered and target.type == 'duckdb' and is_parquet(location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,
             "its column 'file_row_number' has the name by which DuckDB numbers the rows of a file; rename it"

@@ -1,3 +1,6 @@
+{#- Spark numbers the rows anew each time it reads them, so there they are kept. -#}
+{{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
+
 {% if customers_come_from_transactions() %}
 with transactions as (
     select * from {{ ref('base_shop__transactions') }}

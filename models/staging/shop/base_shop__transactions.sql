@@ -1,3 +1,6 @@
+{#- Spark numbers the rows anew each time it reads them, so there they are kept. -#}
+{{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
+
 select
     {{ numbered_row(setting('transactions_location')) }} as input_row,
     {%- for column in input_columns('transactions') %}
