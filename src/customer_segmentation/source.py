@@ -272,9 +272,9 @@ class SparkRows(Source):
         )
         nearest = sql.least(*distances) if most > 1 else sql.col("d0")
         met = met.select(*self.names, "first", *distances, nearest.alias("square"))
-        label = sql.lit(most - 1)
-        for cluster in reversed(range(most - 1)):
-            label = sql.when(sql.col(f"d{cluster}") == sql.col("square"), cluster).otherwise(label)
+        label = sql.when(sql.col("d0") == sql.col("square"), 0)
+        for cluster in range(1, most):
+            label = label.when(sql.col(f"d{cluster}") == sql.col("square"), cluster)
         rows = (
             met.select(*self.names, "square", (sql.col("first") + label).alias("slot"))
             .groupBy("slot")
