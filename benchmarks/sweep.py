@@ -149,16 +149,16 @@ def ours(columns: np.ndarray, ks: range, fit_only: bool = False) -> dict:
     """This project's model, or its fit alone."""
     from customer_segmentation import lloyd
     from customer_segmentation.search import fit
+    from customer_segmentation.source import LocalRows
 
     lloyd.THREADS = int(os.environ["OMP_NUM_THREADS"])
     if fit_only:
-        found = fit(columns, list(ks), SETTINGS["starts"], SETTINGS["seed"])
+        found = fit(LocalRows(columns), list(ks), SETTINGS["starts"], SETTINGS["seed"])
         return {"inertia": {k: float(lloyd.assign(columns, [each])[1].sum()) for k, each in found.items()}, "index": {}}
     spec = importlib.util.spec_from_file_location("kmeans_sweep", MODEL)
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
-    names = [f"feature_{number}" for number in range(len(columns))]
-    found = model.sweep(columns.T, names, k_max=ks[-1], **SETTINGS).groupby("k").first()
+    found = model.sweep(LocalRows(columns), k_max=ks[-1], **SETTINGS).groupby("k").first()
     return {"inertia": found["inertia"].to_dict(), "index": found["davies_bouldin_index"].astype(float).to_dict()}
 
 

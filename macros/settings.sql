@@ -51,6 +51,7 @@
         'k': {'type': 'integer', 'at_least': 1, 'at_most': 100, 'nullable': true},
         'seed': {'type': 'integer', 'at_least': 0, 'at_most': 4294967295},
         'starts': {'type': 'integer', 'at_least': 1, 'at_most': 100000},
+        'search_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 10000000},
         'silhouette_exact_up_to': {'type': 'integer', 'at_least': 0, 'at_most': 1000000},
         'silhouette_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
         'min_segment_share': {'type': 'number', 'at_least': 0, 'at_most': 0.5},

@@ -31,6 +31,10 @@ class Rows(NamedTuple):
     center: np.ndarray
     weights: np.ndarray
 
+    def lloyd(self, sets: list[np.ndarray], iterations: int, shift: float = 0.0) -> Found:
+        """Move sets of centroids to the means of these rows, in single precision."""
+        return lloyd(self, sets, iterations, shift)
+
 
 class Found(NamedTuple):
     """Where some sets of centroids ended: the sets, the inertia of each, and whether its rows came to rest."""

@@ -106,27 +106,40 @@ def measure(sums: np.ndarray, centroids: np.ndarray, center: np.ndarray) -> Metr
 
 
 def silhouettes(
-    columns: np.ndarray, cells: Cells, ks: list[int], exact_up_to: int, sample_size: int, seed: int
+    columns: np.ndarray,
+    cells: Cells,
+    ks: list[int],
+    exact_up_to: int,
+    sample_size: int,
+    seed: int,
+    of: int | None = None,
 ) -> list[tuple[float | None, float | None]]:
     """The mean silhouette (Rousseeuw 1987) of each partition and its standard error; None where k = 1.
+
+    of: how many rows the columns are a uniform sample of, where they are one. It adds to the standard error. A cluster
+    without a row in it does not count; where a single one has any, there is no silhouette.
 
     Exact, with standard error 0, up to exact_up_to rows. Beyond, the partition's sample is stratified by cluster in
     proportion to its size, with at least two rows each, and weighted back. Its rows are compared with a sample of all
     rows, stratified by cell, whose share in the error is small: within a cell the distances hardly differ.
     """
     count = columns.shape[1]
+    has_any = [len(np.unique(cluster)) > 1 for cluster in cells.clusters]
     if count <= exact_up_to:
         rows = np.arange(count)
         widths = silhouette_widths(columns, cells, ks, rows, rows)
-        return [(None, None) if k == 1 else (float(each.mean()), 0.0) for k, each in zip(ks, widths, strict=True)]
+        return [
+            (float(each.mean()), sampling_error(float(each.var()), count, of)) if defined else (None, None)
+            for defined, each in zip(has_any, widths, strict=True)
+        ]
     generator = np.random.default_rng([seed, 1])
     rate = np.maximum(OTHERS / count, LEAST_OF_A_CELL / cells.sizes)
     others, _ = drawn(cells.codes, rate, generator)
     rows, strata = stratified(cells, ks, sample_size, generator)
     widths = silhouette_widths(columns, cells, ks, rows, others)
     return [
-        (None, None) if k == 1 else estimate(each, places, count)
-        for k, each, places in zip(ks, widths, strata, strict=True)
+        estimate(each, places, count, of) if defined else (None, None)
+        for defined, each, places in zip(has_any, widths, strata, strict=True)
     ]
 
 
@@ -154,7 +167,7 @@ def stratified(cells: Cells, ks: list[int], size: int, generator: np.random.Gene
         counts = np.bincount(cluster, cells.sizes, minlength=k)
         wanted = np.minimum(counts, np.maximum(2, np.round(size * counts / count))).astype(int)
         # Enough to have as many rows with all but certainty.
-        rate = np.maximum(rate, ((wanted + 8 * np.sqrt(wanted) + 32) / counts)[cluster])
+        rate = np.maximum(rate, ((wanted + 8 * np.sqrt(wanted) + 32) / np.maximum(counts, 1))[cluster])
         sizes.append((counts, wanted))
     rows, numbers = drawn(cells.codes, rate, generator)
     order = np.argsort(numbers, kind="stable")
@@ -166,15 +179,25 @@ def stratified(cells: Cells, ks: list[int], size: int, generator: np.random.Gene
     return rows[used], [[(n, np.searchsorted(used, places)) for n, places in each] for each in strata]
 
 
-def estimate(widths: np.ndarray, strata: list[tuple[int, np.ndarray]], count: int) -> tuple[float, float]:
+def estimate(
+    widths: np.ndarray, strata: list[tuple[int, np.ndarray]], count: int, of: int | None = None
+) -> tuple[float, float]:
     """The mean width of all rows and its standard error, from samples of every cluster."""
-    score, variance = 0.0, 0.0
+    score, variance, squares = 0.0, 0.0, 0.0
     for size, places in strata:
+        if size == 0:
+            continue
         sample = widths[places]
         score += size / count * sample.mean()
+        squares += size / count * (sample**2).mean()
         if len(sample) > 1:
             variance += (size / count) ** 2 * sample.var(ddof=1) / len(sample) * (1 - len(sample) / size)
-    return float(score), float(np.sqrt(variance))
+    return float(score), float(np.hypot(np.sqrt(variance), sampling_error(squares - score**2, count, of)))
+
+
+def sampling_error(variance: float, count: int, of: int | None) -> float:
+    """The standard error of the mean of so many rows of this variance, drawn from `of` rows; 0 where they are all."""
+    return float(np.sqrt(max(variance, 0) / count * (1 - count / of))) if of else 0.0
 
 
 def silhouette_widths(
@@ -215,7 +238,7 @@ def widths_of_block(summed: np.ndarray, own: np.ndarray, counts: np.ndarray) -> 
     """The silhouette widths of rows from their summed distances to each cluster, (k, rows), and their own cluster."""
     places = np.arange(len(own))
     within = summed[own, places] / np.maximum(counts[own] - 1, 1)
-    means = summed / counts[:, None]
+    means = np.divide(summed, counts[:, None], out=np.full_like(summed, np.inf), where=counts[:, None] > 0)
     means[own, places] = np.inf
     nearest_other = means.min(axis=0)
     larger = np.maximum(within, nearest_other)

@@ -7,14 +7,19 @@ merged for k - 1, and with both for k itself. The winners are polished on all ro
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from customer_segmentation.lloyd import CHUNK, Found, Rows, assign, lloyd, loops, over_chunks
 
+if TYPE_CHECKING:
+    from customer_segmentation.source import Source
+
 FEW = 6_000
 MORE = 32_000
 MOST = 120_000
-LARGE = 400_000
 EXTREMES = 64
 TRIALS = 3
 KEPT = 4
@@ -35,22 +40,20 @@ SETTLED_UP_TO = 5_000
 Pool = dict[int, list[tuple[float, np.ndarray]]]
 
 
-def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int, np.ndarray]:
+def fit(source: Source, ks: list[int], starts: int, seed: int) -> dict[int, np.ndarray]:
     """The best centroids found, (k, features), for each k.
 
-    columns: (features, n) float64. Up to POLISH_ALL_UP_TO rows every centroid is the mean of its rows. Beyond, polish()
-    makes it so for one k; the others are as near to rest as their inertia asks for.
+    Up to POLISH_ALL_UP_TO rows every centroid is the mean of its rows. Beyond, polish() makes it so for one k; the
+    others are as near to rest as their inertia asks for.
     """
-    columns = np.ascontiguousarray(columns)
-    rows = Rows(columns, columns.mean(axis=1), np.empty(0))
     generator = np.random.default_rng(seed)
     several = [k for k in ks if k > 1]
     best = {}
     if several:
         # The smallest k learns from one less, the largest from one more.
-        several = sorted({*several, min(several) - 1, min(max(several) + 1, columns.shape[1])})
+        several = sorted({*several, min(several) - 1, min(max(several) + 1, source.count)})
         # Each sample is drawn from the larger one, and is that one where it is not much larger.
-        large = draw_sample(rows, LARGE, generator)
+        large = source.sample.rows
         most = draw_sample(large, MOST, generator)
         more = draw_sample(most, MORE, generator)
         few = draw_sample(more, FEW, generator)
@@ -60,31 +63,23 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
         pool = improve(few, advance(few, pool, 30, KEPT, 1e-3), ROUNDS, generator)
         if more is not few:
             pool = improve(more, advance(more, pool, 30, KEPT, 1e-3), ROUNDS_ON_MORE, generator)
-        pool = settle(rows, pool) if columns.shape[1] <= SETTLED_UP_TO else advance(more, pool, 100, KEPT, 1e-4)
+        is_small = source.is_whole and source.count <= SETTLED_UP_TO
+        pool = settle(large, pool) if is_small else advance(more, pool, 100, KEPT, 1e-4)
         if most is not more:
             pool = advance(most, advance(most, pool, 8, 2), 100, 1, 1e-4)
         if large is not most:
             pool = advance(large, pool, 40, 1, 1e-3)
-        if rows is not large:
-            pool = advance(rows, pool, 3, 1, 1e-3)
+        if not source.is_whole:
+            pool = advance(source, {k: found[:1] for k, found in pool.items()}, 3, 1, 1e-3)
         best = {k: found[0][1] for k, found in pool.items() if k in ks}
-    if columns.shape[1] <= POLISH_ALL_UP_TO:
-        best = polished(rows, best)
-    return {k: (best[k] if k > 1 else np.zeros((1, len(columns)))) + rows.center for k in ks}
+    if best and source.count <= POLISH_ALL_UP_TO:
+        best = dict(zip(best, source.rested(list(best.values())), strict=True))
+    return {k: (best[k] if k > 1 else np.zeros((1, len(source.features)))) + source.center for k in ks}
 
 
-def polish(columns: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+def polish(source: Source, centroids: np.ndarray) -> np.ndarray:
     """The centroids, (k, features), moved until they are the means of their rows."""
-    rows = Rows(columns, columns.mean(axis=1), np.empty(0))
-    return polished(rows, {len(centroids): centroids - rows.center})[len(centroids)] + rows.center
-
-
-def polished(rows: Rows, best: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
-    """Sets of centroids, at rest in float64. The last step adds the sums up afresh."""
-    sets = list(best.values())
-    for precision, iterations in ((np.float32, 1_000), (np.float64, 1_000), (np.float64, 1)):
-        sets = lloyd(rows, sets, iterations, precision=precision).centroids if sets else sets
-    return dict(zip(best, sets, strict=True))
+    return source.rested([centroids - source.center])[0] + source.center
 
 
 def improve(rows: Rows, pool: Pool, rounds: int, generator: np.random.Generator) -> Pool:
@@ -102,12 +97,12 @@ def improve(rows: Rows, pool: Pool, rounds: int, generator: np.random.Generator)
     return pool
 
 
-def advance(rows: Rows, pool: Pool, iterations: int, keep: int, shift: float = 0.0) -> Pool:
+def advance(rows: Rows | Source, pool: Pool, iterations: int, keep: int, shift: float = 0.0) -> Pool:
     """Run every set of a pool for some steps of Lloyd's algorithm and keep the best few of each k."""
     sets = [(k, centroids) for k, found in pool.items() for _, centroids in found]
     if not sets:
         return pool
-    found: Found = lloyd(rows, [centroids for _, centroids in sets], iterations, shift)
+    found: Found = rows.lloyd([centroids for _, centroids in sets], iterations, shift)
     after: Pool = {k: [] for k in pool}
     for (k, _), inertia, centroids in zip(sets, found.inertia, found.centroids, strict=True):
         after[k].append((float(inertia), centroids))
@@ -177,15 +172,30 @@ def transferred(rows: Rows, centroids: np.ndarray) -> tuple[np.ndarray | None, f
 # ---- where to start ----------------------------------------------------------------------------------------------
 
 
+def fits_whole(count: int, size: int) -> bool:
+    """Whether there are so few more rows than a sample would have that they are taken themselves."""
+    return count <= 1.25 * size
+
+
 def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
     """A weighted sample that cannot miss far rows, or the rows themselves where there are few more than size.
 
-    Half of it is uniform, half in proportion to the squared distance from the center, and the farthest rows are all
-    in it. A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
+    A weight is one over the probability to be drawn, so that weighted sums estimate those of all rows.
+    """
+    if fits_whole(rows.columns.shape[1], size):
+        return rows
+    chosen, weights = draw_rows(rows, size, lambda start, stop: generator.random(stop - start))
+    return Rows(np.ascontiguousarray(rows.columns[:, chosen]), rows.center, weights)
+
+
+def draw_rows(
+    rows: Rows, size: int, numbers: Callable[[int, int], np.ndarray], repeatable: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows whose random number is below their probability, and their weights.
+
+    numbers(start, stop): the random numbers of these rows. repeatable: whether another engine must draw the same rows.
     """
     count = rows.columns.shape[1]
-    if count <= 1.25 * size:
-        return rows
 
     def weight_and_spread(start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         weight = rows.weights[start:stop] if len(rows.weights) else np.ones(stop - start)
@@ -193,20 +203,44 @@ def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
 
     def summed(start: int, stop: int) -> tuple[float, float, np.ndarray]:
         weight, spread = weight_and_spread(start, stop)
-        return weight.sum(), spread.sum(), np.sort(spread)[-EXTREMES:].copy()
+        return weight.sum(), spread.sum(), np.sort(spread)[-EXTREMES - 1 :].copy()
 
     found = over_chunks(summed, count)
     total_weight, total_spread = sum(each[0] for each in found), sum(each[1] for each in found)
-    extreme = np.sort(np.concatenate([each[2] for each in found]))[-EXTREMES]
+    farthest = np.sort(np.concatenate([each[2] for each in found]))
+    extreme = farthest[-EXTREMES]
+    if repeatable:
+        total_spread, extreme = significant(total_spread), beyond(farthest[-EXTREMES - 1])
     drawn, weights = [], []
     for start in range(0, count, CHUNK):
         weight, spread = weight_and_spread(start, min(count, start + CHUNK))
-        probability = size / 2 * (weight / total_weight + spread / total_spread)
-        probability = np.where(spread >= extreme, 1.0, np.minimum(probability, 1.0))
-        chosen = np.flatnonzero(generator.random(len(weight)) < probability)
+        probability = probability_of(weight, spread, size, total_weight, total_spread, extreme)
+        chosen = np.flatnonzero(numbers(start, start + len(weight)) < probability)
         drawn.append(chosen + start)
         weights.append(weight[chosen] / probability[chosen])
-    return Rows(np.ascontiguousarray(rows.columns[:, np.concatenate(drawn)]), rows.center, np.concatenate(weights))
+    return np.concatenate(drawn), np.concatenate(weights)
+
+
+def significant(number: float) -> float:
+    """A number to 12 significant digits: sums in any order agree on them."""
+    return float(f"{number:.11e}")
+
+
+def beyond(spread: float) -> float:
+    """The least squared distance above this one. Many rows can be tied at the edge of the farthest, or all of them."""
+    return float(np.nextafter(spread, np.inf))
+
+
+def probability_of(
+    weight: np.ndarray | float, spread: np.ndarray, size: int, total_weight: float, total_spread: float, extreme: float
+) -> np.ndarray:
+    """The probability of each row to be drawn.
+
+    Half of a sample is uniform, half in proportion to the squared distance from the center, and the farthest rows, from
+    the squared distance extreme on, are all in it. Both are times the weight of the row.
+    """
+    probability = size / 2 * (weight / total_weight + spread / (total_spread or 1.0))
+    return np.where(spread >= extreme, 1.0, np.minimum(probability, 1.0))
 
 
 def seeds(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np.ndarray:

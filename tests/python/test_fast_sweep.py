@@ -15,7 +15,7 @@ from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silho
 from threadpoolctl import threadpool_limits
 
 from customer_segmentation import lloyd, metrics, plain, search
-from customer_segmentation.search import fit, polish
+from customer_segmentation.source import LocalRows
 
 KS = list(range(2, 11))
 STARTS = 32
@@ -77,6 +77,14 @@ def one_thread_for_scikit_learn():
 
 
 DATA = [logarithms, heavy_tails, thin_margin, many_features, duplicates, far_group]
+
+
+def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int, np.ndarray]:
+    return search.fit(LocalRows(columns), ks, starts, seed)
+
+
+def polish(columns: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    return search.polish(LocalRows(columns), centroids)
 
 
 def inertia_of(columns: np.ndarray, centroids: np.ndarray) -> float:

@@ -27,6 +27,7 @@ from customer_segmentation.lloyd import assign as assign_columns
 from customer_segmentation.metrics import Cells, Metrics
 from customer_segmentation.search import fit as fit_columns
 from customer_segmentation.search import seeds as draw_seeds
+from customer_segmentation.source import LocalRows
 
 SETTINGS = {
     "k_min": 2,
@@ -47,11 +48,11 @@ def names(count: int) -> list[str]:
 
 
 def run_sweep(kmeans_sweep, values: np.ndarray, **changed) -> pd.DataFrame:
-    return kmeans_sweep.sweep(values, names(values.shape[1]), **(SETTINGS | changed))
+    return kmeans_sweep.sweep(LocalRows(values.T), **(SETTINGS | changed))
 
 
 def fit(values: np.ndarray, k: int, starts: int, seed: int) -> np.ndarray:
-    return fit_columns(np.ascontiguousarray(values.T), [k], starts, seed)[k]
+    return fit_columns(LocalRows(values.T), [k], starts, seed)[k]
 
 
 def assign(values: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from hashlib import md5
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
-SETTINGS = {"seed": 42, "trust_sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
+SETTINGS = {"seed": 42, "stability_refits": 20, "gap_references": 10}
 # As dbt_project.yml has them.
 STABILITY_REQUIRED, ERRORS_REQUIRED = 0.75, 3
 
@@ -173,8 +175,21 @@ def test_the_same_input_gives_the_same_answer(kmeans_trust):
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_more_customers_than_the_sample_size_are_sampled(kmeans_trust):
-    frame = kmeans_trust.trust(blobs(5_000, 4), fitted(blobs(500, 4), 4), **(SETTINGS | {"trust_sample_size": 300}))
+def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(kmeans_trust):
+    ids = [f"C{place}" for place in range(5_000)]
+    customers = pd.DataFrame(blobs(5_000, 4), columns=list("abcd")).assign(customer_id=ids)
+    centers = pd.DataFrame(fitted(blobs(500, 4), 4)[4], columns=list("abcd")).assign(k=4, cluster=range(4))
+    tables = {"int_training_features_scaled": customers, "kmeans_sweep": centers}
+    meta = {"features": list("abcd"), "trust_sample_size": 300, "trust": SETTINGS}
+    connection = duckdb.connect()
+    dbt = SimpleNamespace(
+        config=SimpleNamespace(meta_get=meta.__getitem__), ref=lambda name: connection.from_df(tables[name])
+    )
+    frame = kmeans_trust.model(dbt, connection)
+    chosen = sorted(sorted(ids, key=lambda one: md5(one.encode()).hexdigest())[:300])
+    values = customers.set_index("customer_id").loc[chosen, list("abcd")].to_numpy()
+    expected = kmeans_trust.trust(values, {4: centers[list("abcd")].to_numpy()}, **SETTINGS)
+    pd.testing.assert_frame_equal(frame, expected)
     assert list(frame["customers_measured"]) == [300]
     assert verdict(frame.iloc[0]) == "natural groups"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
 from types import SimpleNamespace
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,23 +135,17 @@ def test_the_numbers_have_twelve_significant_digits(map_axes):
 # ---- as a model --------------------------------------------------------------------------------------------------
 
 
-class Covariances:
-    """What dbt hands to the model in place of int_feature_covariance."""
-
-    def __init__(self, covariances: list[float]) -> None:
-        self.covariances = covariances
-
-    def order(self, columns: str) -> Covariances:
-        assert columns == "row_order, column_order"
-        return self
-
-    def fetchnumpy(self) -> dict[str, np.ndarray]:
-        return {"covariance": np.array(self.covariances)}
-
-
 def as_dbt(features: list[str], covariances: list[float]) -> SimpleNamespace:
+    """What dbt hands to the model, with these covariances in int_feature_covariance, read in the wrong order."""
+    orders = list(product(range(1, len(features) + 1), repeat=2))[: len(covariances)]
+    rows = [(*order, covariance) for order, covariance in zip(orders, covariances, strict=True)][::-1]
+    connection = duckdb.connect()
+    connection.execute("create table covariances (row_order bigint, column_order bigint, covariance double)")
+    if rows:
+        connection.executemany("insert into covariances values (?, ?, ?)", rows)
     return SimpleNamespace(
-        config=SimpleNamespace(meta_get={"features": features}.__getitem__), ref=lambda name: Covariances(covariances)
+        config=SimpleNamespace(meta_get={"features": features}.__getitem__),
+        ref=lambda name: connection.table("covariances"),
     )
 
 

@@ -16,6 +16,8 @@ import pandas as pd
 try:
     from customer_segmentation.metrics import measure, partition, silhouettes
     from customer_segmentation.search import POLISH_ALL_UP_TO, fit, polish
+    from customer_segmentation.source import Source
+    from customer_segmentation.tables import returned, source_of
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         "The package of this project (src/customer_segmentation) or what it needs is not installed in the Python that "
@@ -32,19 +34,15 @@ class SelectionError(ValueError):
 
 def model(dbt, session):
     """Return the model that the sweep finds for the scaled features."""
-    features = dbt.config.meta_get("features")
-    scaled = dbt.ref("int_training_features_scaled").order("customer_id")
-    columns = scaled.project(", ".join(f'"{feature}"' for feature in features)).fetchnumpy()
-    values = np.empty((len(features), len(columns[features[0]])))
-    for row, feature in enumerate(features):
-        values[row] = columns.pop(feature)
-    tell = print if values.shape[1] >= PROGRESS_FROM else None
-    return sweep(values.T, features, tell=tell, **dbt.config.meta_get("sweep"))
+    features, settings = dbt.config.meta_get("features"), dbt.config.meta_get("sweep")
+    scaled, sample_size = dbt.ref("int_training_features_scaled"), dbt.config.meta_get("search_sample_size")
+    with source_of(scaled, features, sample_size, settings["seed"]) as source:
+        frame = sweep(source, tell=print if source.count >= PROGRESS_FROM else None, **settings)
+    return returned(frame, session)
 
 
 def sweep(
-    values: np.ndarray,
-    features: list[str],
+    source: Source,
     *,
     k_min: int,
     k_max: int,
@@ -60,26 +58,26 @@ def sweep(
 ) -> pd.DataFrame:
     """Fit every k and select one.
 
-    values: (customers, features), scaled, in a fixed order of customers; best with the values of a feature side by side
-    in memory, as others are copied. The answer depends on the order only where two local optima are equally good.
+    source: the scaled features of the customers. The answer depends on the order of the customers only where two local
+    optima are equally good, and on the engine that holds them not at all beyond the ninth digit. Of more customers than
+    the source's sample holds, the silhouette is that of the part of the sample that is uniform.
     Returns one row per (k, cluster): the centroid in scaled units, cluster_size, and the metrics and marks of its k,
     the same in all rows of a k. Clusters are numbered from 0 in the lexicographic order of their centroids.
     Raises SelectionError when the fixed k cannot be fitted, or when no k is admissible and one is required.
     """
-    if len(values) == 0:
+    features, customers = source.features, source.count
+    if customers == 0:
         return as_frame([], features)
-    columns = np.ascontiguousarray(values.T, dtype=np.float64)
-    if not np.isfinite(columns.sum()):
-        bad = [feature for feature, column in zip(features, columns, strict=True) if not np.isfinite(column).all()]
-        raise ValueError(f"The features {', '.join(bad)} have values that are missing or not finite.")
-    distinct_rows = count_distinct_rows(values, enough=k_max + 1)
-    ks = ks_to_fit(len(values), distinct_rows, k_min, k_max, k, min_segment_size)
-    smallest_required = smallest_size_required(len(values), min_segment_share, min_segment_size)
+    sample, is_uniform = source.sample
+    distinct_rows = count_distinct_rows(sample.columns.T, enough=k_max + 1)
+    ks = ks_to_fit(customers, distinct_rows, k_min, k_max, k, min_segment_size)
+    smallest_required = smallest_size_required(customers, min_segment_share, min_segment_size)
 
     def measured(with_cells: bool) -> tuple:
         """Cells, metrics, sizes and admissibility of the centroids, and the k that is selected (None: none may be)."""
-        cells, sums = partition(columns, [centroids[each] for each in ks], with_cells)
-        metrics = {each: measure(part, centroids[each], center) for each, part in zip(ks, sums, strict=True)}
+        sets = [centroids[each] for each in ks]
+        cells, sums = partition(sample.columns, sets) if with_cells else (None, source.spreads(sets))
+        metrics = {each: measure(part, found, source.center) for each, part, found in zip(ks, sums, sets, strict=True)}
         sizes = {each: part[0].astype(np.int64) for each, part in zip(ks, sums, strict=True)}
         admissible = {each: each == 1 or int(sizes[each].min()) >= smallest_required for each in ks}
         indices = {each: metrics[each].davies_bouldin_index for each in ks}
@@ -88,25 +86,28 @@ def sweep(
             selected = select_k(indices, dict.fromkeys(ks, True))
         return cells, metrics, sizes, admissible, selected
 
-    center = columns.mean(axis=1)
-    centroids = {each: canonical(found) for each, found in fit(columns, ks, starts, seed).items()}
-    is_polished = len(values) <= POLISH_ALL_UP_TO
-    cells, metrics, sizes, admissible, selected = measured(with_cells=is_polished)
+    centroids = {each: canonical(found) for each, found in fit(source, ks, starts, seed).items()}
+    is_polished = customers <= POLISH_ALL_UP_TO
+    cells, metrics, sizes, admissible, selected = measured(with_cells=is_polished and source.is_whole)
     if selected is None:
-        raise SelectionError(no_admissible_k(sizes, smallest_required, len(values)))
+        raise SelectionError(no_admissible_k(sizes, smallest_required, customers))
     # Of large data only the k that serve are worth running on until every centroid is the mean of its customers.
     polished = set(ks) if is_polished else set()
     while not {selected, k or selected} <= polished:
         for each in {selected, k or selected} - polished:
-            centroids[each] = canonical(polish(columns, centroids[each]))
+            centroids[each] = canonical(polish(source, centroids[each]))
             polished.add(each)
-        cells, metrics, sizes, admissible, selected = measured(with_cells=True)
+        cells, metrics, sizes, admissible, selected = measured(with_cells=source.is_whole)
     if tell:
         for each in ks:
             index = metrics[each].davies_bouldin_index
             tell(f"kmeans_sweep: k = {each} of {ks[-1]}, Davies-Bouldin index {index or float('nan'):.4f}")
-    silhouettes_of = dict(
-        zip(ks, silhouettes(columns, cells, ks, silhouette_exact_up_to, silhouette_sample_size, seed), strict=True)
+    columns = sample.columns
+    if not source.is_whole:
+        columns = np.ascontiguousarray(columns[:, is_uniform])
+        cells, _ = partition(columns, [centroids[each] for each in ks])
+    silhouettes_of = silhouettes(
+        columns, cells, ks, silhouette_exact_up_to, silhouette_sample_size, seed, None if source.is_whole else customers
     )
 
     rows = [
@@ -116,15 +117,15 @@ def sweep(
             **dict(zip(features, centroids[each][cluster], strict=True)),
             "cluster_size": sizes[each][cluster],
             **metrics[each]._asdict(),
-            "silhouette_score": silhouettes_of[each][0],
-            "silhouette_standard_error": silhouettes_of[each][1],
+            "silhouette_score": silhouette,
+            "silhouette_standard_error": standard_error,
             "smallest_cluster_size": sizes[each].min(),
             "smallest_size_required": smallest_required,
             "is_admissible": admissible[each],
             "is_lowest_index": each == selected,
             "starts_used": starts,
         }
-        for each in ks
+        for each, (silhouette, standard_error) in zip(ks, silhouettes_of, strict=True)
         for cluster in range(each)
     ]
     return as_frame(rows, features)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from customer_segmentation.tables import read, returned
+
 AXES = 2
 TYPES = {"axis": "int64", "feature": "str", "loading": "float64", "explained_variance_share": "float64"}
 
@@ -12,11 +14,11 @@ TYPES = {"axis": "int64", "feature": "str", "loading": "float64", "explained_var
 def model(dbt, session):
     """Return the loadings of the map's axes, one row per axis and feature."""
     features = dbt.config.meta_get("features")
-    covariances = dbt.ref("int_feature_covariance").order("row_order, column_order").fetchnumpy()["covariance"]
-    if len(covariances) == 0:
-        return pd.DataFrame(columns=list(TYPES)).astype(TYPES)
-    matrix = np.asarray(covariances, dtype=np.float64).reshape(len(features), len(features))
-    return map_axes(matrix, features)
+    found = read(dbt.ref("int_feature_covariance"), ["covariance"], order=["row_order", "column_order"])["covariance"]
+    if len(found) == 0:
+        return returned(pd.DataFrame(columns=list(TYPES)).astype(TYPES), session)
+    matrix = np.asarray(found, dtype=np.float64).reshape(len(features), len(features))
+    return returned(map_axes(matrix, features), session)
 
 
 def map_axes(covariance: np.ndarray, features: list[str]) -> pd.DataFrame:

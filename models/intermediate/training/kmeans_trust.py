@@ -14,6 +14,7 @@ import pandas as pd
 
 from customer_segmentation.lloyd import Rows, assign
 from customer_segmentation.search import advance, seeds
+from customer_segmentation.tables import drawn, read, read_matrix, returned
 
 STARTS = 3
 ITERATIONS = 300
@@ -30,15 +31,15 @@ class Gap(NamedTuple):
 def model(dbt, session):
     """Return one row per k of the sweep with its stability and its gap statistics."""
     features = dbt.config.meta_get("features")
-    customers = dbt.ref("int_training_features_scaled").order("customer_id").fetchnumpy()
-    clusters = dbt.ref("kmeans_sweep").order("k, cluster").fetchnumpy()
-    values, centers = (
-        np.column_stack([np.asarray(columns[feature], dtype=np.float64) for feature in features])
-        for columns in (customers, clusters)
+    customers = drawn(
+        dbt.ref("int_training_features_scaled"), dbt.config.meta_get("trust_sample_size"), key="customer_id"
     )
-    ks = np.asarray(clusters["k"])
+    columns = read_matrix(customers, features, order=["customer_id"])
+    clusters = dbt.ref("kmeans_sweep")
+    centers = read_matrix(clusters, features, order=["k", "cluster"]).T
+    ks = np.asarray(read(clusters, ["k"], order=["k", "cluster"])["k"])
     centroids = {int(k): centers[ks == k] for k in np.unique(ks)}
-    return trust(values, centroids, **dbt.config.meta_get("trust"))
+    return returned(trust(columns.T, centroids, **dbt.config.meta_get("trust")), session)
 
 
 def trust(
@@ -46,20 +47,17 @@ def trust(
     centroids: dict[int, np.ndarray],
     *,
     seed: int,
-    trust_sample_size: int,
     stability_refits: int,
     gap_references: int,
 ) -> pd.DataFrame:
     """Measure the stability of each k and its gap statistics.
 
-    values: (customers, features), scaled. centroids: {k: (k, features)}, what the sweep found. With more customers than
-    trust_sample_size a sample of that size is measured. A count of 0 leaves the columns that it feeds null; so does
-    k = 1, and a k that the sample has too few distinct rows for.
+    values: (customers, features), scaled, of all customers or a sample. centroids: {k: (k, features)}, what the sweep
+    found. A count of 0 leaves the columns that it feeds null; so does k = 1, and a k that there are too few distinct
+    rows for.
     """
     ks = sorted(centroids)
     generator = np.random.default_rng([seed, 2])
-    if len(values) > trust_sample_size:
-        values = values[np.sort(generator.choice(len(values), trust_sample_size, replace=False))]
     distinct = len(np.unique(values, axis=0))
     measured = [k for k in ks if 1 < k < distinct]
     columns = np.ascontiguousarray(values.T)

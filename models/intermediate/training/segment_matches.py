@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
+from customer_segmentation.tables import read_frame, returned
+
 TYPES = {
     "cluster": "int64",
     "spending_order": "int64",
@@ -17,8 +19,8 @@ TYPES = {
 
 def model(dbt, session):
     """Return one row per cluster of the new model, with the key that it keeps, or none."""
-    overlaps = dbt.ref("int_segment_overlaps").order("cluster, previous_segment_key").df()
-    return match(overlaps, dbt.config.meta_get("min_key_overlap"))
+    overlaps = read_frame(dbt.ref("int_segment_overlaps"), order=["cluster", "previous_segment_key"])
+    return returned(match(overlaps, dbt.config.meta_get("min_key_overlap")), session)
 
 
 def match(overlaps: pd.DataFrame, min_key_overlap: float) -> pd.DataFrame:
