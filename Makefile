@@ -91,11 +91,13 @@ example-complete-journey: setup-dev  ## Build the example The Complete Journey i
 	.venv/bin/python examples/prepare.py complete_journey
 	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
 
-# One resolution serves both: run.txt takes its versions from dev.txt. A lock names packages, never where they lie.
+# One resolution serves all: run.txt and spark.txt take their versions from dev.txt. A lock names packages, never where
+# they lie. The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.
 lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements/*.txt
-	.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header -q -o requirements/dev.txt
+	.venv/bin/uv pip compile pyproject.toml --group dev --extra spark-connect --universal --generate-hashes --no-header -q -o requirements/dev.txt
 	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
-	@! grep -n 'https*://' requirements/dev.txt requirements/run.txt || { echo "A lock names an address." >&2; exit 1; }
+	.venv/bin/uv pip compile pyproject.toml --group spark-tests --extra spark -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/spark.txt
+	@! grep -n 'https*://' requirements/*.txt || { echo "A lock names an address." >&2; exit 1; }
 
 licences: setup-dev  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
 	.venv/bin/python scripts/licences.py > requirements/licences.md
