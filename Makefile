@@ -19,7 +19,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -30,10 +30,19 @@ setup:  ## Make .venv with what a build needs; nothing happens when it is there
 setup-dev:  ## The same with what the tests, the guards and the examples need
 	@sh scripts/setup.sh dev
 
+setup-spark:  ## Make .venv-spark with Apache Spark (500 MB); it needs Java 17 or later to run
+	@sh scripts/setup.sh spark
+
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+# Java is asked first: what Spark says without it is long.
+build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
+	@sh scripts/need_java.sh
+	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
 	.venv/bin/python scripts/warehouse.py check
@@ -56,6 +65,10 @@ test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
+
+test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
+	@sh scripts/need_java.sh
+	.venv-spark/bin/pytest -m spark -n 0 $(PYTEST_ARGS)
 
 # In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
