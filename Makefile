@@ -19,7 +19,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev build score publish rollback publications test test-faults test-report lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -30,10 +30,19 @@ setup:  ## Make .venv with what a build needs; nothing happens when it is there
 setup-dev:  ## The same with what the tests, the guards and the examples need
 	@sh scripts/setup.sh dev
 
+setup-spark:  ## Make .venv-spark with Apache Spark (500 MB); it needs Java 17 or later to run
+	@sh scripts/setup.sh spark
+
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+# Java is asked first: what Spark says without it is long.
+build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
+	@sh scripts/need_java.sh
+	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
 	.venv/bin/python scripts/warehouse.py check
@@ -56,6 +65,10 @@ test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
+
+test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
+	@sh scripts/need_java.sh
+	.venv-spark/bin/pytest -m spark -n 0 $(PYTEST_ARGS)
 
 # In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
@@ -91,11 +104,13 @@ example-complete-journey: setup-dev  ## Build the example The Complete Journey i
 	.venv/bin/python examples/prepare.py complete_journey
 	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
 
-# One resolution serves both: run.txt takes its versions from dev.txt. A lock names packages, never where they lie.
+# One resolution serves all: run.txt and spark.txt take their versions from dev.txt. A lock names packages, never where
+# they lie. The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.
 lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements/*.txt
-	.venv/bin/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header -q -o requirements/dev.txt
+	.venv/bin/uv pip compile pyproject.toml --group dev --extra spark-connect --universal --generate-hashes --no-header -q -o requirements/dev.txt
 	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
-	@! grep -n 'https*://' requirements/dev.txt requirements/run.txt || { echo "A lock names an address." >&2; exit 1; }
+	.venv/bin/uv pip compile pyproject.toml --group spark-tests --extra spark -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/spark.txt
+	@! grep -n 'https*://' requirements/*.txt || { echo "A lock names an address." >&2; exit 1; }
 
 licences: setup-dev  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
 	.venv/bin/python scripts/licences.py > requirements/licences.md

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dbt.adapters.base import PythonJobHelper
+from dbt.adapters.base import BaseRelation, PythonJobHelper, available
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark import SparkAdapter
 from dbt.adapters.sparksession.connections import SparkSessionConnectionManager
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials
+from dbt_common.exceptions import DbtRuntimeError
+
+logger = AdapterLogger("sparksession")
 
 
 class SessionPythonJob(PythonJobHelper):
@@ -37,6 +41,21 @@ class SparkSessionAdapter(SparkAdapter):
     def type(cls) -> str:
         """The name of the adapter."""
         return "sparksession"
+
+    @available
+    def describe_columns(self, relation: BaseRelation, comments: dict[str, str]) -> None:
+        """Give the columns of a table their comments, each a literal of SQL.
+
+        An engine that cannot (Sail has no such statement) is asked once a table, and the build goes on.
+        """
+        for column, comment in comments.items():
+            try:
+                self.execute(f"alter table {relation} change column {self.quote(column)} comment {comment}")
+            except DbtRuntimeError as error:
+                if "unsupported ALTER TABLE" not in str(error):
+                    raise
+                logger.debug(f"The engine keeps no comments of columns: {error}")
+                return
 
     @property
     def default_python_submission_method(self) -> str:

@@ -10,12 +10,16 @@ from decimal import Decimal
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.session import Connection, Cursor, SessionConnectionWrapper
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials
+from dbt.adapters.sparksession.leftovers import remove_leftover
 from dbt_common.exceptions import DbtRuntimeError
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 Answer = TypeVar("Answer")
+logger = AdapterLogger("sparksession")
 
 DEFAULT_CONNECT_PORT = 15002
 _lock = threading.Lock()
@@ -35,7 +39,9 @@ def shared_session(credentials: SparkSessionCredentials) -> SparkSession:
     with _lock:
         session = _sessions.get(key)
         if session is None or _is_stopped(session):
-            session = _connect(credentials) if "spark.remote" in credentials.server_side_parameters else _start(credentials)
+            session = (
+                _connect(credentials) if "spark.remote" in credentials.server_side_parameters else _start(credentials)
+            )
             _sessions[key] = session
         return session
 
@@ -54,8 +60,8 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
         from pyspark.core.context import SparkContext  # noqa: F401
     except ImportError as error:
         raise DbtRuntimeError(
-            "spark.master asks for a session in this process, and only pyspark-client is installed, which talks to Spark "
-            "Connect servers: run `make setup-spark`, or name a server with spark.remote."
+            "spark.master asks for a session in this process, and only pyspark-client is installed, which talks to "
+            "Spark Connect servers: run `make setup-spark`, or name a server with spark.remote."
         ) from error
     builder = SparkSession.builder.appName("dbt")
     for name, value in credentials.server_side_parameters.items():
@@ -130,8 +136,8 @@ def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
 def literal(value: Any) -> str:
     r"""A value of a seed as a literal of Spark SQL.
 
-    Numbers are written digit by digit, as text: they stand in `cast(... as type)`, and the way over a float would round
-    decimals and whole numbers beyond 2^53. `$` is written as \u0024, as Spark substitutes ${...} in the text of a query.
+    Numbers are written digit by digit, as text: they stand in `cast(... as type)`, and the way over a float would
+    round decimals and whole numbers beyond 2^53. `$` is written as \u0024, as Spark substitutes ${...} in a query.
     """
     if value is None:
         return "null"
@@ -157,7 +163,17 @@ class SharedCursor(Cursor):
         if parameters:
             sql = sql % parameters
         self._rows = None
-        self._df = shared_session(self.credentials).sql(sql)
+        session = shared_session(self.credentials)
+        try:
+            self._df = session.sql(sql)
+        except AnalysisException as error:
+            settings = self.credentials.server_side_parameters
+            if "spark.master" not in settings or not remove_leftover(
+                str(error), settings.get("spark.sql.warehouse.dir")
+            ):
+                raise
+            logger.info("Removed the folder of a table that an interrupted run left.")
+            self._df = session.sql(sql)
 
 
 class SharedConnection(Connection):

@@ -28,13 +28,22 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Upstream keeps the comments of columns for Delta Lake, Hudi and Iceberg alone. #}
+{# Upstream keeps the comments of columns for Delta Lake, Hudi and Iceberg alone. A view has its own already. #}
 {% macro sparksession__persist_docs(relation, model, for_relation, for_columns) -%}
     {%- if config.get("materialized") != "view" -%}
         {%- if for_relation and config.persist_relation_docs() and model.description -%}
-            {%- do run_query(
-                "alter table " ~ relation ~ " set tblproperties ('comment' = " ~ sparksession_literal(model.description) ~ ")"
-            ) -%}
+            {%- set comment = sparksession_literal(model.description) -%}
+            {%- do run_query("alter table " ~ relation ~ " set tblproperties ('comment' = " ~ comment ~ ")") -%}
+        {%- endif -%}
+        {%- if for_columns and config.persist_column_docs() and model.columns -%}
+            {%- set existing = adapter.get_columns_in_relation(relation) | map(attribute="name") | list -%}
+            {%- set comments = {} -%}
+            {%- for name, column in validate_doc_columns(relation, model.columns, existing).items() -%}
+                {%- if column["description"] -%}
+                    {%- do comments.update({name: sparksession_literal(column["description"])}) -%}
+                {%- endif -%}
+            {%- endfor -%}
+            {%- do adapter.describe_columns(relation, comments) -%}
         {%- endif -%}
     {%- endif -%}
 {% endmacro %}
