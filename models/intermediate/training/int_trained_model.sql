@@ -110,7 +110,7 @@ select
     max(kmeans_sweep.k) as k,
     0 as cluster,
     {%- for feature in features %}
-    0.0 as {{ feature }},
+    cast(0 as double) as {{ feature }},
     {%- endfor %}
     0 as cluster_size
 from kmeans_sweep

@@ -1,0 +1,115 @@
+"""Builds of the project on Spark, and their marts beside those of DuckDB, row by row."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from conftest import DBT, PROJECT, Built, dbt_folders, environment
+
+# What tells one engine from another, and what is derived from that.
+TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_version"}
+
+Table = tuple[list[str], list[tuple]]
+
+
+def dbt_on(folder: Path, target: str, settings: dict[str, str], *arguments: str, timeout: int = 1_800) -> Built:
+    """Run dbt on a target with these environment variables, with everything that it writes itself in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    finished = subprocess.run(
+        [str(DBT), "--no-use-colors", *arguments, "--target", target, *dbt_folders(folder)],
+        cwd=PROJECT,
+        env=environment(folder / "none.duckdb") | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+    )
+    return Built(finished.returncode, finished.stdout, folder / "none.duckdb")
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    """What ran in a build, without its hooks, and how it ended."""
+    results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    return {each["unique_id"]: each["status"] for each in results if not each["unique_id"].startswith("operation.")}
+
+
+# ---- reading -----------------------------------------------------------------------------------------------------
+
+
+def tables_of_duckdb(warehouse: Path, schema: str = "marts") -> dict[str, Table]:
+    """Every table of a schema in a DuckDB file: its columns and its rows."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        names = connection.execute(
+            "select table_name from information_schema.tables where table_schema = ? order by 1", [schema]
+        ).fetchall()
+        return {name: fetched(connection.execute(f'select * from {schema}."{name}"')) for (name,) in names}
+
+
+def tables_of_connect(remote: str, names: list[str], schema: str = "marts") -> dict[str, Table]:
+    """These tables of a schema, asked of a Spark Connect server."""
+    from pyspark.sql import SparkSession  # only where it is installed
+
+    session = SparkSession.builder.remote(remote).getOrCreate()
+    found = {}
+    for name in names:
+        rows = session.table(f"{schema}.{name}")
+        found[name] = (rows.columns, [tuple(row) for row in rows.collect()])
+    return found
+
+
+def tables_of_folder(warehouse: Path, schema: str = "marts") -> dict[str, Table]:
+    """Every table of a schema in a warehouse folder of Spark, read from its Parquet files by DuckDB."""
+    return {
+        folder.name: fetched(duckdb.execute("select * from read_parquet(?)", [f"{folder}/*.parquet"]))
+        for folder in sorted((warehouse / f"{schema}.db").iterdir())
+        if folder.is_dir()
+    }
+
+
+def fetched(cursor: duckdb.DuckDBPyConnection) -> Table:
+    return [column[0] for column in cursor.description], cursor.fetchall()
+
+
+# ---- comparing ---------------------------------------------------------------------------------------------------
+
+
+def differences(ours: Table, theirs: Table, without: Callable[[str], bool] = lambda column: False) -> Iterator[str]:
+    """What tells two tables apart, whatever the order of their rows. Doubles may differ in the tenth digit."""
+    columns, rows = ours
+    if columns != theirs[0]:
+        yield f"columns {columns} against {theirs[0]}"
+        return
+    if len(rows) != len(theirs[1]):
+        yield f"{len(rows)} rows against {len(theirs[1])}"
+        return
+    compared = [place for place, column in enumerate(columns) if not without(column)]
+    for row, other in zip(in_order(rows, compared), in_order(theirs[1], compared), strict=True):
+        for place in compared:
+            if not is_same(row[place], other[place]):
+                yield f"{columns[place]}: {row[place]!r} against {other[place]!r}"
+
+
+def in_order(rows: list[tuple], places: list[int]) -> list[tuple]:
+    """The rows in an order that does not depend on the last digits of numbers."""
+
+    def place_of(row: tuple) -> tuple:
+        values = [row[place] for place in places]
+        exact = [str(value) for value in values if not isinstance(value, float)]
+        return *exact, *(f"{value:.6g}" for value in values if isinstance(value, float))
+
+    return sorted(rows, key=place_of)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+    if isinstance(one, Decimal) or isinstance(other, Decimal):
+        return type(one) is type(other) and one == other and one.as_tuple().exponent == other.as_tuple().exponent
+    return type(one) is type(other) and one == other
