@@ -25,6 +25,7 @@ class SparkSessionCredentials(SparkCredentials):
 
     method: str = "session"  # type: ignore[assignment]
     host: str = "session"
+    connect_timeout: int = 30
     address_variable: str | None = None
 
     def __post_init__(self) -> None:

@@ -15,8 +15,8 @@ from dbt.adapters.spark.session import Connection, Cursor, SessionConnectionWrap
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials
 from dbt.adapters.sparksession.leftovers import remove_leftover
 from dbt_common.exceptions import DbtRuntimeError
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Row, SparkSession
 
 Answer = TypeVar("Answer")
 logger = AdapterLogger("sparksession")
@@ -104,6 +104,8 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         socket.create_connection((address.hostname, address.port or DEFAULT_CONNECT_PORT), timeout=seconds).close()
     except OSError as error:
         raise silent(error) from error
+    import pyspark.sql.connect.session  # noqa: F401  takes seconds itself, which are not the server's
+
     try:
         return _within(seconds, opened)
     except TimeoutError as error:
@@ -165,15 +167,25 @@ class SharedCursor(Cursor):
         self._rows = None
         session = shared_session(self.credentials)
         try:
-            self._df = session.sql(sql)
-        except AnalysisException as error:
-            settings = self.credentials.server_side_parameters
-            if "spark.master" not in settings or not remove_leftover(
-                str(error), settings.get("spark.sql.warehouse.dir")
-            ):
-                raise
-            logger.info("Removed the folder of a table that an interrupted run left.")
-            self._df = session.sql(sql)
+            try:
+                self._df = session.sql(sql)
+            except PySparkException as error:
+                settings = self.credentials.server_side_parameters
+                warehouse = settings.get("spark.sql.warehouse.dir")
+                if "spark.master" not in settings or not remove_leftover(str(error), warehouse):
+                    raise
+                logger.info("Removed the folder of a table that an interrupted run left.")
+                self._df = session.sql(sql)
+        except PySparkException as error:
+            # The errors of a classic session have no args, and dbt-spark takes those for errors of dbt's own.
+            raise DbtRuntimeError(str(error)) from error
+
+    def fetchall(self) -> list[Row] | None:
+        """All rows; the query runs only here."""
+        try:
+            return super().fetchall()
+        except PySparkException as error:
+            raise DbtRuntimeError(str(error)) from error
 
 
 class SharedConnection(Connection):

@@ -1,0 +1,231 @@
+"""Engines for tests and benchmarks, on the loopback address: a Spark cluster of processes, Spark Connect, and Sail.
+
+A cluster needs Java and the package pyspark, whose jars are all of Spark; Sail needs the package pysail. Each engine is
+a context manager that waits until the engine answers, and ends its processes when it is left. All that they write goes
+into the folder that they are given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOST = "127.0.0.1"
+# `sail spark server` as a command that nobody takes for another Sail on the machine.
+SERVE_SAIL = """
+import sys
+from pysail.spark import SparkConnectServer
+SparkConnectServer(sys.argv[1], int(sys.argv[2])).start(background=False)
+"""
+
+
+def free_port() -> int:
+    """A port that nobody listens on; another process may take it before we do."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(
+    ready: Callable[[], bool], what: str, process: subprocess.Popen, log: Path, seconds: float = 120
+) -> None:
+    """Wait for an engine; where it ends or stays silent, raise with the end of its log."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"{what} ended with {process.returncode}:\n{log.read_text(errors='replace')[-3000:]}")
+        if ready():
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"{what} was not ready after {seconds} s:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def listens(port: int) -> bool:
+    """Whether a process accepts connections on the port."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
+    """The command as a process group of its own, whose members end with it. It runs in the folder of its log."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=log.parent,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen, how: signal.Signals = signal.SIGTERM) -> None:
+    """End the process and its children, in the last resort by force."""
+    for sign in (how, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+        except ProcessLookupError:
+            break
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            continue
+        if sign is signal.SIGKILL:
+            break
+    process.wait()
+
+
+# ---- Sail --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sail(folder: Path) -> Iterator[str]:
+    """A Sail server: the address that SEGMENTATION_SPARK_REMOTE takes.
+
+    Sail keeps its catalog in memory, one for each session. The address names a session, so that all that use it see
+    the same tables.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port, log = free_port(), folder / "sail.log"
+    with running([sys.executable, "-c", SERVE_SAIL, HOST, str(port)], log) as process:
+        wait_until(lambda: listens(port), "Sail", process, log)
+        yield f"sc://{HOST}:{port}/;session_id={uuid.uuid4()}"
+
+
+# ---- Spark -------------------------------------------------------------------------------------------------------
+
+
+def spark_home() -> Path:
+    """The folder of Spark in the package pyspark."""
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    if not (home / "jars").is_dir():
+        raise RuntimeError("A Spark cluster needs the package pyspark, and not only pyspark-client: make setup-spark")
+    return home
+
+
+def spark_environment() -> dict[str, str]:
+    """The environment of Spark's processes: they listen to this machine alone."""
+    return os.environ | {
+        "SPARK_HOME": str(spark_home()),
+        "SPARK_LOCAL_IP": HOST,
+        "SPARK_NO_DAEMONIZE": "1",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
+
+
+@dataclass
+class Cluster:
+    """A standalone master and its workers, each a process of its own."""
+
+    folder: Path
+    master: str  # spark://host:port
+    status: str  # the address of the master's state, in JSON
+    workers: list[subprocess.Popen] = field(default_factory=list)
+
+    @property
+    def events(self) -> Path:
+        """Where applications with `settings` write their event logs."""
+        return self.folder / "events"
+
+    def settings(self) -> dict[str, str]:
+        """What an application that runs on the cluster is started with."""
+        return {
+            "spark.master": self.master,
+            "spark.driver.host": HOST,
+            "spark.driver.bindAddress": HOST,
+            "spark.executor.memory": "600m",
+            "spark.ui.enabled": "false",
+            "spark.log.level": "ERROR",
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.dir": self.events.as_uri(),
+        }
+
+    def alive(self) -> int:
+        """How many workers the master counts."""
+        try:
+            with urllib.request.urlopen(self.status, timeout=5) as answer:
+                return json.load(answer)["aliveworkers"]
+        except (OSError, ValueError):  # ValueError: a page that is not JSON, while the master starts
+            return 0
+
+    def kill_worker(self, number: int) -> None:
+        """Kill a worker and its executors, as a machine that loses power would."""
+        end(self.workers[number], signal.SIGKILL)
+
+
+@contextmanager
+def cluster(folder: Path, workers: int = 2, cores: int = 1, memory: str = "1g") -> Iterator[Cluster]:
+    """A standalone cluster, ready once the master counts all its workers."""
+    for name in ("events", "work"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    port, page = free_port(), free_port()
+    spark_class = str(spark_home() / "bin" / "spark-class")
+    environment = spark_environment() | {"SPARK_DAEMON_MEMORY": "256m"}
+    made = Cluster(folder, f"spark://{HOST}:{port}", f"http://{HOST}:{page}/json")
+    with ExitStack() as processes:
+        log = folder / "master.log"
+        command = [spark_class, "org.apache.spark.deploy.master.Master"]
+        command += ["--host", HOST, "--port", str(port), "--webui-port", str(page)]
+        master = processes.enter_context(running(command, log, environment))
+        wait_until(lambda: listens(port) and listens(page), "The master", master, log)
+        for number in range(workers):
+            log = folder / f"worker{number}.log"
+            command = [spark_class, "org.apache.spark.deploy.worker.Worker", "--host", HOST, "--cores", str(cores)]
+            command += ["--memory", memory, "--webui-port", str(free_port()), "--work-dir", str(folder / "work")]
+            made.workers.append(processes.enter_context(running([*command, made.master], log, environment)))
+        wait_until(lambda: made.alive() == workers, "The workers", made.workers[-1], log)
+        yield made
+
+
+@contextmanager
+def spark_connect(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+    """Apache's Spark Connect server: the address that SEGMENTATION_SPARK_REMOTE takes.
+
+    Args:
+        folder: Where its log and its warehouse go.
+        settings: Spark's, such as those of a cluster, or {"spark.master": "local[2]"}.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port, log = free_port(), folder / "connect.log"
+    settings = {
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.shuffle.partitions": "4",
+        "spark.driver.memory": "1g",
+        "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST,
+        "spark.ui.enabled": "false",
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": str(port),
+        **settings,
+    }
+    command = [str(spark_home() / "bin" / "spark-submit")]
+    command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    for name, value in settings.items():
+        command += ["--conf", f"{name}={value}"]
+    with running([*command, "spark-internal"], log, spark_environment()) as process:
+        wait_until(lambda: listens(port), "Spark Connect", process, log)
+        yield f"sc://{HOST}:{port}"
