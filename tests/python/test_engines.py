@@ -249,6 +249,18 @@ def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, step
     assert list(found.at_rest) == list(expected.at_rest)
 
 
+def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_for_one():
+    """Spark works in float64, so the kernel has to: a far group moves the center away from rows that are close."""
+    close = np.random.default_rng(0).normal(size=300) * 1e-5
+    local = LocalRows(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
+    sets = [np.array([[-1e-5], [2e-6], [1e4]]) - local.center]
+    (moved,), (expected,) = local.lloyd(sets, 2).centroids, Source.lloyd(local, sets, 2).centroids
+    assert moved == pytest.approx(expected, abs=1e-9)
+    sets = [np.append(close[:9], 1e4)[:, None] - local.center]
+    (rested,), (expected,) = local.rested(sets), Source.rested(local, sets)
+    assert rested == pytest.approx(expected, abs=1e-9)
+
+
 def test_a_cluster_without_rows_stays_where_it_is():
     local = LocalRows(np.array([[0.0, 1.0, 2.0]]), None, 1)
     far = np.array([[1.0], [500.0]]) - local.center
@@ -316,12 +328,19 @@ def test_beyond_the_sample_size_both_engines_give_the_same_model(kmeans_sweep, e
 
 
 def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(kmeans_sweep, engines, monkeypatch):
+    """Every other k has had some steps on all rows, each of which served all k."""
     for module in (search, kmeans_sweep):
         monkeypatch.setattr(module, "POLISH_ALL_UP_TO", 1_000)
+    asked, totals = [], SparkRows.totals
+    monkeypatch.setattr(SparkRows, "totals", lambda self, sets: asked.append(len(sets)) or totals(self, sets))
     made = engines(logarithms(9_000))
     here, there = made.both(2_000)
     found, expected = (kmeans_sweep.sweep(each, **SETTINGS, tell=None) for each in (there, here))
     assert_same(found, expected)
+    # k = 1 and k = 11 are fitted for what their neighbours learn from them; then come the metrics and the polish.
+    assert asked[0] == 11
+    assert asked.count(9) >= 2
+    assert asked.count(1) > 1
     serving = found[found["is_lowest_index"]]
     columns = made.frame[made.features].to_numpy().T
     centroids = serving[made.features].to_numpy()
