@@ -242,5 +242,6 @@ def widths_of_block(summed: np.ndarray, own: np.ndarray, counts: np.ndarray) -> 
     means[own, places] = np.inf
     nearest_other = means.min(axis=0)
     larger = np.maximum(within, nearest_other)
-    width = np.divide(nearest_other - within, larger, out=np.zeros(len(own)), where=larger > 0)
+    measurable = (larger > 0) & np.isfinite(larger)
+    width = np.divide(nearest_other - within, larger, out=np.zeros(len(own)), where=measurable)
     return np.where(counts[own] > 1, width, 0.0)

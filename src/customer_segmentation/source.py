@@ -273,8 +273,9 @@ class SparkRows(Source):
         nearest = sql.least(*distances) if most > 1 else sql.col("d0")
         met = met.select(*self.names, "first", *distances, nearest.alias("square"))
         label = sql.when(sql.col("d0") == sql.col("square"), 0)
-        for cluster in range(1, most):
+        for cluster in range(1, most - 1):
             label = label.when(sql.col(f"d{cluster}") == sql.col("square"), cluster)
+        label = label.otherwise(most - 1)
         rows = (
             met.select(*self.names, "square", (sql.col("first") + label).alias("slot"))
             .groupBy("slot")
