@@ -40,15 +40,10 @@ find_python() {
 
 # Spark comes as source, which setuptools builds: the one in the lock, and not one that pip would fetch without a hash.
 install_lock() {
-    if [ "$lock" = spark ]; then
-        awk '/^setuptools==/ { ours = 1; print; next } /^[^ ]/ { ours = 0 } ours' requirements/spark.txt \
-            > "$venv/setuptools.txt"
-        "$venv/bin/pip" install --quiet --no-deps --require-hashes -r "$venv/setuptools.txt" || return 1
-        set -- --no-build-isolation
-    else
-        set --
-    fi
-    "$venv/bin/pip" install --quiet --no-deps --require-hashes "$@" -r "requirements/$lock.txt"
+    awk '/^setuptools==/ { ours = 1; print; next } /^[^ ]/ { ours = 0 } ours' "requirements/$lock.txt" \
+        > "$venv/setuptools.txt"
+    "$venv/bin/pip" install --quiet --no-deps --require-hashes -r "$venv/setuptools.txt" || return 1
+    "$venv/bin/pip" install --quiet --no-deps --require-hashes --no-build-isolation -r "requirements/$lock.txt"
 }
 
 pip=$("$venv/bin/pip" --version 2>/dev/null || true)
