@@ -184,7 +184,8 @@
                 'create or replace temporary view input_' ~ input ~ ' using csv options (path '
                 ~ quote_text(location) ~ ', sep ' ~ quote_text(setting('csv_delimiter')) ~ ', encoding '
                 ~ quote_text({'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')))
-                ~ ", header 'true', inferSchema 'false', multiLine 'true', mode 'FAILFAST', columnPruning 'false', escape '\"')"
+                ~ ", header 'true', inferSchema 'false', multiLine 'true', escape '\"', mode 'FAILFAST',"
+                ~ " columnPruning 'false')"
             ) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -150,9 +150,8 @@ def write_texts(path: Path) -> None:
     lines = [(f"d{place}", "17850.0", date, "1", "1") for place, date in enumerate(DATES)]
     lines += [(f"a{place}", "17850.0", "2024-01-31", amount, amount) for place, amount in enumerate(AMOUNTS)]
     with duckdb.connect() as connection:
-        connection.execute(
-            "create table lines (transaction_id text, customer_id text, transaction_date text, quantity text, amount text)"
-        )
+        columns = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
+        connection.execute(f"create table lines ({', '.join(f'{column} text' for column in columns)})")
         connection.executemany("insert into lines values (?, ?, ?, ?, ?)", lines)
         connection.execute(f"copy lines to '{path}' ({'format parquet' if path.suffix == '.parquet' else 'header'})")
 

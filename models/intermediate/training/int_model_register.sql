@@ -121,33 +121,29 @@ centroids_united as (
     {%- endfor %}
 ),
 
-clusters_listed as (
+clusters_joined as (
     select
-        {{ list_of_structs(
-            {
-                'cluster': 'centroids_united.cluster',
-                'segment_key': 'keys_given.segment_key',
-                'cluster_size': 'centroids_united.cluster_size',
-                'mean_distance': 'distances_summarised.mean_distance',
-                'feature_order': 'scaling.feature_order',
-                'feature': 'centroids_united.feature',
-                'transform': 'scaling.transform',
-                'lower_bound': 'scaling.lower_bound',
-                'upper_bound': 'scaling.upper_bound',
-                'center': 'scaling.center',
-                'scale': 'scaling.scale',
-                'centroid': 'centroids_united.centroid',
-                'centroid_original':
-                    "case scaling.transform when 'log1p' then"
-                    ~ ' exp(scaling.center + scaling.scale * centroids_united.centroid) - 1'
-                    ~ ' else scaling.center + scaling.scale * centroids_united.centroid end',
-                'loading_x': 'axes_pivoted.loading_x',
-                'loading_y': 'axes_pivoted.loading_y',
-                'explained_x': 'axes_pivoted.explained_x',
-                'explained_y': 'axes_pivoted.explained_y',
-            },
-            ['centroids_united.cluster', 'scaling.feature_order']
-        ) | indent(8) }} as clusters
+        centroids_united.cluster,
+        keys_given.segment_key,
+        centroids_united.cluster_size,
+        distances_summarised.mean_distance,
+        scaling.feature_order,
+        centroids_united.feature,
+        scaling.transform,
+        scaling.lower_bound,
+        scaling.upper_bound,
+        scaling.center,
+        scaling.scale,
+        centroids_united.centroid,
+        case scaling.transform
+            when 'log1p'
+                then exp(scaling.center + scaling.scale * centroids_united.centroid) - 1
+            else scaling.center + scaling.scale * centroids_united.centroid
+        end as centroid_original,
+        axes_pivoted.loading_x,
+        axes_pivoted.loading_y,
+        axes_pivoted.explained_x,
+        axes_pivoted.explained_y
     from centroids_united
     inner join keys_given
         on centroids_united.cluster = keys_given.cluster
@@ -157,6 +153,20 @@ clusters_listed as (
         on centroids_united.feature = scaling.feature
     inner join axes_pivoted
         on centroids_united.feature = axes_pivoted.feature
+),
+
+clusters_listed as (
+    select
+        {{ rows_as_list(
+            [
+                'cluster', 'segment_key', 'cluster_size', 'mean_distance',
+                'feature_order', 'feature', 'transform', 'lower_bound', 'upper_bound',
+                'center', 'scale', 'centroid', 'centroid_original', 'loading_x',
+                'loading_y', 'explained_x', 'explained_y'
+            ],
+            ['cluster', 'feature_order']
+        ) }} as clusters
+    from clusters_joined
 ),
 
 ks_listed as (

@@ -1,5 +1,6 @@
 {% set features = setting('features') %}
 {% set fixed_k = setting('k') %}
+{% set features_as_text = 'cast(' ~ features | join(' as string), cast(') ~ ' as string)' %}
 {#- What decides the fit besides the customers. -#}
 {% set settings_of_the_fit = [] %}
 {% for name in [
@@ -36,8 +37,7 @@ customers_fingerprinted as (
             ' ', cast(count(*) as string),
             cast(
                 {{ hash_of_rows(
-                    "concat_ws('|', customer_id, cast("
-                    ~ features | join(' as string), cast(') ~ ' as string))'
+                    "concat_ws('|', customer_id, " ~ features_as_text ~ ')'
                 ) }} as string
             )
         ) as input_fingerprint
@@ -59,8 +59,8 @@ scaling_fingerprinted as (
 centroids_fingerprinted as (
     select
         {{ joined(
-            "concat_ws(' ', cast(cluster as string), cast(cluster_size as string), cast("
-            ~ features | join(' as string), cast(') ~ ' as string))',
+            "concat_ws(' ', cast(cluster as string), cast(cluster_size as string), "
+            ~ features_as_text ~ ')',
             '; ',
             'cluster'
         ) }} as fingerprint,
@@ -98,12 +98,15 @@ union all
 select
     {{ stop_with(
         'concat('
-        ~ quote_text("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ') ~ ', '
+        ~ quote_text("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ')
+        ~ ', '
         ~ joined(
             'cast(kmeans_sweep.k as string)', ', ', 'cast(kmeans_sweep.k as string)',
             distinct=true
         ) ~ ', '
-        ~ quote_text('. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.')
+        ~ quote_text(
+            '. Build kmeans_sweep with it: dbt build, or --select kmeans_sweep+.'
+        )
         ~ ')'
     ) }} as model_id,
     '' as input_fingerprint,

@@ -70,7 +70,8 @@ compared as (
 -- Each index has its best k among the admissible ones, the smaller k on a tie.
 best_ks as (
     select
-        min_by(k, {{ in_order_of(['davies_bouldin_index', 'k']) }}) as by_davies_bouldin,
+        min_by(k, {{ in_order_of(['davies_bouldin_index', 'k']) }})
+            as by_davies_bouldin,
         min_by(k, {{ in_order_of(['-silhouette_score', 'k']) }}) as by_silhouette,
         min_by(k, {{ in_order_of(['-calinski_harabasz_index', 'k']) }})
             as by_calinski_harabasz
