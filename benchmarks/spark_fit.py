@@ -25,8 +25,6 @@ from pyspark.sql import functions as sql
 
 from customer_segmentation import source, tables
 
-SAMPLE_SIZE = 400_000
-
 
 def session_of(master: str, folder: str) -> SparkSession:
     """A session of classic Spark that listens on the loopback only."""
@@ -54,7 +52,7 @@ def write(columns: np.ndarray, file: Path) -> list[str]:
     return features
 
 
-def ours(table: DataFrame, features: list[str], k_max: int) -> dict:
+def ours(table: DataFrame, features: list[str], k_max: int, sample_size: int) -> dict:
     """The sweep of this project: inertia and index of each k, and the aggregations that it took."""
     spec = importlib.util.spec_from_file_location("kmeans_sweep", one_machine.MODEL)
     model = importlib.util.module_from_spec(spec)
@@ -67,13 +65,13 @@ def ours(table: DataFrame, features: list[str], k_max: int) -> dict:
             return super().totals(sets)
 
     tables.SparkRows = Counted
-    with tables.source_of(table, features, SAMPLE_SIZE, 42) as rows:
+    with tables.source_of(table, features, sample_size, 42) as rows:
         found = model.sweep(rows, k_max=k_max, **one_machine.SETTINGS).groupby("k").first()
     index = found["davies_bouldin_index"].astype(float)
     return {"inertia": found["inertia"].to_dict(), "index": index.to_dict(), "passes": len(passes)}
 
 
-def theirs(table: DataFrame, features: list[str], k_max: int) -> dict:
+def theirs(table: DataFrame, features: list[str], k_max: int, sample_size: int) -> dict:  # noqa: ARG001
     """KMeans of pyspark.ml for each k, one start of its default, and the Davies-Bouldin index by two aggregations."""
     from pyspark.ml.clustering import KMeans
     from pyspark.ml.feature import VectorAssembler
@@ -110,6 +108,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=1_000_000)
     parser.add_argument("--data", default="log", help="log, raw, tails or thin, as in benchmarks/sweep.py")
     parser.add_argument("--master", default="local[2]")
+    parser.add_argument("--sample-size", type=int, default=400_000, help="the setting search_sample_size")
     parser.add_argument("--k-max", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -118,9 +117,11 @@ def main() -> None:
         features = write(one_machine.features(options.data, options.customers), file)
         table, sides = spark.read.parquet(str(file)), {}
         for name, side in {"this project": ours, "pyspark.ml": theirs}.items():
-            side(table, features, 3)
+            side(table, features, 3, options.sample_size)
             start = time.perf_counter()
-            sides[name] = side(table, features, options.k_max) | {"seconds": time.perf_counter() - start}
+            sides[name] = side(table, features, options.k_max, options.sample_size) | {
+                "seconds": time.perf_counter() - start
+            }
         spark.stop()
     print(f"{options.customers:,} customers, {len(features)} features, {options.master}, data {options.data}.", end=" ")
     for name, found in sides.items():
