@@ -56,12 +56,14 @@ def tables_of_connect(remote: str, names: list[str], schema: str = "marts") -> d
     """These tables of a schema, asked of a Spark Connect server."""
     from pyspark.sql import SparkSession  # only where it is installed
 
-    session = SparkSession.builder.remote(remote).getOrCreate()
-    found = {}
-    for name in names:
-        rows = session.table(f"{schema}.{name}")
-        found[name] = (rows.columns, [tuple(row) for row in rows.collect()])
-    return found
+    # A client of its own, which leaves the server's session, and its tables, to whoever asks next.
+    session = SparkSession.builder.remote(remote).create()
+    session.release_session_on_close = False
+    try:
+        frames = {name: session.table(f"{schema}.{name}") for name in names}
+        return {name: (frame.columns, [tuple(row) for row in frame.collect()]) for name, frame in frames.items()}
+    finally:
+        session.stop()
 
 
 def tables_of_folder(warehouse: Path, schema: str = "marts") -> dict[str, Table]:

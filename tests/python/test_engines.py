@@ -18,7 +18,6 @@ from engines import (
     tables_of_connect,
     tables_of_duckdb,
 )
-from pyspark.sql import SparkSession
 from spark_cluster import sail
 from texts import AMOUNTS, DATES
 
@@ -38,8 +37,6 @@ pytestmark = pytest.mark.xdist_group("sail")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with sail(tmp_path_factory.mktemp("sail")) as remote:
         yield remote
-        # While the server is there: later, the client would ask for it for minutes.
-        SparkSession.builder.remote(remote).getOrCreate().stop()
 
 
 def on_sail(folder: Path, remote: str, *arguments: str) -> Built:
