@@ -31,6 +31,11 @@ INTERMEDIATE = PROJECT / "models" / "intermediate"
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
+# The client of Spark Connect looks for a Spark beside it in a process of pytest-xdist, and ends it where there is none.
+pyspark = importlib.util.find_spec("pyspark")
+if pyspark and pyspark.origin and not (Path(pyspark.origin).parent / "jars").is_dir():
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.origin).parent))
+
 # The same examples in every run: a red test is red again.
 settings.register_profile(
     "project", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]

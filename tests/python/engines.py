@@ -54,7 +54,7 @@ def tables_of_duckdb(warehouse: Path, schema: str = "marts") -> dict[str, Table]
 
 def tables_of_connect(remote: str, names: list[str], schema: str = "marts") -> dict[str, Table]:
     """These tables of a schema, asked of a Spark Connect server."""
-    from pyspark.sql import SparkSession  # only where it is installed
+    from pyspark.sql.connect.session import SparkSession  # only where it is installed
 
     # A client of its own, which leaves the server's session, and its tables, to whoever asks next.
     session = SparkSession.builder.remote(remote).create()

@@ -59,7 +59,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
         server = pytest.importorskip("pysail.spark").SparkConnectServer("127.0.0.1", 0)
         server.start(background=True)
         remote = f"sc://127.0.0.1:{server.listening_address[1]}"
-    session = SparkSession.builder.remote(remote).create()
+    from pyspark.sql.connect.session import SparkSession as ConnectSession
+
+    session = ConnectSession.builder.remote(remote).create()
     yield session
     session.stop()
     if server:
