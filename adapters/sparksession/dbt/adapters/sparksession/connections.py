@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 from dbt.adapters.contracts.connection import Connection, ConnectionState
 from dbt.adapters.spark import SparkConnectionManager
-from dbt_common.exceptions import DbtRuntimeError
 
 
 class SparkSessionConnectionManager(SparkConnectionManager):
@@ -27,12 +23,3 @@ class SparkSessionConnectionManager(SparkConnectionManager):
         connection.handle = SharedSessionWrapper(SharedConnection(connection.credentials))
         connection.state = ConnectionState.OPEN
         return connection
-
-    @contextmanager
-    def exception_handler(self, sql: str) -> Generator[None, None, None]:
-        """Let dbt's own errors pass as they are; upstream's handler wraps the rest."""
-        try:
-            with super().exception_handler(sql):
-                yield
-        except DbtRuntimeError:
-            raise

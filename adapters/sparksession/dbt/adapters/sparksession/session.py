@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from dbt.adapters.events.logging import AdapterLogger
@@ -18,7 +18,6 @@ from dbt_common.exceptions import DbtRuntimeError
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 
-Answer = TypeVar("Answer")
 logger = AdapterLogger("sparksession")
 
 DEFAULT_CONNECT_PORT = 15002
@@ -94,42 +93,42 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         elsewhere = f"; {credentials.address_variable} names another" if credentials.address_variable else ""
         return DbtRuntimeError(f"No Spark Connect server answered at {where} within {seconds} s ({error}){elsewhere}.")
 
-    def opened() -> SparkSession:
-        session = SparkSession.builder.remote(remote).getOrCreate()
-        for name, value in settings.items():
-            session.conf.set(name, value)
-        return session
-
     try:
         socket.create_connection((address.hostname, address.port or DEFAULT_CONNECT_PORT), timeout=seconds).close()
     except OSError as error:
         raise silent(error) from error
-    import pyspark.sql.connect.session  # noqa: F401  takes seconds itself, which are not the server's
+    session = SparkSession.builder.remote(remote).getOrCreate()  # asks the server nothing yet
+
+    def asked() -> None:
+        _ = session.version
+        for name, value in settings.items():
+            session.conf.set(name, value)
 
     try:
-        return _within(seconds, opened)
+        _within(seconds, asked)
     except TimeoutError as error:
+        session.client.close()  # or it would go on asking while the process ends
         raise silent(error) from error
+    return session
 
 
-def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
-    """The answer of the work, or TimeoutError: the client of Spark Connect itself asks again for ten minutes."""
-    outcome: dict[str, Any] = {}
+def _within(seconds: float, work: Callable[[], None]) -> None:
+    """Do the work, or raise TimeoutError: the client of Spark Connect itself asks again for ten minutes."""
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
-            outcome["answer"] = work()
+            work()
         except BaseException as error:
-            outcome["error"] = error
+            errors.append(error)
 
     worker = threading.Thread(target=run, daemon=True)
     worker.start()
     worker.join(seconds)
     if worker.is_alive():
         raise TimeoutError("it accepts connections and does not answer")
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["answer"]
+    if errors:
+        raise errors[0]
 
 
 # ---- the cursor --------------------------------------------------------------------------------------------------
