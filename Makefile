@@ -18,6 +18,8 @@ export DBT_PROFILES_DIR = .
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
+need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
@@ -34,14 +36,14 @@ setup-spark:  ## Make .venv-spark with Apache Spark (500 MB); it needs Java 17 o
 	@sh scripts/setup.sh spark
 
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
-	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	@$(need_vars)
 	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 # Java is asked first: what Spark says without it is long.
 build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
 	@sh scripts/need_java.sh
-	@test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+	@$(need_vars)
 	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS

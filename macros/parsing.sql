@@ -52,7 +52,7 @@
     {%- set times = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p'] -%}
     {%- set zone = setting('time_zone') -%}
     {#- A blank before the offset is common, and DuckDB does not read it. -#}
-    {%- set with_offset = 'regexp_replace(' ~ column ~ ", ' (Z|[+-][0-9:]+)$', '\\1')" -%}
+    {%- set with_offset = replaced(column, ' (Z|[+-][0-9:]+)$', '\\1') -%}
     case
         when not left({{ column }}, 1) between '0' and '9' then null
         {%- if zone is not none %}

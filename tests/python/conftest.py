@@ -154,17 +154,19 @@ def dbt_folders(folder: Path) -> list[str]:
     return ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
 
 
-def dbt(folder: Path, *arguments: str, project: Path = PROJECT) -> Built:
-    """Run dbt as a person would, with everything that it writes in `folder`."""
+def dbt(
+    folder: Path, *arguments: str, project: Path = PROJECT, changed: dict[str, str] | None = None, timeout: int = 600
+) -> Built:
+    """Run dbt as a person would, with everything that it writes in `folder`; `changed` are environment variables."""
     warehouse = folder / "warehouse.duckdb"
     finished = subprocess.run(
         [str(DBT), "--no-use-colors", *arguments, *dbt_folders(folder)],
         cwd=project,
-        env=environment(warehouse),
+        env=environment(warehouse) | (changed or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=timeout,
     )
     return Built(finished.returncode, finished.stdout, warehouse)
 

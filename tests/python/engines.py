@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from conftest import DBT, PROJECT, Built, dbt_folders, environment
+from conftest import Built, dbt
 
 # What tells one engine from another, and what is derived from that.
 TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_version"}
@@ -19,19 +18,10 @@ TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_vers
 Table = tuple[list[str], list[tuple]]
 
 
-def dbt_on(folder: Path, target: str, settings: dict[str, str], *arguments: str, timeout: int = 1_800) -> Built:
-    """Run dbt on a target with these environment variables, with everything that it writes itself in `folder`."""
+def dbt_on(folder: Path, target: str, settings: dict[str, str], *arguments: str) -> Built:
+    """Run dbt on a target with these environment variables."""
     folder.mkdir(parents=True, exist_ok=True)
-    finished = subprocess.run(
-        [str(DBT), "--no-use-colors", *arguments, "--target", target, *dbt_folders(folder)],
-        cwd=PROJECT,
-        env=environment(folder / "none.duckdb") | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-    )
-    return Built(finished.returncode, finished.stdout, folder / "none.duckdb")
+    return dbt(folder, *arguments, "--target", target, changed=settings, timeout=1_800)
 
 
 def statuses(folder: Path) -> dict[str, str]:

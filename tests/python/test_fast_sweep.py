@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from customers import logarithms, scaled
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -21,28 +22,12 @@ KS = list(range(2, 11))
 STARTS = 32
 
 
-def scaled(columns: np.ndarray) -> np.ndarray:
-    """(features, n), each with mean 0 and standard deviation 1."""
-    centered = columns - columns.mean(axis=1, keepdims=True)
-    return np.ascontiguousarray(centered / centered.std(axis=1, keepdims=True))
-
-
 def heavy_tails(n: int, seed: int = 0) -> np.ndarray:
     """Spending, quantity and count as mixtures of log-normals, not transformed, and days."""
     generator = np.random.default_rng(seed)
     segment = generator.choice(5, n, p=[0.34, 0.27, 0.2, 0.13, 0.06])
     middle, spread = np.array([0, 1, 2, 0.5, 3])[segment], np.array([1.5, 1.6, 1.7, 2, 1.8])[segment]
     return scaled(np.vstack([*(np.exp(generator.normal(middle, spread)) for _ in range(3)), generator.uniform(size=n)]))
-
-
-def logarithms(n: int, seed: int = 0) -> np.ndarray:
-    """The same after log1p, as the default settings have it."""
-    generator = np.random.default_rng(seed)
-    segment = generator.choice(5, n, p=[0.34, 0.27, 0.2, 0.13, 0.06])
-    count = 1 + generator.poisson(np.array([2, 6, 14, 30, 70])[segment] * generator.lognormal(0, 0.35, n))
-    quantity = count * np.array([1.3, 2.2, 1.6, 3.5, 5])[segment] * generator.lognormal(0, 0.4, n)
-    spending = quantity * np.array([18, 9, 40, 14, 55])[segment] * generator.lognormal(0, 0.6, n)
-    return scaled(np.vstack([*np.log1p([spending, quantity, count]), generator.uniform(size=n) ** 0.5]))
 
 
 def thin_margin(n: int, seed: int = 0) -> np.ndarray:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import load_model
+from customers import logarithms
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -71,21 +72,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 def identifiers(count: int) -> list[str]:
     """Ids in no order that NumPy, DuckDB and Spark could disagree on by accident, many of them not in ASCII."""
     return [f"{('C', 'ä', '顧客', '😀')[place % 4]}-{place * 7919 % count:06d}" for place in range(count)]
-
-
-def logarithms(rows: int, seed: int = 0) -> np.ndarray:
-    """Spending, quantity, count and days of five overlapping groups, (4, rows), scaled."""
-    generator = np.random.default_rng(seed)
-    group = generator.choice(5, rows, p=[0.34, 0.27, 0.2, 0.13, 0.06])
-    count = 1 + generator.poisson(np.array([2, 6, 14, 30, 70])[group] * generator.lognormal(0, 0.35, rows))
-    quantity = count * np.array([1.3, 2.2, 1.6, 3.5, 5])[group] * generator.lognormal(0, 0.4, rows)
-    spending = quantity * np.array([18, 9, 40, 14, 55])[group] * generator.lognormal(0, 0.6, rows)
-    return scaled(np.vstack([*np.log1p([spending, quantity, count]), generator.uniform(size=rows) ** 0.5]))
-
-
-def scaled(columns: np.ndarray) -> np.ndarray:
-    centered = columns - columns.mean(axis=1, keepdims=True)
-    return centered / np.maximum(columns.std(axis=1, keepdims=True), 1e-12)
 
 
 def with_a_constant(rows: int) -> np.ndarray:

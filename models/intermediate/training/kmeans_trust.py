@@ -14,7 +14,7 @@ import pandas as pd
 
 from customer_segmentation.lloyd import Rows, assign
 from customer_segmentation.search import advance, seeds
-from customer_segmentation.tables import drawn, read, read_matrix, returned
+from customer_segmentation.tables import drawn, read_frame, read_matrix, returned
 
 STARTS = 3
 ITERATIONS = 300
@@ -35,10 +35,8 @@ def model(dbt, session):
         dbt.ref("int_training_features_scaled"), dbt.config.meta_get("trust_sample_size"), key="customer_id"
     )
     columns = read_matrix(customers, features, order=["customer_id"])
-    clusters = dbt.ref("kmeans_sweep")
-    centers = read_matrix(clusters, features, order=["k", "cluster"]).T
-    ks = np.asarray(read(clusters, ["k"], order=["k", "cluster"])["k"])
-    centroids = {int(k): centers[ks == k] for k in np.unique(ks)}
+    clusters = read_frame(dbt.ref("kmeans_sweep"), order=["k", "cluster"])
+    centroids = {int(k): of_k[features].to_numpy(dtype=np.float64) for k, of_k in clusters.groupby("k")}
     return returned(trust(columns.T, centroids, **dbt.config.meta_get("trust")), session)
 
 
