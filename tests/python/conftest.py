@@ -24,6 +24,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
+from spark_cluster import let_the_client_be_imported
 
 TESTS = Path(__file__).resolve().parent
 PROJECT = TESTS.parents[1]
@@ -31,10 +32,7 @@ INTERMEDIATE = PROJECT / "models" / "intermediate"
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
-# The client of Spark Connect looks for a Spark beside it in a process of pytest-xdist, and ends it where there is none.
-pyspark = importlib.util.find_spec("pyspark")
-if pyspark and pyspark.origin and not (Path(pyspark.origin).parent / "jars").is_dir():
-    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.origin).parent))
+let_the_client_be_imported()
 
 # The same examples in every run: a red test is red again.
 settings.register_profile(

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -28,6 +29,13 @@ import sys
 from pysail.spark import SparkConnectServer
 SparkConnectServer(sys.argv[1], int(sys.argv[2])).start(background=False)
 """
+
+
+def let_the_client_be_imported() -> None:
+    """Give pyspark-client a SPARK_HOME: imported by a main program it asks for one, and ends where there is none."""
+    found = find_spec("pyspark")
+    if found and found.origin and not (Path(found.origin).parent / "jars").is_dir():
+        os.environ.setdefault("SPARK_HOME", str(Path(found.origin).parent))
 
 
 def free_port() -> int:

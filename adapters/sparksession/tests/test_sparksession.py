@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("pyspark")
 spark_cluster = pytest.importorskip("spark_cluster")  # tests/python
+spark_cluster.let_the_client_be_imported()
 
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials  # noqa: E402
 from dbt.adapters.sparksession.leftovers import remove_leftover  # noqa: E402
