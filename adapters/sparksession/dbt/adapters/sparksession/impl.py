@@ -43,6 +43,13 @@ class SparkSessionAdapter(SparkAdapter):
         return "sparksession"
 
     @available
+    def literal(self, value: Any) -> str:
+        """A value as a literal of Spark SQL, for macros."""
+        from dbt.adapters.sparksession.session import literal
+
+        return literal(value)
+
+    @available
     def describe_columns(self, relation: BaseRelation, comments: dict[str, str]) -> None:
         """Give the columns of a table their comments, each a literal of SQL.
 

@@ -135,7 +135,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
 
 
 def literal(value: Any) -> str:
-    r"""A value of a seed as a literal of Spark SQL.
+    r"""A value of a seed, or a description, as a literal of Spark SQL. Upstream escapes quotes alone.
 
     Numbers are written digit by digit, as text: they stand in `cast(... as type)`, and the way over a float would
     round decimals and whole numbers beyond 2^53. `$` is written as \u0024, as Spark substitutes ${...} in a query.

@@ -15,11 +15,6 @@
     {%- endif -%}
 {% endmacro %}
 
-{# A text as a literal. Upstream escapes quotes alone: a backslash is eaten, and Spark substitutes ${...}. #}
-{% macro sparksession_literal(text) -%}
-    '{{ text | replace("\\", "\\\\") | replace("'", "\\'") | replace("$", "\\u0024") }}'
-{%- endmacro %}
-
 {# Upstream leaves backslashes alone, and Spark eats them: the rows of a unit test would not be those that were given. #}
 {% macro sparksession__escape_single_quotes(expression) -%}
     {{ expression | replace("\\", "\\\\") | replace("'", "\\'") }}
@@ -29,7 +24,7 @@
    to a table afterwards. #}
 {% macro sparksession__comment_clause() %}
     {%- if config.persist_relation_docs() and model.description and config.get("materialized") == "view" -%}
-        comment {{ sparksession_literal(model.description) }}
+        comment {{ adapter.literal(model.description) }}
     {%- endif -%}
 {% endmacro %}
 
@@ -37,7 +32,7 @@
 {% macro sparksession__persist_docs(relation, model, for_relation, for_columns) -%}
     {%- if config.get("materialized") != "view" -%}
         {%- if for_relation and config.persist_relation_docs() and model.description -%}
-            {%- set comment = sparksession_literal(model.description) -%}
+            {%- set comment = adapter.literal(model.description) -%}
             {%- do run_query("alter table " ~ relation ~ " set tblproperties ('comment' = " ~ comment ~ ")") -%}
         {%- endif -%}
         {%- if for_columns and config.persist_column_docs() and model.columns -%}
@@ -45,7 +40,7 @@
             {%- set comments = {} -%}
             {%- for name, column in validate_doc_columns(relation, model.columns, existing).items() -%}
                 {%- if column["description"] -%}
-                    {%- do comments.update({name: sparksession_literal(column["description"])}) -%}
+                    {%- do comments.update({name: adapter.literal(column["description"])}) -%}
                 {%- endif -%}
             {%- endfor -%}
             {%- do adapter.describe_columns(relation, comments) -%}
@@ -57,7 +52,7 @@
 {% macro get_column_comment_sql(column_name, column_dict) -%}
     {%- set column = column_dict.get(column_name, {}) -%}
     {{ adapter.quote(column_name) }}
-    {%- if column.get("description") %} comment {{ sparksession_literal(column["description"]) }}{% endif -%}
+    {%- if column.get("description") %} comment {{ adapter.literal(column["description"]) }}{% endif -%}
 {% endmacro %}
 
 {# The end of a Python model. Upstream's goes over pyspark.pandas, koalas and Delta Lake. A pandas DataFrame goes over
