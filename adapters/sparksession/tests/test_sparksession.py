@@ -54,6 +54,9 @@ ROWS = [
 ]
 DESCRIPTION = 'One row per word; it\'s "quoted", C:\\new, ${not.a.variable} and 日本.'
 COLUMN_DESCRIPTION = "The word's text, \\ and all."
+# Longer than the 256 characters that Hive's metastore holds.
+LONG_DESCRIPTION = "How many letters the word has. " * 12
+CUT_DESCRIPTION = "How many letters the word has. " * 8 + "How …"
 FILES = {
     "dbt_project.yml": {
         "name": "tiny",
@@ -78,13 +81,16 @@ FILES = {
                         "data_tests": [{"not_null": {"config": {"severity": "warn", "store_failures": True}}}],
                     },
                     {"name": "amount", "data_type": "double", "data_tests": ["unique"]},
-                    {"name": "letters", "data_type": "bigint"},
+                    {"name": "letters", "data_type": "bigint", "description": LONG_DESCRIPTION},
                 ],
             },
             {
                 "name": "viewed",
                 "description": DESCRIPTION,
-                "columns": [{"name": "word", "description": COLUMN_DESCRIPTION}],
+                "columns": [
+                    {"name": "word", "description": COLUMN_DESCRIPTION},
+                    {"name": "id", "description": LONG_DESCRIPTION},
+                ],
             },
         ],
         "unit_tests": [
@@ -211,10 +217,11 @@ def check_project(folder: Path, settings: dict[str, str], keeps_comments_of_colu
     assert {row[0] for row in tables["in_python_on_spark"]["rows"]} == set(words) - {"1"}
 
     assert DESCRIPTION in str(tables["contracted"]["description"][3:]).replace("\\\\", "\\").replace("\\'", "'")
-    comments = {name: [row[2] for row in tables[name]["description"] if row[0] == "word"] for name in tables}
-    assert comments["viewed"] == [COLUMN_DESCRIPTION]
+    comments = {name: {row[0]: row[2] for row in tables[name]["description"]} for name in tables}
+    assert (comments["viewed"]["word"], comments["viewed"]["id"]) == (COLUMN_DESCRIPTION, CUT_DESCRIPTION)
     if keeps_comments_of_columns:
-        assert comments["contracted"] == [COLUMN_DESCRIPTION]
+        assert comments["contracted"]["word"] == COLUMN_DESCRIPTION
+        assert comments["contracted"]["letters"] == CUT_DESCRIPTION
 
 
 def test_a_project_on_sail(tmp_path):

@@ -13,6 +13,8 @@ from dbt_common.exceptions import DbtRuntimeError
 
 logger = AdapterLogger("sparksession")
 
+LONGEST_COMMENT = 256
+
 
 class SessionPythonJob(PythonJobHelper):
     """Runs a Python model in this process, on the session that its SQL neighbours run on."""
@@ -48,6 +50,17 @@ class SparkSessionAdapter(SparkAdapter):
         from dbt.adapters.sparksession.session import literal
 
         return literal(value)
+
+    @available
+    def column_comment(self, description: str) -> str:
+        """The description of a column as a literal of SQL, cut after a word where it is too long for Hive.
+
+        Hive's metastore has 256 characters for it. More are tried ten times, for 20 seconds that all threads wait, and
+        what comes of it is a table that Hive cannot read, or an error about a column `col` that nobody wrote.
+        """
+        if len(description) > LONGEST_COMMENT:
+            description = description[: LONGEST_COMMENT - 2].rsplit(maxsplit=1)[0] + " …"
+        return self.literal(description)
 
     @available
     def describe_columns(self, relation: BaseRelation, comments: dict[str, str]) -> None:

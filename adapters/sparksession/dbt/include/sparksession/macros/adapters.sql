@@ -40,7 +40,7 @@
             {%- set comments = {} -%}
             {%- for name, column in validate_doc_columns(relation, model.columns, existing).items() -%}
                 {%- if column["description"] -%}
-                    {%- do comments.update({name: adapter.literal(column["description"])}) -%}
+                    {%- do comments.update({name: adapter.column_comment(column["description"])}) -%}
                 {%- endif -%}
             {%- endfor -%}
             {%- do adapter.describe_columns(relation, comments) -%}
@@ -52,7 +52,7 @@
 {% macro get_column_comment_sql(column_name, column_dict) -%}
     {%- set column = column_dict.get(column_name, {}) -%}
     {{ adapter.quote(column_name) }}
-    {%- if column.get("description") %} comment {{ adapter.literal(column["description"]) }}{% endif -%}
+    {%- if column.get("description") %} comment {{ adapter.column_comment(column["description"]) }}{% endif -%}
 {% endmacro %}
 
 {# The end of a Python model. Upstream's goes over pyspark.pandas, koalas and Delta Lake. A pandas DataFrame goes over

@@ -1,0 +1,309 @@
+"""The project on Apache Spark beside the project on DuckDB: in dbt's process, on a cluster, and by Spark Connect.
+
+A build on Spark takes minutes, so each is made once and read by several tests.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt_folders, environment, green
+from engines import (
+    TOLD_APART,
+    Table,
+    dbt_on,
+    differences,
+    statuses,
+    tables_of_connect,
+    tables_of_duckdb,
+    tables_of_folder,
+)
+from spark_cluster import HOST, Cluster, cluster, spark_connect
+
+pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
+
+# Far below the 23,570 customers of CDNOW: the iterations of the sweep run on the cluster.
+SAMPLE_SIZE = 5_000
+SWEEP_ALONE = ("--select", "+kmeans_sweep", "--exclude-resource-type", "unit_test", "test")
+MOST_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class OnSpark:
+    """A build on Spark: what dbt said, the warehouse folder, and what Spark's event log holds."""
+
+    built: Built
+    warehouse: Path
+    events: list[dict[str, Any]]
+
+    def marts(self) -> dict[str, Table]:
+        return tables_of_folder(self.warehouse)
+
+
+def local(folder: Path) -> dict[str, str]:
+    """The settings of target spark with all that it writes in this folder."""
+    return {
+        "SEGMENTATION_SPARK_WAREHOUSE": str(folder / "warehouse"),
+        "SEGMENTATION_SPARK_DRIVER_MEMORY": "1g",
+        "SEGMENTATION_SPARK_SHUFFLE_PARTITIONS": "4",
+    }
+
+
+def on_cluster(folder: Path, spark: Cluster) -> dict[str, str]:
+    """The same for a cluster, with an event log. Spark reads what the profile leaves open from spark-defaults.conf."""
+    (folder / "conf").mkdir(parents=True, exist_ok=True)
+    ours = {
+        name: value for name, value in spark.settings().items() if not name.startswith(("spark.master", "spark.dr"))
+    }
+    (folder / "conf" / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in ours.items()))
+    return local(folder) | {
+        "SEGMENTATION_SPARK_MASTER": spark.master,
+        "SPARK_CONF_DIR": str(folder / "conf"),
+        "SPARK_LOCAL_IP": HOST,
+    }
+
+
+def event_logs(spark: Cluster) -> set[Path]:
+    return set(spark.events.glob("**/events_*"))
+
+
+def read_events(logs: set[Path]) -> list[dict[str, Any]]:
+    """The events of these logs; a line that is being written is left out."""
+    lines = [line for log in sorted(logs) for line in log.read_text().splitlines(keepends=True)]
+    return [json.loads(line) for line in lines if line.endswith("}\n")]
+
+
+def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["Event"] == f"SparkListener{kind}"]
+
+
+def build_on(spark: Cluster, folder: Path, *arguments: str) -> OnSpark:
+    before = event_logs(spark)
+    built = green(dbt_on(folder, "spark", on_cluster(folder, spark), "build", *arguments, timeout=MOST_SECONDS))
+    return OnSpark(built, folder / "warehouse", read_events(event_logs(spark) - before))
+
+
+def told_apart(ours: dict[str, Table], theirs: dict[str, Table]) -> dict[str, list[str]]:
+    """The marts that differ in more than what names the engine, and in what."""
+    assert set(ours) == set(theirs)
+    assert len(ours) > 15
+    found = {name: list(differences(ours[name], theirs[name], without=TOLD_APART.__contains__)) for name in ours}
+    return {name: told[:3] for name, told in found.items() if told}
+
+
+# ---- in dbt's process --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
+    """The sample on local[2], with every test."""
+    folder = tmp_path_factory.mktemp("in_process")
+    built = green(dbt_on(folder, "spark", local(folder), "build", "--show-all-deprecations", timeout=MOST_SECONDS))
+    return OnSpark(built, folder / "warehouse", [])
+
+
+def test_every_mart_has_the_same_rows_in_process(in_process: OnSpark, sample: Built) -> None:
+    assert told_apart(tables_of_duckdb(green(sample).warehouse), in_process.marts()) == {}
+
+
+def test_only_what_names_the_engine_tells_the_marts_apart(in_process: OnSpark, sample: Built) -> None:
+    ours, theirs = tables_of_duckdb(sample.warehouse), in_process.marts()
+    told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
+    assert told == TOLD_APART - {"previous_model_id"}
+
+
+def test_every_model_and_every_test_runs_on_spark(in_process: OnSpark, sample: Built) -> None:
+    ours, theirs = (statuses(built.warehouse.parent) for built in (sample, in_process.built))
+    assert set(ours) == set(theirs)
+    assert sum(name.startswith("unit_test.") for name in theirs) > 100
+    assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
+
+
+def test_spark_warns_of_nothing(in_process: OnSpark) -> None:
+    assert "deprecat" not in in_process.built.output.lower()
+    assert "WARN=0" in in_process.built.output
+
+
+def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
+    folder = in_process.warehouse.parent
+    arguments = ["test", "--select", "segment_profiles", *WITHOUT_UNIT_TESTS]
+    tested = green(dbt_on(folder / "again", "spark", local(folder), *arguments, timeout=MOST_SECONDS))
+    assert set(statuses(folder / "again").values()) == {"pass"}
+    assert "PASS=0" not in tested.output
+
+
+# ---- on a cluster ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("two_workers")) as spark:
+        yield spark
+
+
+@pytest.fixture(scope="session")
+def sample_on_cluster(two_workers: Cluster, tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
+    return build_on(two_workers, tmp_path_factory.mktemp("sample_on_cluster"), *WITHOUT_UNIT_TESTS)
+
+
+def test_every_mart_has_the_same_rows_on_a_cluster(sample_on_cluster: OnSpark, sample: Built) -> None:
+    assert told_apart(tables_of_duckdb(green(sample).warehouse), sample_on_cluster.marts()) == {}
+
+
+def test_both_workers_did_tasks(sample_on_cluster: OnSpark) -> None:
+    tasks = Counter(event["Task Info"]["Executor ID"] for event in of_kind(sample_on_cluster.events, "TaskEnd"))
+    workers = {event["Executor ID"] for event in of_kind(sample_on_cluster.events, "ExecutorAdded")}
+    assert len(workers) == 2
+    assert set(tasks) == workers
+    assert min(tasks.values()) > 100
+
+
+# ---- CDNOW, whose sweep iterates on the cluster ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def cdnow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The settings of the example, with an absolute path: the workers run in folders of their own."""
+    subprocess.run([sys.executable, "examples/prepare.py", "cdnow"], cwd=PROJECT, check=True, timeout=120)
+    settings = yaml.safe_load((PROJECT / "examples" / "cdnow" / "settings.yml").read_text())
+    place = str(PROJECT / settings["transactions_location"])
+    return settings | {"transactions_location": place, "search_sample_size": SAMPLE_SIZE}
+
+
+@pytest.fixture(scope="session")
+def cdnow(cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """CDNOW on DuckDB."""
+    return green(build(tmp_path_factory.mktemp("cdnow"), cdnow_settings, *WITHOUT_UNIT_TESTS))
+
+
+@pytest.fixture(scope="session")
+def cdnow_on_cluster(
+    two_workers: Cluster, cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> OnSpark:
+    folder = tmp_path_factory.mktemp("cdnow_on_cluster")
+    return build_on(two_workers, folder, *WITHOUT_UNIT_TESTS, "--vars", json.dumps(cdnow_settings))
+
+
+def places(marts: dict[str, Table]) -> dict[str, tuple[tuple, float]]:
+    """For each customer the segment and the cluster, and the margin."""
+    columns, rows = marts["customer_segments"]
+    key, segment, number, margin = map(columns.index, ("customer_id", "segment_key", "cluster_id", "margin"))
+    return {row[key]: ((row[segment], row[number]), row[margin]) for row in rows}
+
+
+def test_the_customers_of_cdnow_are_in_the_same_segments(cdnow: Built, cdnow_on_cluster: OnSpark) -> None:
+    ours, theirs = places(tables_of_duckdb(cdnow.warehouse)), places(cdnow_on_cluster.marts())
+    assert len(ours) == 23_570
+    assert set(ours) == set(theirs)
+    assert {place for place, _ in ours.values()} == {place for place, _ in theirs.values()}, "another k"
+    moved = {customer for customer in ours if ours[customer][0] != theirs[customer][0]}
+    ties = {customer for customer in moved if (ours[customer][1] or 0) < 1e-9}
+    assert len(moved) <= 0.0001 * len(ours), f"{len(moved)} customers moved, {len(ties)} of them ties"
+
+
+def test_every_mart_of_cdnow_has_the_same_rows(cdnow: Built, cdnow_on_cluster: OnSpark) -> None:
+    assert told_apart(tables_of_duckdb(cdnow.warehouse), cdnow_on_cluster.marts()) == {}
+
+
+# ---- a worker dies in the middle of the sweep --------------------------------------------------------------------
+
+
+def seconds(text: str) -> float:
+    """A time of dbt's results, in UTC, in seconds since 1970."""
+    return dt.datetime.fromisoformat(text.rstrip("Z")).replace(tzinfo=dt.UTC).timestamp()
+
+
+@contextmanager
+def started(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen]:
+    """A dbt that runs meanwhile; what it says goes to output.txt in the folder."""
+    with (folder / "output.txt").open("w") as output:
+        process = subprocess.Popen(
+            [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(folder)],
+            cwd=PROJECT,
+            env=environment(folder / "none.duckdb") | settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs: int = 10) -> None:
+    """Return once the sweep has ended some jobs on the cluster."""
+    before, until = None, time.monotonic() + MOST_SECONDS
+    while time.monotonic() < until:
+        output = (folder / "output.txt").read_text()
+        assert process.poll() is None, output[-6_000:]
+        if "START python table model intermediate.kmeans_sweep" in output:
+            ended = len(of_kind(read_events(event_logs(spark)), "JobEnd"))
+            before = ended if before is None else before
+            if ended >= before + jobs:
+                return
+        time.sleep(0.2)
+    raise TimeoutError(output[-6_000:])
+
+
+def test_a_sweep_outlives_a_worker(
+    cdnow_settings: dict[str, Any], cdnow_on_cluster: OnSpark, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("disturbed")
+    with cluster(folder / "cluster") as spark:
+        arguments = ["build", *SWEEP_ALONE, "--vars", json.dumps(cdnow_settings)]
+        with started(folder, on_cluster(folder, spark), *arguments) as process:
+            wait_for_sweep(folder, spark, process)
+            killed = time.time()
+            spark.kill_worker(0)
+            returncode = process.wait(MOST_SECONDS)
+        assert returncode == 0, (folder / "output.txt").read_text()[-6_000:]
+        removed = of_kind(read_events(event_logs(spark)), "ExecutorRemoved")
+    results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
+    (sweep,) = [each for each in results if each["unique_id"].endswith(".kmeans_sweep")]
+    (ran,) = [each for each in sweep["timing"] if each["name"] == "execute"]
+    start, end = seconds(ran["started_at"]), seconds(ran["completed_at"])
+    assert start < killed < end, "the worker was not killed in the middle of the sweep"
+    noticed = [event["Timestamp"] / 1000 for event in removed]
+    assert any(killed - 1 < moment < end for moment in noticed), "nobody noticed that the executor was lost"
+    ours, theirs = (
+        tables_of_folder(place, "intermediate")["kmeans_sweep"]
+        for place in (cdnow_on_cluster.warehouse, folder / "warehouse")
+    )
+    assert list(differences(ours, theirs)) == []
+
+
+# ---- Spark Connect -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def by_connect(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Table]:
+    """The marts of the sample, built by Apache's Spark Connect server on local[2]."""
+    from pyspark.sql import SparkSession
+
+    folder = tmp_path_factory.mktemp("by_connect")
+    names = list(tables_of_duckdb(green(sample).warehouse))
+    with spark_connect(folder / "server", {"spark.master": "local[2]"}) as remote:
+        settings = {"SEGMENTATION_SPARK_REMOTE": remote}
+        green(dbt_on(folder, "spark_connect", settings, "build", *WITHOUT_UNIT_TESTS, timeout=MOST_SECONDS))
+        try:
+            return tables_of_connect(remote, names)
+        finally:
+            # While the server is there: later, the client would ask for it for minutes.
+            SparkSession.builder.remote(remote).getOrCreate().stop()
+
+
+def test_every_mart_has_the_same_rows_by_spark_connect(by_connect: dict[str, Table], sample: Built) -> None:
+    assert told_apart(tables_of_duckdb(sample.warehouse), by_connect) == {}
