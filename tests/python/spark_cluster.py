@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 HOST = "127.0.0.1"
 # `sail spark server` as a command that nobody takes for another Sail on the machine.
@@ -237,3 +238,40 @@ def spark_connect(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     with running([*command, "spark-internal"], log, spark_environment()) as process:
         wait_until(lambda: listens(port), "Spark Connect", process, log)
         yield f"sc://{HOST}:{port}"
+
+
+# ---- the project on Spark ----------------------------------------------------------------------------------------
+
+
+def local(folder: Path) -> dict[str, str]:
+    """The settings of target spark with all that it writes in this folder."""
+    return {
+        "SEGMENTATION_SPARK_WAREHOUSE": str(folder / "warehouse"),
+        "SEGMENTATION_SPARK_DRIVER_MEMORY": "1g",
+        "SEGMENTATION_SPARK_SHUFFLE_PARTITIONS": "4",
+    }
+
+
+def on_cluster(folder: Path, spark: Cluster) -> dict[str, str]:
+    """The same for a cluster, with an event log. Spark reads what the profile leaves open from spark-defaults.conf."""
+    (folder / "conf").mkdir(parents=True, exist_ok=True)
+    ours = {
+        name: value for name, value in spark.settings().items() if not name.startswith(("spark.master", "spark.dr"))
+    }
+    (folder / "conf" / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in ours.items()))
+    return local(folder) | {
+        "SEGMENTATION_SPARK_MASTER": spark.master,
+        "SPARK_CONF_DIR": str(folder / "conf"),
+        "SPARK_LOCAL_IP": HOST,
+    }
+
+
+def event_logs(spark: Cluster) -> set[Path]:
+    """The event logs of all applications of a cluster, one or more files each."""
+    return set(spark.events.glob("**/events_*"))
+
+
+def read_events(logs: set[Path]) -> list[dict[str, Any]]:
+    """The events of these logs; a line that is being written is left out."""
+    lines = [line for log in sorted(logs) for line in log.read_text().splitlines(keepends=True)]
+    return [json.loads(line) for line in lines if line.endswith("}\n")]

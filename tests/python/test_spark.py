@@ -30,7 +30,7 @@ from engines import (
     tables_of_duckdb,
     tables_of_folder,
 )
-from spark_cluster import HOST, Cluster, cluster, spark_connect
+from spark_cluster import Cluster, cluster, event_logs, local, on_cluster, read_events, spark_connect
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
@@ -52,46 +52,13 @@ class OnSpark:
         return tables_of_folder(self.warehouse)
 
 
-def local(folder: Path) -> dict[str, str]:
-    """The settings of target spark with all that it writes in this folder."""
-    return {
-        "SEGMENTATION_SPARK_WAREHOUSE": str(folder / "warehouse"),
-        "SEGMENTATION_SPARK_DRIVER_MEMORY": "1g",
-        "SEGMENTATION_SPARK_SHUFFLE_PARTITIONS": "4",
-    }
-
-
-def on_cluster(folder: Path, spark: Cluster) -> dict[str, str]:
-    """The same for a cluster, with an event log. Spark reads what the profile leaves open from spark-defaults.conf."""
-    (folder / "conf").mkdir(parents=True, exist_ok=True)
-    ours = {
-        name: value for name, value in spark.settings().items() if not name.startswith(("spark.master", "spark.dr"))
-    }
-    (folder / "conf" / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in ours.items()))
-    return local(folder) | {
-        "SEGMENTATION_SPARK_MASTER": spark.master,
-        "SPARK_CONF_DIR": str(folder / "conf"),
-        "SPARK_LOCAL_IP": HOST,
-    }
-
-
-def event_logs(spark: Cluster) -> set[Path]:
-    return set(spark.events.glob("**/events_*"))
-
-
-def read_events(logs: set[Path]) -> list[dict[str, Any]]:
-    """The events of these logs; a line that is being written is left out."""
-    lines = [line for log in sorted(logs) for line in log.read_text().splitlines(keepends=True)]
-    return [json.loads(line) for line in lines if line.endswith("}\n")]
-
-
 def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [event for event in events if event["Event"] == f"SparkListener{kind}"]
 
 
 def build_on(spark: Cluster, folder: Path, *arguments: str) -> OnSpark:
     before = event_logs(spark)
-    built = green(dbt_on(folder, "spark", on_cluster(folder, spark), "build", *arguments, timeout=MOST_SECONDS))
+    built = green(dbt_on(folder, "spark", on_cluster(folder, spark), "build", *arguments))
     return OnSpark(built, folder / "warehouse", read_events(event_logs(spark) - before))
 
 
@@ -110,7 +77,7 @@ def told_apart(ours: dict[str, Table], theirs: dict[str, Table]) -> dict[str, li
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
     """The sample on local[2], with every test."""
     folder = tmp_path_factory.mktemp("in_process")
-    built = green(dbt_on(folder, "spark", local(folder), "build", "--show-all-deprecations", timeout=MOST_SECONDS))
+    built = green(dbt_on(folder, "spark", local(folder), "build", "--show-all-deprecations"))
     return OnSpark(built, folder / "warehouse", [])
 
 
@@ -139,7 +106,7 @@ def test_spark_warns_of_nothing(in_process: OnSpark) -> None:
 def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
     folder = in_process.warehouse.parent
     arguments = ["test", "--select", "segment_profiles", *WITHOUT_UNIT_TESTS]
-    tested = green(dbt_on(folder / "again", "spark", local(folder), *arguments, timeout=MOST_SECONDS))
+    tested = green(dbt_on(folder / "again", "spark", local(folder), *arguments))
     assert set(statuses(folder / "again").values()) == {"pass"}
     assert "PASS=0" not in tested.output
 
@@ -297,7 +264,7 @@ def by_connect(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[
     names = list(tables_of_duckdb(green(sample).warehouse))
     with spark_connect(folder / "server", {"spark.master": "local[2]"}) as remote:
         settings = {"SEGMENTATION_SPARK_REMOTE": remote}
-        green(dbt_on(folder, "spark_connect", settings, "build", *WITHOUT_UNIT_TESTS, timeout=MOST_SECONDS))
+        green(dbt_on(folder, "spark_connect", settings, "build", *WITHOUT_UNIT_TESTS))
         try:
             return tables_of_connect(remote, names)
         finally:
