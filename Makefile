@@ -114,8 +114,9 @@ lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements
 	.venv/bin/uv pip compile pyproject.toml --group spark-tests --extra spark -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/spark.txt
 	@! grep -n 'https*://' requirements/*.txt || { echo "A lock names an address." >&2; exit 1; }
 
-licences: setup-dev  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
-	.venv/bin/python scripts/licences.py > requirements/licences.md
+licences: setup-dev setup-spark  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
+	.venv/bin/python scripts/licences.py run > requirements/licences.md
+	.venv-spark/bin/python scripts/licences.py spark >> requirements/licences.md
 
 bench: setup-dev  ## Measure the sweep, the features and whole builds beside their peers; takes SIZES=10000,1000000
 	.venv/bin/python benchmarks/sweep.py --sizes $(SIZES)

@@ -1,20 +1,26 @@
-"""Print the licence of each package that requirements/run.txt locks, as the installed package states it.
+"""Print the licence of each package of a lock, as the package that is installed here states it.
 
-Usage: python scripts/licences.py    (`make licences` writes it to requirements/licences.md)
+Usage: python scripts/licences.py run|spark    (`make licences` writes both to requirements/licences.md)
+
+spark leaves out what run has already.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def locked() -> list[tuple[str, str]]:
-    """The names and versions in the lock of a run."""
-    text = (PROJECT / "requirements" / "run.txt").read_text(encoding="utf-8")
+TITLES = {"run": "# Licences of the dependencies", "spark": "\n## Further ones of Spark and its tests"}
+
+
+def locked(lock: str) -> list[tuple[str, str]]:
+    """The names and versions in a lock."""
+    text = (PROJECT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
     return re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, re.M)
 
 
@@ -35,13 +41,18 @@ def licence(package: str) -> str:
     return ", ".join(classified) or (stated[0][:60] if stated else "not stated")
 
 
-def main() -> None:
-    """Print the list."""
-    print("# Licences of the dependencies\n\nAs the packages state them; written by `make licences`.\n")
+def main(arguments: list[str]) -> None:
+    """Print the list of the lock on the command line."""
+    if len(arguments) != 1 or arguments[0] not in TITLES:
+        raise SystemExit(__doc__)
+    (lock,) = arguments
+    print(f"{TITLES[lock]}\n\nAs the packages state them; written by `make licences`.\n")
     print("| package | version | licence |\n|---|---|---|")
-    for package, version in locked():
-        print(f"| {package} | {version} | {licence(package)} |")
+    known = locked("run") if lock != "run" else []
+    for package, version in locked(lock):
+        if (package, version) not in known:
+            print(f"| {package} | {version} | {licence(package)} |")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
