@@ -218,7 +218,7 @@ class SparkRows(Source):
         self.frame = frame.select(*values)
         first = self.frame.agg(sql.count(sql.lit(1)), *[sql.avg(name) for name in self.names]).first()
         self.count, mean = first[0], np.array(first[1:], dtype=np.float64)
-        if not np.isfinite(mean).all():
+        if self.count and not np.isfinite(mean).all():
             refuse(features, np.isfinite(mean))
         self.center = rounded_center(mean)
 

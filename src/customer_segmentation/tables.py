@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.search import fits_whole
 from customer_segmentation.source import LocalRows, Source, SparkRows
 
 if TYPE_CHECKING:
@@ -79,8 +78,9 @@ def source_of(table: Table, features: list[str], sample_size: int, seed: int) ->
     first = (seed * PLACES_OF_SEEDS) % HASHES
     if is_spark(table):
         number = f"((cast(conv(substr(md5(customer_id), 1, 13), 16, 10) as bigint) + {first}) % {HASHES}) / {HASHES}.0D"
-        if not fits_whole(table.count(), sample_size):
-            return SparkRows(table, features, sample_size, number)
+        rows = SparkRows(table, features, sample_size, number)
+        if not rows.is_whole:
+            return rows
 
     def numbers() -> np.ndarray:
         number = f"((('0x' || substr(md5(customer_id), 1, 13))::bigint + {first}) % {HASHES}) / {HASHES}::double"
