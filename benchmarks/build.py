@@ -83,16 +83,19 @@ def generate(folder: Path, customers: int) -> dict[str, object]:
     }
 
 
-def dbt_build(folder: Path, settings: dict[str, object], *arguments: str) -> Cost:
+def dbt_build(
+    folder: Path, settings: dict[str, object], *arguments: str, environment: dict[str, str] | None = None
+) -> Cost:
     """Run dbt once in a process of its own, and say what that took. Stops the benchmark where the build fails."""
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     command = [str(Path(sys.executable).with_name("dbt")), "build", "--vars", json.dumps(settings), *arguments, *places]
+    ours = {"SEGMENTATION_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_PROFILES_DIR": "."}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with (folder / "output.txt").open("w") as output:
         process = subprocess.Popen(
             [*command, "--exclude-resource-type", "unit_test"],
             cwd=PROJECT,
-            env={**os.environ, "SEGMENTATION_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_PROFILES_DIR": "."},
+            env={**os.environ, **ours, **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

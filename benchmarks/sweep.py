@@ -21,6 +21,7 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -145,6 +146,14 @@ def faiss(columns: np.ndarray, ks: range) -> dict:
     return {"inertia": inertia, "index": {}}
 
 
+def load_model() -> ModuleType:
+    """The sweep's dbt model as a module."""
+    spec = importlib.util.spec_from_file_location("kmeans_sweep", MODEL)
+    model = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(model)
+    return model
+
+
 def ours(columns: np.ndarray, ks: range, fit_only: bool = False) -> dict:
     """This project's model, or its fit alone."""
     from customer_segmentation import lloyd
@@ -155,10 +164,7 @@ def ours(columns: np.ndarray, ks: range, fit_only: bool = False) -> dict:
     if fit_only:
         found = fit(LocalRows(columns), list(ks), SETTINGS["starts"], SETTINGS["seed"])
         return {"inertia": {k: float(lloyd.assign(columns, [each])[1].sum()) for k, each in found.items()}, "index": {}}
-    spec = importlib.util.spec_from_file_location("kmeans_sweep", MODEL)
-    model = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(model)
-    found = model.sweep(LocalRows(columns), k_max=ks[-1], **SETTINGS).groupby("k").first()
+    found = load_model().sweep(LocalRows(columns), k_max=ks[-1], **SETTINGS).groupby("k").first()
     return {"inertia": found["inertia"].to_dict(), "index": found["davies_bouldin_index"].astype(float).to_dict()}
 
 

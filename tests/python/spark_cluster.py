@@ -152,6 +152,7 @@ class Cluster:
     folder: Path
     master: str  # spark://host:port
     status: str  # the address of the master's state, in JSON
+    memory: str  # of each executor
     workers: list[subprocess.Popen] = field(default_factory=list)
 
     @property
@@ -165,7 +166,7 @@ class Cluster:
             "spark.master": self.master,
             "spark.driver.host": HOST,
             "spark.driver.bindAddress": HOST,
-            "spark.executor.memory": "600m",
+            "spark.executor.memory": self.memory,
             "spark.ui.enabled": "false",
             "spark.log.level": "ERROR",
             "spark.eventLog.enabled": "true",
@@ -187,14 +188,14 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2, cores: int = 1, memory: str = "1g") -> Iterator[Cluster]:
+def cluster(folder: Path, workers: int = 2, cores: int = 1, memory: str = "600m") -> Iterator[Cluster]:
     """A standalone cluster, ready once the master counts all its workers."""
     for name in ("events", "work"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     port, page = free_port(), free_port()
     spark_class = str(spark_home() / "bin" / "spark-class")
     environment = spark_environment() | {"SPARK_DAEMON_MEMORY": "256m"}
-    made = Cluster(folder, f"spark://{HOST}:{port}", f"http://{HOST}:{page}/json")
+    made = Cluster(folder, f"spark://{HOST}:{port}", f"http://{HOST}:{page}/json", memory)
     with ExitStack() as processes:
         log = folder / "master.log"
         command = [spark_class, "org.apache.spark.deploy.master.Master"]

@@ -1,0 +1,300 @@
+"""Measure the project on Apache Spark: one worker beside two, DuckDB beside both, and the sweep beside pyspark.ml.
+
+    .venv-spark/bin/python benchmarks/spark.py --customers 1000000
+
+Needs `make setup-spark` and Java 17. Workers are processes of this machine, with one core each, on the loopback
+address. What they did is read from Spark's event log: the seconds that tasks ran on each worker, and the bytes that
+they wrote for a shuffle. The same shop is built by DuckDB, by one worker and by two; then the sweep and nine fits of
+pyspark.ml's KMeans work on the features that the build has scaled. Writes Markdown to benchmarks/spark.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import sweep as one_machine
+from build import PROJECT, dbt_build, generate
+
+sys.path.insert(0, str(PROJECT / "tests" / "python"))
+from spark_cluster import Cluster, cluster, event_logs, on_cluster, read_events, spark_environment
+
+HERE = Path(__file__).resolve().parent
+
+FEATURES_TABLE = "int_training_features_scaled"
+KS = range(2, 11)
+MARTS = ("segment_profiles", "k_selection")
+
+
+# ---- the event log -----------------------------------------------------------------------------------------------
+
+
+def task_seconds(events: list[dict]) -> dict[str, float]:
+    """How long tasks ran on each executor."""
+    ran: Counter[str] = Counter()
+    for event in events:
+        if event["Event"] == "SparkListenerTaskEnd":
+            ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor Run Time"] / 1000
+    return dict(sorted(ran.items()))
+
+
+def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
+    """The jobs whose description begins with these words, each with its stages."""
+    for event in events:
+        if event["Event"] == "SparkListenerJobStart":
+            description = event["Properties"].get("spark.job.description", "")
+            if description.startswith(words):
+                yield description, event["Stage IDs"]
+
+
+def shuffled(events: list[dict]) -> dict[int, tuple[int, int, int]]:
+    """For each stage that wrote a shuffle: its tasks, bytes and rows."""
+    found: dict[int, tuple[int, int, int]] = {}
+    for event in events:
+        if event["Event"] == "SparkListenerTaskEnd":
+            written = event["Task Metrics"]["Shuffle Write Metrics"]
+            if written["Shuffle Records Written"]:
+                tasks, size, rows = found.get(event["Stage ID"], (0, 0, 0))
+                size += written["Shuffle Bytes Written"]
+                found[event["Stage ID"]] = tasks + 1, size, rows + written["Shuffle Records Written"]
+    return found
+
+
+# ---- the sides of the sweep: each is a process that prints what it found ------------------------------------------
+
+
+def ours(path: str, features: list[str]) -> dict:
+    """This project's sweep, and the time of each of its passes."""
+    from pyspark.sql import SparkSession
+
+    from customer_segmentation import source, tables
+
+    spark, passes = SparkSession.active(), []
+
+    class Counted(source.SparkRows):
+        def totals(self, sets: list[np.ndarray]) -> list[source.Totals]:
+            start = time.perf_counter()
+            spark.sparkContext.setJobDescription(f"pass of {len(sets)} sets, {sum(map(len, sets))} centroids")
+            try:
+                return super().totals(sets)
+            finally:
+                passes.append((len(sets), time.perf_counter() - start))
+                spark.sparkContext.setJobDescription(None)
+
+    tables.SparkRows = Counted
+    with tables.source_of(spark.read.parquet(path), features, source.SAMPLE_SIZE, 42) as rows:
+        found = one_machine.load_model().sweep(rows, k_max=KS[-1], **one_machine.SETTINGS)
+    first = found.groupby("k").first()
+    return {
+        "inertia": first["inertia"].to_dict(),
+        "index": first["davies_bouldin_index"].astype(float).to_dict(),
+        "passes": passes,
+    }
+
+
+def theirs(path: str, features: list[str]) -> dict:
+    """KMeans of pyspark.ml for each k with its defaults, and the Davies-Bouldin index by one more aggregation."""
+    from pyspark.ml.clustering import KMeans
+    from pyspark.ml.feature import VectorAssembler
+    from pyspark.sql import SparkSession
+    from pyspark.sql import functions as sql
+
+    table = SparkSession.active().read.parquet(path)
+    rows = VectorAssembler(inputCols=features, outputCol="vector").transform(table).select(*features, "vector").cache()
+    inertia, index = {}, {}
+    for k in KS:
+        fitted = KMeans(k=k, seed=42, featuresCol="vector", predictionCol="cluster").fit(rows)
+        inertia[k], centers = fitted.summary.trainingCost, fitted.clusterCenters()
+        squared = sum(
+            (sql.col(feature) - sql.element_at(sql.lit([float(c[place]) for c in centers]), sql.col("cluster") + 1))
+            ** 2
+            for place, feature in enumerate(features)
+        )
+        labelled = fitted.transform(rows).groupBy("cluster").agg(sql.avg(sql.sqrt(squared)).alias("scatter"))
+        scatter = {row["cluster"]: row["scatter"] for row in labelled.collect()}
+        worst = [
+            max((scatter[i] + scatter[j]) / math.dist(centers[i], centers[j]) for j in scatter if j != i)
+            for i in scatter
+        ]
+        index[k] = float(np.mean(worst))
+    return {"inertia": inertia, "index": index}
+
+
+SIDES: dict[str, Callable[[str, list[str]], dict]] = {"this project": ours, "pyspark.ml, nine fits": theirs}
+
+
+def run_side(name: str, settings: dict[str, str], path: str, features: list[str]) -> None:
+    """Run a side in this process and print what it found, with its wall time, without the start of the session."""
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.builder.config(map=settings).getOrCreate()
+    spark.read.parquet(path).selectExpr(f"sum({features[0]})").collect()  # the executors are up
+    start = time.perf_counter()
+    found = SIDES[name](path, features)
+    print(json.dumps(found | {"seconds": time.perf_counter() - start}))
+    spark.stop()
+
+
+def measure_side(name: str, spark: Cluster, path: Path, features: list[str]) -> dict:
+    """Run a side on the cluster in a process of its own; its answer, with the events of its log."""
+    before = event_logs(spark)
+    settings = spark.settings() | {
+        "spark.driver.memory": "2g",
+        "spark.sql.shuffle.partitions": "8",
+        "spark.sql.ansi.enabled": "true",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, "--side", json.dumps([name, settings, str(path), features])],
+        env=spark_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    events = read_events(event_logs(spark) - before)
+    return json.loads(answer.stdout.splitlines()[-1]) | {"events": events}
+
+
+# ---- what is measured --------------------------------------------------------------------------------------------
+
+
+def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
+    """The same shop by DuckDB, by one worker and by two."""
+    rows, marts, share = [], {}, {}
+    for name, workers in (("DuckDB, 2 threads", 0), ("Spark, 1 worker", 1), ("Spark, 2 workers", 2)):
+        place = folder / f"on_{workers}"
+        place.mkdir()
+        if workers:
+            with cluster(folder / f"cluster_{workers}", workers, memory=memory) as spark:
+                environment = on_cluster(place, spark) | {"SEGMENTATION_SPARK_DRIVER_MEMORY": "3g"}
+                cost = dbt_build(place, settings, "--target", "spark", environment=environment)
+                ran = task_seconds(read_events(event_logs(spark)))
+            marts[name] = [
+                duckdb.execute(f"from '{place}/warehouse/marts.db/{mart}/*.parquet' order by all").df()
+                for mart in MARTS
+            ]
+            share[name] = ", ".join(f"{seconds:.0f} s ({seconds / sum(ran.values()):.0%})" for seconds in ran.values())
+        else:
+            cost = dbt_build(place, settings)
+            with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as connection:
+                marts[name] = [connection.execute(f"from marts.{mart} order by all").df() for mart in MARTS]
+        sweep = cost.node_seconds["kmeans_sweep"]
+        slowest = sorted(cost.node_seconds.items(), key=lambda node: -node[1])[:4]
+        rows.append((name, cost.wall_seconds, sweep, share.get(name, ""), slowest))
+    yield "| engine | build, wall s | of it the sweep, s | tasks ran on each worker | slowest nodes |"
+    yield "|---|---:|---:|---|---|"
+    for name, wall, sweep, tasks, slowest in rows:
+        nodes = ", ".join(f"{node} {seconds:.0f} s" for node, seconds in slowest)
+        yield f"| {name} | {wall:.0f} | {sweep:.1f} | {tasks} | {nodes} |"
+    yield ""
+    first, *others = marts.values()
+    k = int(first[1].query("is_selected")["k"].iloc[0])
+    apart = max(
+        float(np.abs(mine[column] / theirs[column] - 1).max())
+        for other in others
+        for mine, theirs in zip(first, other, strict=True)
+        for column in ("davies_bouldin_index", "avg_total_spending")
+        if column in mine
+    )
+    sizes = [mine["cluster_size"].tolist() for mine, _ in marts.values()]
+    same = "are the same" if sizes.count(sizes[0]) == 3 else f"differ: {sizes}"
+    yield (
+        f"All three select k = {k}; the sizes of the clusters {same}."
+        f" The Davies-Bouldin indexes and the average spending differ by {apart:.1e} at most, relatively."
+    )
+
+
+def sweeps(folder: Path, memory: str) -> Iterator[str]:
+    """The sweep beside nine fits, on the features of the build, on a cluster of two workers."""
+    path = folder / "on_2" / "warehouse" / "intermediate.db" / FEATURES_TABLE
+    kinds = duckdb.execute(f"describe from '{path}/*.parquet'").fetchall()
+    features = [name for name, kind, *_ in kinds if kind == "DOUBLE"]
+    found = {}
+    with cluster(folder / "cluster_sweeps", 2, memory=memory) as spark:
+        for name in SIDES:
+            found[name] = measure_side(name, spark, path, features)
+    yield "| | wall s | task s | shuffled MB | inertia against the other's, at worst | k |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for name, other in zip(found, reversed(found), strict=True):
+        side, rival = found[name], found[other]
+        worse = max(side["inertia"][k] / rival["inertia"][k] - 1 for k in side["inertia"])
+        size = sum(each[1] for each in shuffled(side["events"]).values()) / 1e6
+        ran = sum(task_seconds(side["events"]).values())
+        best = min(side["index"], key=side["index"].get)
+        yield f"| {name} | {side['seconds']:.1f} | {ran:.0f} | {size:.2f} | {worse:+.2%} | {best} |"
+    mine, f = found["this project"], len(features)
+    stages = shuffled(mine["events"])
+    yield f"\n{len(mine['passes'])} passes, in the order of the sweep:\n"
+    yield "| pass | wall s | partitions | rows shuffled | bytes shuffled | partitions x centroids x 8 x (f + 4) |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    described = jobs(mine["events"], "pass of")
+    seconds = iter(seconds for _, seconds in mine["passes"])
+    for description, ids in described:
+        for stage in ids:
+            if stage in stages:
+                tasks, size, rows = stages[stage]
+                centroids = int(description.split()[-2])
+                yield (
+                    f"| {description.removeprefix('pass of ')} | {next(seconds):.2f} | {tasks} | {rows} | {size:,} |"
+                    f" {tasks * centroids * 8 * (f + 4):,} |"
+                )
+
+
+def main() -> None:
+    """Measure, and write Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--customers", type=int, default=1_000_000, help="each has ten transactions on average")
+    parser.add_argument("--memory", default="4g", help="what each worker has")
+    parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
+    parser.add_argument("--output", type=Path, default=HERE / "spark.md")
+    parser.add_argument("--side", type=json.loads, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.side:
+        return run_side(*given.side)
+    folder = given.keep or Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = generate(folder, given.customers)
+    lines = duckdb.execute(f"select count(*) from '{settings['transactions_location']}'").fetchone()[0]
+    command = f"python benchmarks/spark.py --customers {given.customers} --memory {given.memory}"
+    said = [
+        "# The project on Apache Spark",
+        "",
+        f"{dt.date.today()}, {os.cpu_count()} cores, Python {platform.python_version()}, pyspark {version('pyspark')},"
+        f" duckdb {version('duckdb')}. {given.customers:,} customers, {lines:,} transactions. `{command}`",
+        "",
+        "Master, workers (one core each) and driver share the cores of one machine, so a second worker cannot halve the"
+        " time: beside one worker, the driver has a core of its own. What two workers show is how the work is shared.",
+        "",
+    ]
+    for title, rows in (
+        ("Whole builds with their data tests, without unit tests", builds(folder, settings, given.memory)),
+        ("The sweep beside nine fits of pyspark.ml, on two workers", sweeps(folder, given.memory)),
+    ):
+        said += [f"## {title}", ""]
+        for row in rows:
+            print(row, flush=True)
+            said.append(row)
+        said.append("")
+    given.output.write_text("\n".join(said).replace("\n\n\n", "\n\n").rstrip() + "\n")
+    if not given.keep:
+        shutil.rmtree(folder)
+    return None
+
+
+if __name__ == "__main__":
+    main()
