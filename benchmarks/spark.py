@@ -3,7 +3,7 @@
     .venv-spark/bin/python benchmarks/spark.py --customers 1000000
 
 Needs `make setup-spark` and Java 17. Workers are processes of this machine, with one core each, on the loopback
-address. What they did is read from Spark's event log: the seconds that tasks ran on each worker, and the bytes that
+address. What they did is read from Spark's event log: the CPU seconds of the tasks on each worker, and the bytes that
 they wrote for a shuffle. The same shop is built by DuckDB, by one worker and by two; then the sweep and nine fits of
 pyspark.ml's KMeans work on the features that the build has scaled. Writes Markdown to benchmarks/spark.md.
 """
@@ -45,11 +45,11 @@ MARTS = ("segment_profiles", "k_selection")
 
 
 def task_seconds(events: list[dict]) -> dict[str, float]:
-    """How long tasks ran on each executor."""
+    """The CPU seconds of the tasks on each executor."""
     ran: Counter[str] = Counter()
     for event in events:
         if event["Event"] == "SparkListenerTaskEnd":
-            ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor Run Time"] / 1000
+            ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor CPU Time"] / 1e9
     return dict(sorted(ran.items()))
 
 
@@ -188,7 +188,7 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
                 duckdb.execute(f"from '{place}/warehouse/marts.db/{mart}/*.parquet' order by all").df()
                 for mart in MARTS
             ]
-            share[name] = ", ".join(f"{seconds:.0f} s ({seconds / sum(ran.values()):.0%})" for seconds in ran.values())
+            share[name] = ", ".join(f"{seconds:.0f} ({seconds / sum(ran.values()):.0%})" for seconds in ran.values())
         else:
             cost = dbt_build(place, settings)
             with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as connection:
@@ -196,7 +196,7 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
         sweep = cost.node_seconds["kmeans_sweep"]
         slowest = sorted(cost.node_seconds.items(), key=lambda node: -node[1])[:4]
         rows.append((name, cost.wall_seconds, sweep, share.get(name, ""), slowest))
-    yield "| engine | build, wall s | of it the sweep, s | tasks ran on each worker | slowest nodes |"
+    yield "| engine | build, wall s | of it the sweep, s | tasks on each worker, CPU s | slowest nodes |"
     yield "|---|---:|---:|---|---|"
     for name, wall, sweep, tasks, slowest in rows:
         nodes = ", ".join(f"{node} {seconds:.0f} s" for node, seconds in slowest)
@@ -228,7 +228,7 @@ def sweeps(folder: Path, memory: str) -> Iterator[str]:
     with cluster(folder / "cluster_sweeps", 2, memory=memory) as spark:
         for name in SIDES:
             found[name] = measure_side(name, spark, path, features)
-    yield "| | wall s | task s | shuffled MB | inertia against the other's, at worst | k |"
+    yield "| | wall s | tasks, CPU s | shuffled MB | inertia against the other's, at worst | k |"
     yield "|---|---:|---:|---:|---:|---:|"
     for name, other in zip(found, reversed(found), strict=True):
         side, rival = found[name], found[other]
