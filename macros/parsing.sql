@@ -78,47 +78,42 @@
 
 
 {% macro spark__parse_date(column) -%}
-    {#- Spark reads any text that begins with a year as a date, so the patterns stand here. -#}
+    {#- Spark reads any text that begins with a year as a date, so the patterns stand here. They ask for a year from
+        1900 on: Spark would work a date out once for each place that compares it. -#}
     {%- set offset = ' ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
     {%- set seconds = ':[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?' -%}
     {%- set time = '([ T]([01]?[0-9]|2[0-3])' ~ seconds ~ '(' ~ offset ~ ')?)?' -%}
     {%- set time_of_day = '( ([01]?[0-9]|2[0-3])' ~ seconds ~ '| (0?[1-9]|1[0-2])' ~ seconds ~ ' [AaPp][Mm])?' -%}
-    {%- set two, four = '[0-9]{1,2}', '[0-9]{4}' -%}
-    {%- set year_first = four ~ '(-' ~ two ~ '-|/' ~ two ~ '/| ' ~ two ~ ' )' ~ two ~ time -%}
-    {%- set year_last = two ~ '(/' ~ two ~ '/|[.]' ~ two ~ '[.]|-' ~ two ~ '-)' ~ four ~ time_of_day -%}
+    {%- set two, year = '[0-9]{1,2}', '(19|[2-9][0-9])[0-9]{2}' -%}
+    {%- set after_year = '(-' ~ two ~ '-|/' ~ two ~ '/| ' ~ two ~ ' )' ~ two ~ time -%}
+    {%- set year_last = two ~ '(/' ~ two ~ '/|[.]' ~ two ~ '[.]|-' ~ two ~ '-)' ~ year ~ time_of_day -%}
     {%- set zone = setting('time_zone') -%}
     case
         {%- if zone is not none %}
-        when {{ matches(column, year_first) }} and {{ matches(column, '.*:[0-9.]+' ~ offset) }}
+        when {{ matches(column, '[0-9]{4}' ~ after_year) }} and {{ matches(column, '.*:[0-9.]+' ~ offset) }}
             then {{ from_1900(
                 'cast(from_utc_timestamp(try_cast(' ~ replaced(column, ' (Z|[+-][0-9:]+)$', '\\1')
                 ~ ' as timestamp), ' ~ quote_text(zone) ~ ') as date)'
             ) }}
         {%- endif %}
-        when {{ matches(column, year_first) }}
-            then {{ from_1900(date_of_parts(column, '^([0-9]+)[-/ ]([0-9]+)[-/ ]([0-9]{1,2}).*$', [1, 2, 3])) }}
+        when {{ matches(column, year ~ after_year) }}
+            then {{ date_of_parts(column, '^([0-9]+)[-/ ]([0-9]+)[-/ ]([0-9]{1,2}).*$', [1, 2, 3]) }}
         {%- if setting('date_format') != 'iso' %}
         when {{ matches(column, year_last) }}
-            then {{ from_1900(date_of_parts(
+            then {{ date_of_parts(
                 column, '^([0-9]+)[-./]([0-9]+)[-./]([0-9]+).*$',
                 [3, 2, 1] if setting('date_format') == 'day_first' else [3, 1, 2]
-            )) }}
+            ) }}
         {%- endif %}
-        when {{ matches(column, '[0-9]{8}') }}
-            then {{ from_1900(date_of_parts(column, '^([0-9]{4})([0-9]{2})([0-9]{2})$', [1, 2, 3])) }}
+        when {{ matches(column, year ~ '[0-9]{4}') }}
+            then {{ date_of_parts(column, '^([0-9]{4})([0-9]{2})([0-9]{2})$', [1, 2, 3]) }}
     end
 {%- endmacro %}
 
 
 {% macro date_of_parts(column, pattern, places) -%}
     {#- The date whose year, month and day a pattern finds at these places; null where there is no such day. -#}
-    {%- set parts = [] -%}
-    {%- for place in places -%}
-        {%- do parts.append(
-            'lpad(' ~ replaced(column, pattern, '\\' ~ place) ~ ', ' ~ (4 if loop.first else 2) ~ ", '0')"
-        ) -%}
-    {%- endfor -%}
-    try_cast(concat_ws('-', {{ parts | join(', ') }}) as date)
+    try_cast({{ replaced(column, pattern, '\\' ~ places | join('-\\')) }} as date)
 {%- endmacro %}
 
 

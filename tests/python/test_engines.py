@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 from conftest import WITHOUT_UNIT_TESTS, Built, dbt, green
 from engines import (
@@ -19,7 +18,7 @@ from engines import (
     tables_of_duckdb,
 )
 from spark_cluster import sail
-from texts import AMOUNTS, DATES
+from texts import AMOUNTS, COLUMNS, DATES, NOTATIONS, write_texts
 
 # Unit tests that Sail 0.7 stops at, where Apache Spark passes: it loses track of what may be null in a fixture of
 # constants, and it does not read 1e3 as a decimal.
@@ -132,25 +131,6 @@ def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------
-
-COLUMNS = ["transaction_id", "transaction_date", "quantity", "amount", "is_return", "is_amount_rounded", "failed_rules"]
-NOTATIONS = {
-    "a decimal point": {},
-    "a decimal comma, the day first": {"decimal_mark": ",", "date_format": "day_first"},
-    "the month first, days of Berlin": {"date_format": "month_first", "time_zone": "Europe/Berlin"},
-    "ids that are numbers": {"ids_are_whole_numbers": True, "return_id_prefix": "d1"},
-}
-
-
-def write_texts(path: Path) -> None:
-    """Lines with every date and every amount, all as text."""
-    lines = [(f"d{place}", "17850.0", date, "1", "1") for place, date in enumerate(DATES)]
-    lines += [(f"a{place}", "17850.0", "2024-01-31", amount, amount) for place, amount in enumerate(AMOUNTS)]
-    with duckdb.connect() as connection:
-        columns = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
-        connection.execute(f"create table lines ({', '.join(f'{column} text' for column in columns)})")
-        connection.executemany("insert into lines values (?, ?, ?, ?, ?)", lines)
-        connection.execute(f"copy lines to '{path}' ({'format parquet' if path.suffix == '.parquet' else 'header'})")
 
 
 @pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)

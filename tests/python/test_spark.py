@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt_folders, environment, green
+from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_folders, environment, green
 from engines import (
     TOLD_APART,
     Table,
@@ -31,6 +31,7 @@ from engines import (
     tables_of_folder,
 )
 from spark_cluster import Cluster, cluster, event_logs, local, on_cluster, read_events, spark_connect
+from texts import AMOUNTS, COLUMNS, DATES, NOTATIONS, write_texts
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
@@ -109,6 +110,23 @@ def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
     tested = green(dbt_on(folder / "again", "spark", local(folder), *arguments))
     assert set(statuses(folder / "again").values()) == {"pass"}
     assert "PASS=0" not in tested.output
+
+
+# Their patterns are read by Java here, by Rust on Sail, and by C++ on DuckDB.
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
+def test_texts_are_read_alike(notation: dict, tmp_path: Path) -> None:
+    write_texts(tmp_path / "lines.parquet")
+    settings = json.dumps({"transactions_location": str(tmp_path / "lines.parquet")} | notation)
+    run = ["run", "--select", "+int_transactions_checked", "--vars", settings]
+    ours = green(dbt(tmp_path / "duckdb", *run)).rows(
+        f"select {', '.join(COLUMNS)} from intermediate.int_transactions_checked"
+    )
+    green(dbt_on(tmp_path / "spark", "spark", local(tmp_path), *run))
+    columns, rows = tables_of_folder(tmp_path / "warehouse", "intermediate")["int_transactions_checked"]
+    theirs = [tuple(row[columns.index(name)] for name in COLUMNS) for row in rows]
+    assert len(ours) == len(DATES) + len(AMOUNTS)
+    assert sum(row[-1] is None for row in ours) > 10
+    assert sorted(map(repr, theirs)) == sorted(map(repr, ours))
 
 
 # ---- on a cluster ------------------------------------------------------------------------------------------------
