@@ -68,9 +68,10 @@ test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
 
+# Other tests need what .venv-spark has not.
 test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
 	@sh scripts/need_java.sh
-	.venv-spark/bin/pytest -m spark -n 0 $(PYTEST_ARGS)
+	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/test_*spark*.py $(PYTEST_ARGS)
 
 # In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
