@@ -118,8 +118,9 @@
 
 
 {% macro spark__file_relation(input, location) %}
-    {#- A CSV file is the view that attach_inputs makes of it. -#}
-    {%- do return('parquet.' ~ quote_name(location) if is_parquet(location) else 'input_' ~ input) -%}
+    {#- A CSV file, and a pattern of files, is the view that attach_inputs makes of it. -#}
+    {%- set is_view = is_csv(location) or is_pattern(location) -%}
+    {%- do return('input_' ~ input if is_view else 'parquet.' ~ quote_name(location)) -%}
 {% endmacro %}
 
 
@@ -138,7 +139,35 @@
 {% macro input_column(input, column) %}
     {#- A column of the input as text; null where the mapping does not name it. -#}
     {%- set theirs = input_mapping(input).get(column) -%}
-    cast({{ quote_name(theirs) if theirs else 'null' }} as string)
+    {{ readable(input, as_input_text(quote_name(theirs))) if theirs else 'cast(null as string)' }}
+{%- endmacro %}
+
+
+{% macro readable(input, text) -%}
+    {#- A text of the input. Bytes that are not of the encoding stop the run. -#}
+    {{ adapter.dispatch('readable')(input, text) }}
+{%- endmacro %}
+
+
+{% macro default__readable(input, text) -%}
+    {#- DuckDB stops while it reads them. -#}
+    {{ text }}
+{%- endmacro %}
+
+
+{% macro spark__readable(input, text) -%}
+    {#- Spark puts U+FFFD in their place, and two names that differ by one such letter would be one. -#}
+    {%- set location = setting(input ~ '_location') or '' -%}
+    {%- if is_csv(location) -%}
+    {%- set sentence = 'File ' ~ location ~ ' is not in the encoding ' ~ setting('csv_encoding')
+        ~ ': a letter of it cannot be read. Correct the setting csv_encoding, or the file.' -%}
+    case
+        when position('\ufffd' in {{ text }}) > 0 then {{ stop_with(quote_text(sentence)) }}
+        else {{ text }}
+    end
+    {%- else -%}
+    {{ text }}
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -149,7 +178,7 @@
         {%- set texts = [] -%}
         {%- for value in values -%}{%- do texts.append(quote_text(value | string)) -%}{%- endfor -%}
         {%- do conditions.append(
-            'coalesce(cast(' ~ quote_name(column) ~ ' as string) in (' ~ texts | join(', ') ~ '), false)'
+            'coalesce(' ~ as_input_text(quote_name(column)) ~ ' in (' ~ texts | join(', ') ~ '), false)'
         ) -%}
     {%- endfor -%}
     {{ conditions | join(' or ') or 'false' }}
@@ -169,24 +198,32 @@
 
 
 {% macro spark__attach_inputs() %}
-    {#- A CSV file becomes a view of the session. A line with another number of columns than the first stops the run:
-        Spark would fill it up, or cut it off, without a word. -#}
+    {#- A CSV file, and a pattern of files, becomes a view of the session. What Spark would make fit without a word
+        stops the run: a line with another number of columns than the first, and a file with other names of columns. -#}
     {%- if setting('attach_databases') -%}
         {%- do refuse_setting(
             'attach_databases', setting('attach_databases'),
             'only DuckDB attaches databases; on Spark name a table of its catalogs, or a file'
         ) -%}
     {%- endif -%}
+    {%- set encoding = {'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')) -%}
     {%- for input in ['transactions', 'customers'] -%}
         {%- set location = setting(input ~ '_location') or '' -%}
+        {%- if execute and is_pattern(location) and run_query('select version()').rows[0][0].startswith('0.') -%}
+            {%- do refuse_setting(
+                input ~ '_location', location,
+                'Sail takes the columns of several files by their position; name one file, or a table'
+            ) -%}
+        {%- endif -%}
+        {%- set view = 'create or replace temporary view input_' ~ input ~ ' using ' -%}
         {%- if execute and is_csv(location) -%}
             {%- do run_query(
-                'create or replace temporary view input_' ~ input ~ ' using csv options (path '
-                ~ quote_text(location) ~ ', sep ' ~ quote_text(setting('csv_delimiter')) ~ ', encoding '
-                ~ quote_text({'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')))
-                ~ ", header 'true', inferSchema 'false', multiLine 'true', escape '\"', mode 'FAILFAST',"
-                ~ " columnPruning 'false')"
+                view ~ 'csv options (path ' ~ quote_text(location) ~ ', sep ' ~ quote_text(setting('csv_delimiter'))
+                ~ ', encoding ' ~ quote_text(encoding) ~ ", header 'true', inferSchema 'false', enforceSchema 'false',"
+                ~ " multiLine 'true', escape '\"', mode 'FAILFAST', columnPruning 'false')"
             ) -%}
+        {%- elif execute and is_parquet(location) and is_pattern(location) -%}
+            {%- do run_query(view ~ 'parquet options (path ' ~ quote_text(location) ~ ", mergeSchema 'true')") -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}

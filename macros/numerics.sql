@@ -35,8 +35,9 @@
 
 
 {% macro as_text(expression, decimals) -%}
-    {#- A number in a sentence, rounded to a number of decimals. -#}
-    cast(cast({{ expression }} as decimal(18, {{ decimals }})) as string)
+    {#- A number in a sentence, rounded to a number of decimals, half up. DuckDB would round a double as it is stored,
+        and 0.145 is stored as a little less. -#}
+    cast(cast(cast({{ expression }} as decimal(38, 12)) as decimal(18, {{ decimals }})) as string)
 {%- endmacro %}
 
 
@@ -48,7 +49,8 @@
     {%- elif width is integer -%}
     concat(cast({{ start }} as string), ' to ', cast({{ start }} + {{ width - 1 }} as string))
     {%- else -%}
-    concat('from ', cast(floor({{ expression }} / {{ width }}) * {{ width }} as string))
+    {%- set width = 'cast(' ~ width ~ ' as double)' -%}
+    concat('from ', cast(cast(floor({{ expression }} / {{ width }}) as double) * {{ width }} as string))
     {%- endif -%}
 {%- endmacro %}
 

@@ -165,6 +165,16 @@
 {%- endmacro %}
 
 
+{% macro parse_double(column) -%}
+    {#- A number with a decimal point, as double. The pattern keeps out what one engine takes for a number and the other
+        does not: 1_000, 5f, nan. -#}
+    case
+        when {{ matches(column, '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?') }}
+            then try_cast({{ column }} as double)
+    end
+{%- endmacro %}
+
+
 {% macro run_date() -%}
     {#- The day of the run on this machine. Only rejects of dates in the future depend on it. -#}
     cast('{{ modules.datetime.datetime.now().date() }}' as date)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import random
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -24,22 +27,87 @@ AMOUNTS = [
     "-0", "000005", "5.0000000000001", "true", "1d", "5f", "1e", "e5",
 ]  # fmt: skip
 
-# What is compared, and the settings that the texts are read with.
+# Lines as a Parquet file has them that a program wrote: an id is a double where one is missing, days are moments.
+TYPED = [
+    (12345678.0, "2023-12-31 23:30:00+00", 2.5, 12345678.5),
+    (17850.0, "2024-06-30 22:30:00+00", 1, 0.1),
+    (17850.0, "2024-06-30 21:59:59.999+00", 1e7, 1e7),
+    (None, "2024-01-31 00:00:00+00", None, -5.25),
+    (123456789012345.0, "2024-01-31 10:00:00+00", 0.001, float("nan")),
+    (1.5, None, 3, 1e15),
+]
+
+# What is compared, and the files and settings that the lines are read with.
 COLUMNS = ["transaction_id", "transaction_date", "quantity", "amount", "is_return", "is_amount_rounded", "failed_rules"]
 NOTATIONS = {
-    "a decimal point": {},
-    "a decimal comma, the day first": {"decimal_mark": ",", "date_format": "day_first"},
-    "the month first, days of Berlin": {"date_format": "month_first", "time_zone": "Europe/Berlin"},
-    "ids that are numbers": {"ids_are_whole_numbers": True, "return_id_prefix": "d1"},
+    "a decimal point": ("lines.parquet", {}),
+    "a decimal comma, the day first": ("lines.parquet", {"decimal_mark": ",", "date_format": "day_first"}),
+    "the month first, days of Berlin": ("lines.parquet", {"date_format": "month_first", "time_zone": "Europe/Berlin"}),
+    "ids that are numbers": ("lines.parquet", {"ids_are_whole_numbers": True, "return_id_prefix": "d1"}),
+    "a CSV file": ("lines.csv", {}),
+    "columns with types": ("typed.parquet", {"ids_are_whole_numbers": True}),
+    "columns with types, days of Berlin": ("typed.parquet", {"time_zone": "Europe/Berlin"}),
 }
+INPUT = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
 
 
-def write_texts(path: Path) -> None:
-    """Lines with every date and every amount, all as text."""
+def write_lines(path: Path) -> int:
+    """Write the input that the name of this file says, and return how many lines it has."""
     lines = [(f"d{place}", "17850.0", date, "1", "1") for place, date in enumerate(DATES)]
     lines += [(f"a{place}", "17850.0", "2024-01-31", amount, amount) for place, amount in enumerate(AMOUNTS)]
+    kinds = ["text"] * len(INPUT)
+    if path.stem == "typed":
+        lines = [(place, *line) for place, line in enumerate(TYPED)]
+        kinds = ["bigint", "double", "timestamptz", "float", "double"]
+    columns = ", ".join(f"{column} {kind}" for column, kind in zip(INPUT, kinds, strict=True))
     with duckdb.connect() as connection:
-        columns = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
-        connection.execute(f"create table lines ({', '.join(f'{column} text' for column in columns)})")
+        connection.execute("set TimeZone = 'UTC'")
+        connection.execute(f"create table lines ({columns})")
         connection.executemany("insert into lines values (?, ?, ?, ?, ?)", lines)
         connection.execute(f"copy lines to '{path}' ({'format parquet' if path.suffix == '.parquet' else 'header'})")
+    return len(lines)
+
+
+def write_shop(folder: Path) -> dict[str, Any]:
+    """Two CSV files with everything that shops get wrong at once, and the settings that read them."""
+    chance = random.Random(3)
+    people = []
+    for place in range(300):
+        day = f"{chance.choice(['1', '15', '31'])}.{chance.choice(['1', '03', '12'])}.2022"
+        region = chance.choice(["north", "süd", 'it\'s, "far"', ""])
+        people.append(
+            (f"{10_000_000 + place}", day, region, chance.choice(["0.125", "0.3", "1_0", "5f", "2", "nan", ""]))
+        )
+    people += [*people[:3], ("", "1.1.2022", "north", "1"), ("999", "soon", "north", "1")]
+    lines = []
+    for place in range(3_000):
+        day = f"{chance.randrange(1, 29)}.{chance.randrange(1, 13)}.2023"
+        amount = f"{'-' if place % 18 == 0 else ''}{chance.randrange(1, 90_000) / 100}".replace(".", ",")
+        kind = chance.choice(["sale", "sale", "sale", "fuel"])
+        quantity = chance.choice(["1", "2,5", "", "3"])
+        who = f"{10_000_000 + chance.randrange(310)}.0"
+        lines.append((f"t{place // 2}", who, day, quantity, amount, "EUR", kind))
+    # Lines of one key that only a blank quantity tells apart.
+    lines += [(*line[:3], "", *line[4:]) for line in lines[:40]] + lines[:40]
+    lines += [
+        ("x1", "10000001.0", "never", "1", "1", "EUR", "sale"),
+        ("x2", "", "1.2.2023", "one", "1,50,0", "", "sale"),
+    ]
+    files = {"customers": people, "lines": lines}
+    header = {
+        "customers": ["customer_id", "signup_date", "region", "score"],
+        "lines": [*INPUT, "currency", "kind"],
+    }
+    for name, rows in files.items():
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file, delimiter=";").writerows([header[name], *rows])
+    return {
+        "transactions_location": str(folder / "lines.csv"),
+        "transactions_columns": {column: column for column in [*INPUT, "currency"]},
+        "customers_location": str(folder / "customers.csv"),
+        "customers_columns": {name: name for name in header["customers"]},
+        "csv_delimiter": ";", "decimal_mark": ",", "date_format": "day_first", "ids_are_whole_numbers": True,
+        "excluded_lines": {"kind": ["fuel"]}, "unique_key": ["transaction_id", "customer_id", "amount"],
+        "attribute_bands": {"score": 0.25}, "winsorize": 0.99, "observation_window_days": 300,
+        "rejected_share_warn": 0.9, "rejected_share_error": 0.9,
+    }  # fmt: skip

@@ -112,11 +112,13 @@ ranked as (
                 failed_rules is null,
                 {{ unique_key | join(',\n                ') }}
             order by
-                transaction_date,
-                amount,
-                quantity,
-                transaction_id,
-                customer_id,
+                transaction_date nulls last,
+                amount nulls last,
+                quantity nulls last,
+                transaction_id nulls last,
+                customer_id nulls last,
+                currency nulls last,
+                is_return,
                 input_row
         ) as position_of_key
     from {{ joined }}

@@ -69,7 +69,7 @@ customers_joined as (
         coalesce(transactions_aggregated.returned_amount, cast(0 as decimal(38, 2)))
             as returned_amount,
         {%- for attribute in attribute_names() if attribute in setting('features') %}
-        try_cast(customers.{{ attribute }} as double) as {{ attribute }},
+        {{ parse_double('customers.' ~ attribute) }} as {{ attribute }},
         {%- endfor %}
         as_of.as_of_date
     from customers

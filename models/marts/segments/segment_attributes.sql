@@ -12,6 +12,7 @@ customer_segments as (
 values_united as (
     {%- for attribute in attributes %}
     {%- set width = bands.get(attribute) %}
+    {%- set number = parse_double('customers.' ~ attribute) %}
     select
         customer_segments.cluster_id,
         customer_segments.model_segment_name as segment_name,
@@ -19,10 +20,8 @@ values_united as (
         {% if width -%}
         -- A band is named by its first value and the last before the next band.
         case
-            when try_cast(customers.{{ attribute }} as double) is null then '(unknown)'
-            else {{ band_name(
-                'try_cast(customers.' ~ attribute ~ ' as double)', width
-            ) }}
+            when {{ number }} is null then '(unknown)'
+            else {{ band_name(number, width) }}
         end as value
         {%- else -%}
         coalesce(customers.{{ attribute }}, '(unknown)') as value

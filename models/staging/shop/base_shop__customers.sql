@@ -14,7 +14,7 @@ source as (
 )
 
 select
-    row_number() over (order by customer_id) as input_row,
+    {{ numbered_by('customer_id') }} as input_row,
     customer_id,
     cast(null as string) as signup_date,
     {{ whole_row('source') }} as raw_row
