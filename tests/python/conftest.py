@@ -24,7 +24,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
-from spark_cluster import let_the_client_be_imported
+from spark_cluster import OF_THE_CLIENT, let_the_client_be_imported
 
 TESTS = Path(__file__).resolve().parent
 PROJECT = TESTS.parents[1]
@@ -144,7 +144,8 @@ class Built:
 
 def environment(warehouse: Path) -> dict[str, str]:
     """The environment of a run: ours, without what would lead dbt elsewhere."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SEGMENTATION_"))}
+    elsewhere = ("DBT_", "SEGMENTATION_", *OF_THE_CLIENT)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
     return inherited | {"SEGMENTATION_WAREHOUSE": str(warehouse)}
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
+OF_THE_CLIENT = {"SPARK_CONNECT_MODE_ENABLED", "SPARK_REMOTE", "SPARK_LOCAL_REMOTE"}
 # `sail spark server` as a command that nobody takes for another Sail on the machine.
 SERVE_SAIL = """
 import sys
@@ -136,7 +137,9 @@ def spark_home() -> Path:
 
 def spark_environment() -> dict[str, str]:
     """The environment of Spark's processes: they listen to this machine alone."""
-    return os.environ | {
+    # A client of Spark Connect in this process has left its own words there.
+    ours = {name: value for name, value in os.environ.items() if name not in OF_THE_CLIENT}
+    return ours | {
         "SPARK_HOME": str(spark_home()),
         "SPARK_LOCAL_IP": HOST,
         "SPARK_NO_DAEMONIZE": "1",
@@ -262,6 +265,7 @@ def on_cluster(folder: Path, spark: Cluster) -> dict[str, str]:
     (folder / "conf" / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in ours.items()))
     return local(folder) | {
         "SEGMENTATION_SPARK_MASTER": spark.master,
+        "SEGMENTATION_SPARK_EXECUTOR_MEMORY": spark.memory,
         "SPARK_CONF_DIR": str(folder / "conf"),
         "SPARK_LOCAL_IP": HOST,
     }

@@ -12,6 +12,7 @@ import sys
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -21,7 +22,7 @@ spark_cluster.let_the_client_be_imported()
 
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials  # noqa: E402
 from dbt.adapters.sparksession.leftovers import remove_leftover  # noqa: E402
-from dbt.adapters.sparksession.session import literal  # noqa: E402
+from dbt.adapters.sparksession.session import _check_cluster, literal, shared_session  # noqa: E402
 from dbt_common.exceptions import DbtRuntimeError  # noqa: E402
 
 DBT = Path(sys.executable).with_name("dbt")
@@ -54,6 +55,7 @@ ROWS = [
 ]
 DESCRIPTION = 'One row per word; it\'s "quoted", C:\\new, ${not.a.variable} and 日本.'
 COLUMN_DESCRIPTION = "The word's text, \\ and all."
+UNIT_TEST_WORD = "it's \\ here, ${spark.app.name}"
 # Longer than the 256 characters that Hive's metastore holds.
 LONG_DESCRIPTION = "How many letters the word has. " * 12
 CUT_DESCRIPTION = "How many letters the word has. " * 8 + "How …"
@@ -97,8 +99,8 @@ FILES = {
             {
                 "name": "an_amount_becomes_a_double",
                 "model": "contracted",
-                "given": [{"input": "ref('nasty')", "rows": [{"id": 1, "word": "it's \\ here", "amount": 2}]}],
-                "expect": {"rows": [{"id": 1, "word": "it's \\ here", "amount": 3.0, "letters": 11}]},
+                "given": [{"input": "ref('nasty')", "rows": [{"id": 1, "word": UNIT_TEST_WORD, "amount": 2}]}],
+                "expect": {"rows": [{"id": 1, "word": UNIT_TEST_WORD, "amount": 3.0, "letters": len(UNIT_TEST_WORD)}]},
             }
         ],
     },
@@ -294,6 +296,47 @@ def test_a_server_that_stays_silent_is_named_in_one_sentence(tmp_path):
     with mute_server() as port:
         sentence = debug(tmp_path, port)
     assert sentence.startswith(f"No Spark Connect server answered at 127.0.0.1:{port} within 2 s")
+
+
+@pytest.mark.parametrize("remote", ["10.0.0.1:15002", "sc://", "sc://host:15002;token=secret", "http://host:15002"])
+def test_an_address_that_is_none_is_refused_and_its_token_not_shown(remote):
+    credentials = SparkSessionCredentials(schema="tiny", server_side_parameters={"spark.remote": remote})
+    with pytest.raises(DbtRuntimeError, match=r"must be as in sc://host:15002") as refusal:
+        shared_session(credentials)
+    assert "secret" not in str(refusal.value)
+
+
+def check_cluster(master: str, **settings: str) -> None:
+    named = {name.replace("_", "."): value for name, value in settings.items()}
+    _check_cluster(
+        SparkSessionCredentials(
+            schema="tiny", connect_timeout=1, server_side_parameters={"spark.master": master, **named}
+        )
+    )
+
+
+def test_what_a_cluster_answers_with_silence_is_refused():
+    port = spark_cluster.free_port()
+    with pytest.raises(DbtRuntimeError, match=r"'spark-warehouse', and each worker .* a folder of its own"):
+        check_cluster(f"spark://127.0.0.1:{port}")
+    for masters in (f"127.0.0.1:{port}", f"127.0.0.1:{port},127.0.0.1", "127.0.0.1:99999"):
+        with pytest.raises(DbtRuntimeError, match=r"No Spark master answered within 1 s \(127\.0\.0\.1"):
+            check_cluster(f"spark://{masters}", spark_sql_warehouse_dir="/shared")
+    with mute_server() as port:
+        here = {"spark_sql_warehouse_dir": "/shared", "spark_driver_host": "127.0.0.1"}
+        check_cluster(f"spark://127.0.0.1:{spark_cluster.free_port()},127.0.0.1:{port}", **here)
+    check_cluster("local[2]")
+
+
+def test_a_driver_that_workers_cannot_reach_is_refused(monkeypatch):
+    connection = MagicMock()
+    connection.__enter__.return_value.getsockname.return_value = ("10.0.0.9", 50000)
+    connection.__enter__.return_value.getpeername.return_value = ("10.0.0.1", 7077)
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: connection)
+    there = {"spark_sql_warehouse_dir": "/shared"}
+    check_cluster("spark://10.0.0.1:7077", spark_driver_host="10.0.0.9", **there)
+    with pytest.raises(DbtRuntimeError, match=r"spark\.driver\.host is 127\.0\.0\.1, which the workers"):
+        check_cluster("spark://10.0.0.1:7077", spark_driver_host="127.0.0.1", **there)
 
 
 def test_a_missing_pyspark_says_what_to_install(monkeypatch):

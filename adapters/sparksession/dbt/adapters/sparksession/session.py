@@ -6,7 +6,9 @@ import datetime as dt
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +64,7 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
             "spark.master asks for a session in this process, and only pyspark-client is installed, which talks to "
             "Spark Connect servers: run `make setup-spark`, or name a server with spark.remote."
         ) from error
+    _check_cluster(credentials)
     builder = SparkSession.builder.appName("dbt")
     for name, value in credentials.server_side_parameters.items():
         builder = builder.config(name, value)
@@ -81,12 +84,51 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
         raise
 
 
+def _check_cluster(credentials: SparkSessionCredentials) -> None:
+    """Refuse what a standalone cluster answers with silence: Spark waits for it, or writes tables that nobody finds."""
+    settings = credentials.server_side_parameters
+    scheme, _, masters = settings.get("spark.master", "").partition("://")
+    if scheme != "spark":
+        return
+    warehouse = settings.get("spark.sql.warehouse.dir", "spark-warehouse")
+    if not (Path(warehouse).is_absolute() or "://" in warehouse):
+        raise DbtRuntimeError(
+            f"spark.sql.warehouse.dir is {warehouse!r}, and each worker of {settings['spark.master']} would write its"
+            " part of a table into a folder of its own. Name an absolute path of a folder that all of them and this"
+            " machine share."
+        )
+    seconds, errors = credentials.connect_timeout, []
+    for master in masters.split(","):
+        host, _, port = master.rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=seconds) as connection:
+                is_here = connection.getsockname()[0] == connection.getpeername()[0]
+        except (OSError, ValueError, OverflowError) as error:
+            errors.append(f"{master}: {error}")
+            continue
+        driver = settings.get("spark.driver.host", "")
+        if not is_here and (driver == "localhost" or driver.startswith("127.")):
+            raise DbtRuntimeError(
+                f"spark.driver.host is {driver}, which the workers of {settings['spark.master']} cannot reach. Name an"
+                " address of this machine that they reach."
+            )
+        return
+    raise DbtRuntimeError(f"No Spark master answered within {seconds} s ({'; '.join(errors)}).")
+
+
 def _connect(credentials: SparkSessionCredentials) -> SparkSession:
     """A session on a Spark Connect server, or one sentence about the server that does not answer."""
     settings = dict(credentials.server_side_parameters)
     remote = settings.pop("spark.remote")
-    address = urlsplit(remote)
-    where = f"{address.hostname}:{address.port or DEFAULT_CONNECT_PORT}"
+    address, port = urlsplit(remote), None
+    with suppress(ValueError):
+        port = address.port or DEFAULT_CONNECT_PORT
+    if address.scheme != "sc" or not address.hostname or port is None:
+        raise DbtRuntimeError(
+            f"The address of a Spark Connect server is {remote.split(';')[0]!r}; it must be as in sc://host:15002, or"
+            " with options sc://host:15002/;use_ssl=true."
+        )
+    where = f"{address.hostname}:{port}"
     seconds = credentials.connect_timeout
 
     def silent(error: Exception) -> DbtRuntimeError:
@@ -94,7 +136,7 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         return DbtRuntimeError(f"No Spark Connect server answered at {where} within {seconds} s ({error}){elsewhere}.")
 
     try:
-        socket.create_connection((address.hostname, address.port or DEFAULT_CONNECT_PORT), timeout=seconds).close()
+        socket.create_connection((address.hostname, port), timeout=seconds).close()
     except OSError as error:
         raise silent(error) from error
     session = SparkSession.builder.remote(remote).getOrCreate()  # asks the server nothing yet
@@ -109,6 +151,8 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
     except TimeoutError as error:
         session.client.close()  # or it would go on asking while the process ends
         raise silent(error) from error
+    except PySparkException as error:
+        raise DbtRuntimeError(f"The Spark Connect server at {where} refused the session: {error}") from error
     return session
 
 

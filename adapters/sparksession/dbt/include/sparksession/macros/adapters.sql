@@ -15,9 +15,10 @@
     {%- endif -%}
 {% endmacro %}
 
-{# Upstream leaves backslashes alone, and Spark eats them: the rows of a unit test would not be those that were given. #}
+{# Upstream leaves backslashes alone, and Spark eats them, and puts settings in the place of ${...}: the rows of a unit
+   test would not be those that were given. #}
 {% macro sparksession__escape_single_quotes(expression) -%}
-    {{ expression | replace("\\", "\\\\") | replace("'", "\\'") }}
+    {{ expression | replace("\\", "\\\\") | replace("'", "\\'") | replace("$", "\\u0024") }}
 {%- endmacro %}
 
 {# Only a view says its description as it is made. Sail knows no comment in `create table ... as`; persist_docs gives it
