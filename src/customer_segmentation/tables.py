@@ -93,12 +93,18 @@ def source_of(table: Table, features: list[str], sample_size: int, seed: int) ->
 
 
 def returned(frame: pd.DataFrame, session: Any) -> pd.DataFrame | DataFrame:
-    """What a model returns for this frame: itself on DuckDB, a DataFrame with the same columns and types on Spark."""
+    """What a model returns for this frame: itself on DuckDB, a DataFrame with the same columns and types on Spark.
+
+    Raises ValueError where a column is neither numbers nor booleans nor texts.
+    """
     if not is_spark(session):
         return frame
     from pyspark.sql import types
 
-    kinds = {"i": types.LongType, "f": types.DoubleType, "b": types.BooleanType}
+    kinds = {"i": types.LongType, "u": types.LongType, "f": types.DoubleType, "b": types.BooleanType}
+    for column, kind in frame.dtypes.items():
+        if getattr(kind, "kind", "O") not in {*kinds, "O"}:
+            raise ValueError(f"Column {column} is {kind}; on Spark a model returns numbers, booleans and texts.")
     schema = types.StructType(
         [
             types.StructField(column, kinds.get(getattr(kind, "kind", ""), types.StringType)())
