@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import yaml
 from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_folders, environment, green
@@ -111,23 +112,38 @@ def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
     assert "PASS=0" not in tested.output
 
 
-# Their patterns are read by Java here, by Rust on Sail, and by C++ on DuckDB.
-@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
-def test_texts_are_read_alike(notation: tuple[str, dict], tmp_path: Path) -> None:
-    file, settings = notation
-    count = write_lines(tmp_path / file)
-    settings = json.dumps({"transactions_location": str(tmp_path / file)} | settings)
-    run = ["run", "--select", "+int_transactions_checked", "--vars", settings]
-    ours = green(dbt(tmp_path / "duckdb", *run)).rows(
+def assert_read_alike(folder: Path, settings: dict, count: int) -> None:
+    """Both engines make the same of these lines, some of which are rejected."""
+    run = ["run", "--select", "+int_transactions_checked", "--vars", json.dumps(settings)]
+    ours = green(dbt(folder / "duckdb", *run)).rows(
         f"select {', '.join(COLUMNS)} from intermediate.int_transactions_checked"
     )
-    green(dbt_on(tmp_path / "spark", "spark", local(tmp_path), *run))
-    columns, rows = tables_of_folder(tmp_path / "warehouse", "intermediate")["int_transactions_checked"]
+    green(dbt_on(folder / "spark", "spark", local(folder), *run))
+    columns, rows = tables_of_folder(folder / "warehouse", "intermediate")["int_transactions_checked"]
     theirs = [tuple(row[columns.index(name)] for name in COLUMNS) for row in rows]
     assert len(ours) == count
     assert any(row[-1] is None for row in ours)
     assert any(row[-1] is not None for row in ours)
     assert sorted(map(repr, theirs)) == sorted(map(repr, ours))
+
+
+# Their patterns are read by Java here, by Rust on Sail, and by C++ on DuckDB.
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
+def test_texts_are_read_alike(notation: tuple[str, dict], tmp_path: Path) -> None:
+    file, settings = notation
+    count = write_lines(tmp_path / file)
+    assert_read_alike(tmp_path, {"transactions_location": str(tmp_path / file)} | settings, count)
+
+
+def test_parquet_files_of_a_pattern_are_read_by_name(tmp_path: Path) -> None:
+    lines = {
+        "a": "1 as transaction_id, 'c1' as customer_id, '2024-01-31' as transaction_date, 2 as quantity, 5 as amount",
+        "b": "7 as amount, 3 as quantity, 'c2' as customer_id, '2024-02-31' as transaction_date, 2 as transaction_id",
+        "c": "9 as amount, 'c3' as customer_id, '2024-03-31' as transaction_date, 3 as transaction_id",
+    }
+    for name, columns in lines.items():
+        duckdb.execute(f"copy (select {columns}) to '{tmp_path / name}.parquet'")
+    assert_read_alike(tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
 
 
 def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
