@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -191,8 +191,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int = 2, cores: int = 1, memory: str = "600m") -> Iterator[Cluster]:
-    """A standalone cluster, ready once the master counts all its workers."""
+def cluster(
+    folder: Path, workers: int = 2, cores: int = 1, memory: str = "600m", wrapper: Sequence[str] = ()
+) -> Iterator[Cluster]:
+    """A standalone cluster, ready once the master counts all its workers. A wrapper is a command that starts each."""
     for name in ("events", "work"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     port, page = free_port(), free_port()
@@ -209,7 +211,7 @@ def cluster(folder: Path, workers: int = 2, cores: int = 1, memory: str = "600m"
             log = folder / f"worker{number}.log"
             command = [spark_class, "org.apache.spark.deploy.worker.Worker", "--host", HOST, "--cores", str(cores)]
             command += ["--memory", memory, "--webui-port", str(free_port()), "--work-dir", str(folder / "work")]
-            made.workers.append(processes.enter_context(running([*command, made.master], log, environment)))
+            made.workers.append(processes.enter_context(running([*wrapper, *command, made.master], log, environment)))
         wait_until(lambda: made.alive() == workers, "The workers", made.workers[-1], log)
         yield made
 

@@ -22,8 +22,9 @@ spark_cluster.let_the_client_be_imported()
 
 from dbt.adapters.sparksession.credentials import SparkSessionCredentials  # noqa: E402
 from dbt.adapters.sparksession.leftovers import remove_leftover  # noqa: E402
-from dbt.adapters.sparksession.session import _check_cluster, literal, shared_session  # noqa: E402
+from dbt.adapters.sparksession.session import _check_cluster, literal, message_of, shared_session  # noqa: E402
 from dbt_common.exceptions import DbtRuntimeError  # noqa: E402
+from pyspark.errors import PySparkException  # noqa: E402
 
 DBT = Path(sys.executable).with_name("dbt")
 WORDS = [
@@ -339,6 +340,24 @@ def test_a_driver_that_workers_cannot_reach_is_refused(monkeypatch):
         check_cluster("spark://10.0.0.1:7077", spark_driver_host="127.0.0.1", **there)
 
 
+@pytest.mark.spark
+def test_a_folder_that_the_workers_do_not_share_is_refused(tmp_path):
+    folder = tmp_path / "tiny"
+    (folder / "warehouse").mkdir(parents=True)
+    # The worker has a file system of its own in the place of the warehouse, as another machine would.
+    elsewhere = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {folder}/warehouse && exec "$@"', "sh"]
+    if subprocess.run([*elsewhere, "true"], check=False).returncode:
+        pytest.skip("only root may give a process another file system")
+    with spark_cluster.cluster(tmp_path / "cluster", workers=1, wrapper=elsewhere) as cluster:
+        write_project(
+            folder, classic(folder) | {"spark.executor.memory": cluster.memory, "spark.master": cluster.master}
+        )
+        answer = dbt(folder, "seed")
+    assert answer.returncode != 0
+    assert f"wrote into {folder}/warehouse, 0 were found again. The folder of" in answer.stdout
+    assert not list((folder / "warehouse").iterdir())
+
+
 def test_a_missing_pyspark_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(DbtRuntimeError, match="make setup-spark"):
@@ -354,6 +373,11 @@ def test_a_profile_names_a_master_or_a_server_and_not_both(settings):
 def test_the_profile_decides_on_ansi_mode():
     settings = {"spark.master": "local", "spark.sql.ansi.enabled": "true"}
     assert SparkSessionCredentials(schema="tiny", server_side_parameters=settings).server_side_parameters == settings
+
+
+def test_an_error_has_its_causes_and_no_frames():
+    said = "Job aborted.\n\tat org.apache.spark.A.b(A.scala:1)\nCaused by: no header at all\n\t... 40 more"
+    assert message_of(PySparkException(said)) == "Job aborted.\nCaused by: no header at all"
 
 
 # ---- parts -------------------------------------------------------------------------------------------------------

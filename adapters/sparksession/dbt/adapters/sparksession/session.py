@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from dbt.adapters.events.logging import AdapterLogger
 from dbt.adapters.spark.session import Connection, Cursor, SessionConnectionWrapper
@@ -20,9 +23,17 @@ from dbt_common.exceptions import DbtRuntimeError
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 
+try:
+    from py4j.protocol import Py4JJavaError
+except ImportError:  # pyspark-client has no Java
+    SPARK_ERRORS: tuple[type[Exception], ...] = (PySparkException,)
+else:
+    SPARK_ERRORS = (PySparkException, Py4JJavaError)
+
 logger = AdapterLogger("sparksession")
 
 DEFAULT_CONNECT_PORT = 15002
+PROBE_ROWS = 64
 _lock = threading.Lock()
 _sessions: dict[tuple[tuple[str, str], ...], SparkSession] = {}
 
@@ -69,7 +80,7 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
     for name, value in credentials.server_side_parameters.items():
         builder = builder.config(name, value)
     try:
-        return builder.getOrCreate()
+        session = builder.getOrCreate()
     except Exception as error:
         if "JAVA_GATEWAY_EXITED" in str(error):
             raise DbtRuntimeError(
@@ -82,6 +93,30 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
                 f"cannot be written ({credentials.server_side_parameters.get('spark.sql.warehouse.dir')})."
             ) from error
         raise
+    _check_warehouse(session, credentials)
+    return session
+
+
+def _check_warehouse(session: SparkSession, credentials: SparkSessionCredentials) -> None:
+    """Refuse a warehouse folder that the workers do not share: each would keep its part of a table to itself.
+
+    Spark would find nothing wrong with that. Its driver commits the files that it sees, and they may be none.
+    """
+    settings = credentials.server_side_parameters
+    warehouse = settings.get("spark.sql.warehouse.dir", "")
+    if settings["spark.master"].startswith("local") or "://" in warehouse:
+        return
+    probe = Path(warehouse) / f"_probe_{uuid4().hex}"
+    try:
+        session.range(0, PROBE_ROWS, 1, PROBE_ROWS).write.parquet(str(probe))
+        found = session.read.schema("id bigint").parquet(str(probe)).count()
+    finally:
+        rmtree(probe, ignore_errors=True)
+    if found != PROBE_ROWS:
+        raise DbtRuntimeError(
+            f"Of {PROBE_ROWS} rows that the workers of {settings['spark.master']} wrote into {warehouse}, {found} were"
+            " found again. The folder of spark.sql.warehouse.dir must be one that all workers and this machine share."
+        )
 
 
 def _check_cluster(credentials: SparkSessionCredentials) -> None:
@@ -196,6 +231,11 @@ def literal(value: Any) -> str:
     return f"'{text}'"
 
 
+def message_of(error: Exception) -> str:
+    """What Spark says, with the causes, without the frames of the JVM's stacks."""
+    return "\n".join(line for line in str(error).splitlines() if not re.match(r"\s+(at |[.]{3} \d+ more)", line))
+
+
 class SharedCursor(Cursor):
     """A cursor on the shared session. Upstream's builds a session for each query."""
 
@@ -219,16 +259,16 @@ class SharedCursor(Cursor):
                     raise
                 logger.info("Removed the folder of a table that an interrupted run left.")
                 self._df = session.sql(sql)
-        except PySparkException as error:
+        except SPARK_ERRORS as error:
             # The errors of a classic session have no args, and dbt-spark takes those for errors of dbt's own.
-            raise DbtRuntimeError(str(error)) from error
+            raise DbtRuntimeError(message_of(error)) from error
 
     def fetchall(self) -> list[Row] | None:
         """All rows; the query runs only here."""
         try:
             return super().fetchall()
-        except PySparkException as error:
-            raise DbtRuntimeError(str(error)) from error
+        except SPARK_ERRORS as error:
+            raise DbtRuntimeError(message_of(error)) from error
 
 
 class SharedConnection(Connection):
