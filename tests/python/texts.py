@@ -38,7 +38,16 @@ TYPED = [
 ]
 
 # What is compared, and the files and settings that the lines are read with.
-COLUMNS = ["transaction_id", "transaction_date", "quantity", "amount", "is_return", "is_amount_rounded", "failed_rules"]
+COLUMNS = [
+    "transaction_id",
+    "customer_id",
+    "transaction_date",
+    "quantity",
+    "amount",
+    "is_return",
+    "is_amount_rounded",
+    "failed_rules",
+]
 NOTATIONS = {
     "a decimal point": ("lines.parquet", {}),
     "a decimal comma, the day first": ("lines.parquet", {"decimal_mark": ",", "date_format": "day_first"}),
