@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-
-
 TITLES = {"run": "# Licences of the dependencies", "spark": "\n## Further ones of Spark and its tests"}
 
 

@@ -187,7 +187,9 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         session.client.close()  # or it would go on asking while the process ends
         raise silent(error) from error
     except PySparkException as error:
-        raise DbtRuntimeError(f"The Spark Connect server at {where} refused the session: {error}") from error
+        raise DbtRuntimeError(
+            f"The Spark Connect server at {where} refused the session: {message_of(error)}"
+        ) from error
     return session
 
 
