@@ -32,7 +32,7 @@ import sweep as one_machine
 from build import PROJECT, dbt_build, generate
 
 sys.path.insert(0, str(PROJECT / "tests" / "python"))
-from spark_cluster import Cluster, cluster, event_logs, on_cluster, read_events, spark_environment
+from spark_cluster import Cluster, cluster, event_logs, of_kind, on_cluster, read_events, spark_environment
 
 HERE = Path(__file__).resolve().parent
 
@@ -47,31 +47,28 @@ MARTS = ("segment_profiles", "k_selection")
 def task_seconds(events: list[dict]) -> dict[str, float]:
     """The CPU seconds of the tasks on each executor."""
     ran: Counter[str] = Counter()
-    for event in events:
-        if event["Event"] == "SparkListenerTaskEnd":
-            ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor CPU Time"] / 1e9
+    for event in of_kind(events, "TaskEnd"):
+        ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor CPU Time"] / 1e9
     return dict(sorted(ran.items()))
 
 
 def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
     """The jobs whose description begins with these words, each with its stages."""
-    for event in events:
-        if event["Event"] == "SparkListenerJobStart":
-            description = event["Properties"].get("spark.job.description", "")
-            if description.startswith(words):
-                yield description, event["Stage IDs"]
+    for event in of_kind(events, "JobStart"):
+        description = event["Properties"].get("spark.job.description", "")
+        if description.startswith(words):
+            yield description, event["Stage IDs"]
 
 
 def shuffled(events: list[dict]) -> dict[int, tuple[int, int, int]]:
     """For each stage that wrote a shuffle: its tasks, bytes and rows."""
     found: dict[int, tuple[int, int, int]] = {}
-    for event in events:
-        if event["Event"] == "SparkListenerTaskEnd":
-            written = event["Task Metrics"]["Shuffle Write Metrics"]
-            if written["Shuffle Records Written"]:
-                tasks, size, rows = found.get(event["Stage ID"], (0, 0, 0))
-                size += written["Shuffle Bytes Written"]
-                found[event["Stage ID"]] = tasks + 1, size, rows + written["Shuffle Records Written"]
+    for event in of_kind(events, "TaskEnd"):
+        written = event["Task Metrics"]["Shuffle Write Metrics"]
+        if written["Shuffle Records Written"]:
+            tasks, size, rows = found.get(event["Stage ID"], (0, 0, 0))
+            size += written["Shuffle Bytes Written"]
+            found[event["Stage ID"]] = tasks + 1, size, rows + written["Shuffle Records Written"]
     return found
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from conftest import Built, dbt
+from texts import COLUMNS
 
 # What tells one engine from another, and what is derived from that; the number of a row has no order on Spark.
 TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row"}
@@ -86,6 +87,27 @@ def differences(ours: Table, theirs: Table, without: Callable[[str], bool] = lam
         for place in compared:
             if not is_same(row[place], other[place]):
                 yield f"{columns[place]}: {row[place]!r} against {other[place]!r}"
+
+
+def told_apart(
+    ours: dict[str, Table], theirs: dict[str, Table], least: int = 16, without: Set[str] = TOLD_APART
+) -> dict[str, list[str]]:
+    """The tables that differ in more than some columns, and the first of what; there are at least so many tables."""
+    assert set(ours) == set(theirs)
+    assert len(ours) >= least
+    found = {name: list(differences(ours[name], theirs[name], without.__contains__)) for name in ours}
+    return {name: told[:3] for name, told in found.items() if told}
+
+
+def assert_same_lines(ours: Table, theirs: Table, count: int) -> None:
+    """Both engines have made the same of these many lines, some of which are rejected."""
+    wanted, found = (
+        [tuple(row[columns.index(name)] for name in COLUMNS) for row in rows] for columns, rows in (ours, theirs)
+    )
+    assert len(wanted) == count
+    assert any(row[-1] is None for row in wanted)
+    assert any(row[-1] is not None for row in wanted)
+    assert sorted(map(repr, found)) == sorted(map(repr, wanted))
 
 
 def in_order(rows: list[tuple], places: list[int]) -> list[tuple]:

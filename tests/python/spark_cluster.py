@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
+# What pyspark's client of Spark Connect leaves in the environment of its process.
 OF_THE_CLIENT = {"SPARK_CONNECT_MODE_ENABLED", "SPARK_REMOTE", "SPARK_LOCAL_REMOTE"}
 # `sail spark server` as a command that nobody takes for another Sail on the machine.
 SERVE_SAIL = """
@@ -71,12 +72,14 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen]:
-    """The command as a process group of its own, whose members end with it. It runs in the folder of its log."""
+def running(
+    command: list[str], log: Path, environment: dict[str, str] | None = None, folder: Path | None = None
+) -> Iterator[subprocess.Popen]:
+    """The command as a process group of its own, whose members end with it; in this folder, or in that of its log."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
-            cwd=log.parent,
+            cwd=folder or log.parent,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -137,7 +140,6 @@ def spark_home() -> Path:
 
 def spark_environment() -> dict[str, str]:
     """The environment of Spark's processes: they listen to this machine alone."""
-    # A client of Spark Connect in this process has left its own words there.
     ours = {name: value for name, value in os.environ.items() if name not in OF_THE_CLIENT}
     return ours | {
         "SPARK_HOME": str(spark_home()),
@@ -282,3 +284,8 @@ def read_events(logs: set[Path]) -> list[dict[str, Any]]:
     """The events of these logs; a line that is being written is left out."""
     lines = [line for log in sorted(logs) for line in log.read_text().splitlines(keepends=True)]
     return [json.loads(line) for line in lines if line.endswith("}\n")]
+
+
+def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """The events of one kind, such as TaskEnd."""
+    return [event for event in events if event["Event"] == f"SparkListener{kind}"]

@@ -12,7 +12,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +23,27 @@ from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_fo
 from engines import (
     TOLD_APART,
     Table,
+    assert_same_lines,
     dbt_on,
     differences,
     statuses,
     tables_of_connect,
     tables_of_duckdb,
     tables_of_folder,
+    told_apart,
 )
-from spark_cluster import Cluster, cluster, event_logs, local, on_cluster, read_events, spark_connect
-from texts import COLUMNS, NOTATIONS, write_lines, write_shop
+from spark_cluster import (
+    Cluster,
+    cluster,
+    event_logs,
+    local,
+    of_kind,
+    on_cluster,
+    read_events,
+    running,
+    spark_connect,
+)
+from texts import NOTATIONS, write_lines, write_shop
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
@@ -53,22 +64,10 @@ class OnSpark:
         return tables_of_folder(self.warehouse)
 
 
-def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [event for event in events if event["Event"] == f"SparkListener{kind}"]
-
-
 def build_on(spark: Cluster, folder: Path, *arguments: str) -> OnSpark:
     before = event_logs(spark)
     built = green(dbt_on(folder, "spark", on_cluster(folder, spark), "build", *arguments))
     return OnSpark(built, folder / "warehouse", read_events(event_logs(spark) - before))
-
-
-def told_apart(ours: dict[str, Table], theirs: dict[str, Table], least: int = 16) -> dict[str, list[str]]:
-    """The tables that differ in more than what names the engine, and in what; there are at least so many."""
-    assert set(ours) == set(theirs)
-    assert len(ours) >= least
-    found = {name: list(differences(ours[name], theirs[name], without=TOLD_APART.__contains__)) for name in ours}
-    return {name: told[:3] for name, told in found.items() if told}
 
 
 # ---- in dbt's process --------------------------------------------------------------------------------------------
@@ -113,18 +112,12 @@ def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
 
 
 def assert_read_alike(folder: Path, settings: dict, count: int) -> None:
-    """Both engines make the same of these lines, some of which are rejected."""
+    """Both engines make the same of the lines of this input."""
     run = ["run", "--select", "+int_transactions_checked", "--vars", json.dumps(settings)]
-    ours = green(dbt(folder / "duckdb", *run)).rows(
-        f"select {', '.join(COLUMNS)} from intermediate.int_transactions_checked"
-    )
+    ours = green(dbt(folder / "duckdb", *run)).warehouse
     green(dbt_on(folder / "spark", "spark", local(folder), *run))
-    columns, rows = tables_of_folder(folder / "warehouse", "intermediate")["int_transactions_checked"]
-    theirs = [tuple(row[columns.index(name)] for name in COLUMNS) for row in rows]
-    assert len(ours) == count
-    assert any(row[-1] is None for row in ours)
-    assert any(row[-1] is not None for row in ours)
-    assert sorted(map(repr, theirs)) == sorted(map(repr, ours))
+    pair = tables_of_duckdb(ours, "intermediate"), tables_of_folder(folder / "warehouse", "intermediate")
+    assert_same_lines(*(tables["int_transactions_checked"] for tables in pair), count)
 
 
 # Their patterns are read by Java here, by Rust on Sail, and by C++ on DuckDB.
@@ -252,24 +245,6 @@ def seconds(text: str) -> float:
     return dt.datetime.fromisoformat(text.rstrip("Z")).replace(tzinfo=dt.UTC).timestamp()
 
 
-@contextmanager
-def started(folder: Path, settings: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen]:
-    """A dbt that runs meanwhile; what it says goes to output.txt in the folder."""
-    with (folder / "output.txt").open("w") as output:
-        process = subprocess.Popen(
-            [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(folder)],
-            cwd=PROJECT,
-            env=environment(folder / "none.duckdb") | settings,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-
 def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs: int = 10) -> None:
     """Return once the sweep has ended some jobs on the cluster."""
     before, until = None, time.monotonic() + MOST_SECONDS
@@ -291,7 +266,9 @@ def test_a_build_outlives_a_worker(
     folder = tmp_path_factory.mktemp("disturbed")
     with cluster(folder / "cluster") as spark:
         arguments = ["build", *WITHOUT_UNIT_TESTS, "--vars", json.dumps(cdnow_settings)]
-        with started(folder, on_cluster(folder, spark), *arguments) as process:
+        command = [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(folder)]
+        ours = environment(folder / "none.duckdb") | on_cluster(folder, spark)
+        with running(command, folder / "output.txt", ours, PROJECT) as process:
             wait_for_sweep(folder, spark, process)
             killed = time.time()
             spark.kill_worker(0)

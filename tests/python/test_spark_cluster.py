@@ -65,9 +65,9 @@ def test_an_aggregate_on_two_workers_survives_the_kill_of_one(tmp_path):
         cluster.kill_worker(0)
         assert application.stdout.read() == f"the sum is {sum(range(1000))}\n"
         assert application.wait(60) == 0
-        (events,) = cluster.events.glob("**/events_1_*")
-    lost = [line for line in events.read_text().splitlines() if '"SparkListenerExecutorRemoved"' in line]
-    assert lost, "the worker was killed after the work was done"
+        (log,) = spark_cluster.event_logs(cluster)
+    events = spark_cluster.read_events({log})
+    assert spark_cluster.of_kind(events, "ExecutorRemoved"), "the worker was killed after the work was done"
 
 
 @pytest.mark.spark

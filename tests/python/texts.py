@@ -1,4 +1,4 @@
-"""Dates and amounts as shops write them, and as they should not."""
+"""Inputs as shops write them, and as they should not."""
 
 from __future__ import annotations
 
