@@ -190,7 +190,7 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
             cost = dbt_build(place, settings)
             with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as connection:
                 marts[name] = [connection.execute(f"from marts.{mart} order by all").df() for mart in MARTS]
-        sweep = cost.node_seconds["kmeans_sweep"]
+        sweep = cost.node_seconds["int_kmeans_sweep"]
         slowest = sorted(cost.node_seconds.items(), key=lambda node: -node[1])[:4]
         rows.append((name, cost.wall_seconds, sweep, share.get(name, ""), slowest))
     yield "| engine | build, wall s | of it the sweep, s | tasks on each worker, CPU s | slowest nodes |"

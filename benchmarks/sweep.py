@@ -26,7 +26,7 @@ from types import ModuleType
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE.parent / "models" / "intermediate" / "clustering" / "kmeans_sweep.py"
+MODEL = HERE.parent / "models" / "intermediate" / "clustering" / "int_kmeans_sweep.py"
 QUADRATIC_UP_TO = 20_000
 REPEATS = 3
 SAMPLED = 2_000
@@ -148,7 +148,7 @@ def faiss(columns: np.ndarray, ks: range) -> dict:
 
 def load_model() -> ModuleType:
     """The sweep's dbt model as a module."""
-    spec = importlib.util.spec_from_file_location("kmeans_sweep", MODEL)
+    spec = importlib.util.spec_from_file_location("int_kmeans_sweep", MODEL)
     model = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(model)
     return model

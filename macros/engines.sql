@@ -28,17 +28,17 @@
 
 {# ---- texts ------------------------------------------------------------------------------------------------------ #}
 
-{% macro quote_text(text) %}
-    {%- do return(adapter.dispatch('quote_text')(text)) -%}
+{% macro quote_literal(text) %}
+    {%- do return(adapter.dispatch('quote_literal')(text)) -%}
 {% endmacro %}
 
 
-{% macro default__quote_text(text) %}
+{% macro default__quote_literal(text) %}
     {%- do return("'" ~ text | replace("'", "''") ~ "'") -%}
 {% endmacro %}
 
 
-{% macro spark__quote_text(text) %}
+{% macro spark__quote_literal(text) %}
     {#- Spark puts something else in the place of ${...}, also within a text. -#}
     {%- do return(
         "'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") | replace('${', '\\u0024{') ~ "'"
@@ -46,144 +46,144 @@
 {% endmacro %}
 
 
-{% macro quote_name(name) %}
-    {%- do return(adapter.dispatch('quote_name')(name)) -%}
+{% macro quote_ident(name) %}
+    {%- do return(adapter.dispatch('quote_ident')(name)) -%}
 {% endmacro %}
 
 
-{% macro default__quote_name(name) %}
+{% macro default__quote_ident(name) %}
     {%- do return('"' ~ name | replace('"', '""') ~ '"') -%}
 {% endmacro %}
 
 
-{% macro spark__quote_name(name) %}
+{% macro spark__quote_ident(name) %}
     {%- do return('`' ~ name | replace('`', '``') ~ '`') -%}
 {% endmacro %}
 
 
-{% macro trimmed(text, characters) -%}
+{% macro trim_characters(text, characters) -%}
     {#- A text without any of these characters, an expression, around it. -#}
-    {{ adapter.dispatch('trimmed')(text, characters) }}
+    {{ adapter.dispatch('trim_characters')(text, characters) }}
 {%- endmacro %}
 
 
-{% macro default__trimmed(text, characters) -%}
+{% macro default__trim_characters(text, characters) -%}
     trim({{ text }}, {{ characters }})
 {%- endmacro %}
 
 
-{% macro spark__trimmed(text, characters) -%}
+{% macro spark__trim_characters(text, characters) -%}
     btrim({{ text }}, {{ characters }})
 {%- endmacro %}
 
 
-{% macro matches(text, pattern) -%}
+{% macro regexp_full_match(text, pattern) -%}
     {#- Whether a pattern (RE2 and Java read alike what is used here) describes the whole text. -#}
-    {{ adapter.dispatch('matches')(text, pattern) }}
+    {{ adapter.dispatch('regexp_full_match')(text, pattern) }}
 {%- endmacro %}
 
 
-{% macro default__matches(text, pattern) -%}
-    regexp_full_match({{ text }}, {{ quote_text(pattern) }})
+{% macro default__regexp_full_match(text, pattern) -%}
+    regexp_full_match({{ text }}, {{ quote_literal(pattern) }})
 {%- endmacro %}
 
 
-{% macro spark__matches(text, pattern) -%}
-    regexp_like({{ text }}, {{ quote_text('^(?:' ~ pattern ~ ')$') }})
+{% macro spark__regexp_full_match(text, pattern) -%}
+    regexp_like({{ text }}, {{ quote_literal('^(?:' ~ pattern ~ ')$') }})
 {%- endmacro %}
 
 
-{% macro replaced(text, pattern, replacement) -%}
+{% macro regexp_replace(text, pattern, replacement) -%}
     {#- A text with every match of a pattern replaced; \1 is what its first group found. -#}
-    {{ adapter.dispatch('replaced')(text, pattern, replacement) }}
+    {{ adapter.dispatch('regexp_replace')(text, pattern, replacement) }}
 {%- endmacro %}
 
 
-{% macro default__replaced(text, pattern, replacement) -%}
-    regexp_replace({{ text }}, {{ quote_text(pattern) }}, {{ quote_text(replacement) }}, 'g')
+{% macro default__regexp_replace(text, pattern, replacement) -%}
+    regexp_replace({{ text }}, {{ quote_literal(pattern) }}, {{ quote_literal(replacement) }}, 'g')
 {%- endmacro %}
 
 
-{% macro spark__replaced(text, pattern, replacement) -%}
+{% macro spark__regexp_replace(text, pattern, replacement) -%}
     regexp_replace(
-        {{ text }}, {{ quote_text(pattern) }}, {{ quote_text(replacement | replace('\\', '$')) }}
+        {{ text }}, {{ quote_literal(pattern) }}, {{ quote_literal(replacement | replace('\\', '$')) }}
     )
 {%- endmacro %}
 
 
-{% macro joined(text, separator, order_by, distinct=false) -%}
+{% macro string_agg(text, separator, order_by, distinct=false) -%}
     {#- The texts of a group as one, in this order. -#}
-    {{ adapter.dispatch('joined')(text, separator, order_by, distinct) }}
+    {{ adapter.dispatch('string_agg')(text, separator, order_by, distinct) }}
 {%- endmacro %}
 
 
-{% macro default__joined(text, separator, order_by, distinct) -%}
-    string_agg({{ 'distinct ' if distinct }}{{ text }}, {{ quote_text(separator) }} order by {{ order_by }})
+{% macro default__string_agg(text, separator, order_by, distinct) -%}
+    string_agg({{ 'distinct ' if distinct }}{{ text }}, {{ quote_literal(separator) }} order by {{ order_by }})
 {%- endmacro %}
 
 
-{% macro spark__joined(text, separator, order_by, distinct) -%}
-    listagg({{ 'distinct ' if distinct }}{{ text }}, {{ quote_text(separator) }})
+{% macro spark__string_agg(text, separator, order_by, distinct) -%}
+    listagg({{ 'distinct ' if distinct }}{{ text }}, {{ quote_literal(separator) }})
     within group (order by {{ order_by }})
 {%- endmacro %}
 
 
-{% macro hash_of_rows(text) -%}
+{% macro hash_agg(text) -%}
     {#- One number for the rows of a group, whatever their order. -#}
-    {{ adapter.dispatch('hash_of_rows')(text) }}
+    {{ adapter.dispatch('hash_agg')(text) }}
 {%- endmacro %}
 
 
-{% macro default__hash_of_rows(text) -%}
+{% macro default__hash_agg(text) -%}
     bit_xor(hash({{ text }}))
 {%- endmacro %}
 
 
-{% macro spark__hash_of_rows(text) -%}
+{% macro spark__hash_agg(text) -%}
     bit_xor(xxhash64({{ text }}))
 {%- endmacro %}
 
 
-{% macro stop_with(sentence) -%}
+{% macro raise_error(sentence) -%}
     {#- An expression that stops the run with a sentence once it is evaluated. -#}
-    {{ adapter.dispatch('stop_with')(sentence) }}
+    {{ adapter.dispatch('raise_error')(sentence) }}
 {%- endmacro %}
 
 
-{% macro default__stop_with(sentence) -%}
+{% macro default__raise_error(sentence) -%}
     error({{ sentence }})
 {%- endmacro %}
 
 
-{% macro spark__stop_with(sentence) -%}
+{% macro spark__raise_error(sentence) -%}
     cast(raise_error({{ sentence }}) as string)
 {%- endmacro %}
 
 
 {# ---- lists and structs ------------------------------------------------------------------------------------------ #}
 
-{% macro list_of_values(values) -%}
-    {{ adapter.dispatch('list_of_values')(values) }}
+{% macro array_literal(values) -%}
+    {{ adapter.dispatch('array_literal')(values) }}
 {%- endmacro %}
 
 
-{% macro default__list_of_values(values) -%}
+{% macro default__array_literal(values) -%}
     [{{ values | join(', ') }}]
 {%- endmacro %}
 
 
-{% macro spark__list_of_values(values) -%}
+{% macro spark__array_literal(values) -%}
     array({{ values | join(', ') }})
 {%- endmacro %}
 
 
-{% macro struct_of(fields) -%}
+{% macro named_struct(fields) -%}
     {#- A struct of {name: expression}. -#}
-    {{ adapter.dispatch('struct_of')(fields) }}
+    {{ adapter.dispatch('named_struct')(fields) }}
 {%- endmacro %}
 
 
-{% macro default__struct_of(fields) -%}
+{% macro default__named_struct(fields) -%}
     struct_pack(
         {%- for name, expression in fields.items() %}
         {{ name }} := {{ expression }}
@@ -193,7 +193,7 @@
 {%- endmacro %}
 
 
-{% macro spark__struct_of(fields) -%}
+{% macro spark__named_struct(fields) -%}
     named_struct(
         {%- for name, expression in fields.items() %}
         '{{ name }}', {{ expression }}
@@ -203,94 +203,94 @@
 {%- endmacro %}
 
 
-{% macro list_of_structs(fields, order_by) -%}
+{% macro array_agg_structs(fields, order_by) -%}
     {#- The rows of a group as one list of structs of {name: expression}, ordered by these expressions, null first. -#}
-    {{ adapter.dispatch('list_of_structs')(fields, order_by) }}
+    {{ adapter.dispatch('array_agg_structs')(fields, order_by) }}
 {%- endmacro %}
 
 
-{% macro default__list_of_structs(fields, order_by) -%}
+{% macro default__array_agg_structs(fields, order_by) -%}
     list(
-        {{ struct_of(fields) | indent(4) }}
+        {{ named_struct(fields) | indent(4) }}
         order by {{ order_by | join(' nulls first, ') }} nulls first
     )
 {%- endmacro %}
 
 
-{% macro spark__list_of_structs(fields, order_by) -%}
+{% macro spark__array_agg_structs(fields, order_by) -%}
     {%- set places = {} -%}
     {%- for expression in order_by -%}
         {%- do places.update({'place_' ~ loop.index: expression}) -%}
     {%- endfor -%}
-    {%- do places.update({'content': struct_of(fields)}) -%}
-    transform(sort_array(collect_list({{ struct_of(places) }})), placed -> placed.content)
+    {%- do places.update({'content': named_struct(fields)}) -%}
+    transform(sort_array(collect_list({{ named_struct(places) }})), placed -> placed.content)
 {%- endmacro %}
 
 
-{% macro list_of_structs_type(fields) -%}
+{% macro array_of_structs_type(fields) -%}
     {#- The type of a list of structs of {name: type}. -#}
-    {{ adapter.dispatch('list_of_structs_type')(fields) }}
+    {{ adapter.dispatch('array_of_structs_type')(fields) }}
 {%- endmacro %}
 
 
-{% macro default__list_of_structs_type(fields) -%}
+{% macro default__array_of_structs_type(fields) -%}
     struct(
         {%- for name, type in fields.items() %}{{ name }} {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
     )[]
 {%- endmacro %}
 
 
-{% macro spark__list_of_structs_type(fields) -%}
+{% macro spark__array_of_structs_type(fields) -%}
     array<struct<
         {%- for name, type in fields.items() %}{{ name }}: {{ type }}{{ ', ' if not loop.last }}{% endfor -%}
     >>
 {%- endmacro %}
 
 
-{% macro unnested(column) -%}
+{% macro unnest_structs(column) -%}
     {#- One row per struct of a list, its fields as columns, in a select list. None for an empty list or none. -#}
-    {{ adapter.dispatch('unnested')(column) }}
+    {{ adapter.dispatch('unnest_structs')(column) }}
 {%- endmacro %}
 
 
-{% macro default__unnested(column) -%}
+{% macro default__unnest_structs(column) -%}
     unnest({{ column }}, recursive := true)
 {%- endmacro %}
 
 
-{% macro spark__unnested(column) -%}
+{% macro spark__unnest_structs(column) -%}
     inline({{ column }})
 {%- endmacro %}
 
 
-{% macro numbers_up_to(last) -%}
+{% macro series_from_zero(last) -%}
     {#- One row per whole number from 0 to the last, in a select list. -#}
-    {{ adapter.dispatch('numbers_up_to')(last) }}
+    {{ adapter.dispatch('series_from_zero')(last) }}
 {%- endmacro %}
 
 
-{% macro default__numbers_up_to(last) -%}
+{% macro default__series_from_zero(last) -%}
     unnest(range(cast({{ last }} as bigint) + 1))
 {%- endmacro %}
 
 
-{% macro spark__numbers_up_to(last) -%}
+{% macro spark__series_from_zero(last) -%}
     explode(sequence(0, cast({{ last }} as int)))
 {%- endmacro %}
 
 
-{% macro bin_of(value, edges) -%}
+{% macro bin_index(value, edges) -%}
     {#- The bin of a value, from 0: how many of the edges lie below it. -#}
-    {{ adapter.dispatch('bin_of')(value, edges) }}
+    {{ adapter.dispatch('bin_index')(value, edges) }}
 {%- endmacro %}
 
 
-{% macro default__bin_of(value, edges) -%}
+{% macro default__bin_index(value, edges) -%}
     len(list_filter({{ edges }}, lambda edge: edge < {{ value }}))
 {%- endmacro %}
 
 
-{% macro spark__bin_of(value, edges) -%}
+{% macro spark__bin_index(value, edges) -%}
     size(filter({{ edges }}, edge -> edge < {{ value }}))
 {%- endmacro %}
 
@@ -313,36 +313,36 @@
 {%- endmacro %}
 
 
-{% macro in_order_of(expressions) -%}
+{% macro sort_key(expressions) -%}
     {#- What max_by and min_by compare: the first expression, and the next where it is the same. -#}
-    {{ adapter.dispatch('in_order_of')(expressions) }}
+    {{ adapter.dispatch('sort_key')(expressions) }}
 {%- endmacro %}
 
 
-{% macro default__in_order_of(expressions) -%}
+{% macro default__sort_key(expressions) -%}
     ({{ expressions | join(', ') }})
 {%- endmacro %}
 
 
-{% macro spark__in_order_of(expressions) -%}
+{% macro spark__sort_key(expressions) -%}
     struct({{ expressions | join(', ') }})
 {%- endmacro %}
 
 
 {# ---- rows of the input ------------------------------------------------------------------------------------------ #}
 
-{% macro as_input_text(column) -%}
+{% macro input_text(column) -%}
     {#- A column of the input, whatever its type, as text. -#}
-    {{ adapter.dispatch('as_input_text')(column) }}
+    {{ adapter.dispatch('input_text')(column) }}
 {%- endmacro %}
 
 
-{% macro default__as_input_text(column) -%}
+{% macro default__input_text(column) -%}
     cast({{ column }} as string)
 {%- endmacro %}
 
 
-{% macro spark__as_input_text(column) -%}
+{% macro spark__input_text(column) -%}
     {#- As DuckDB writes it: a timestamp with a zone with its offset, of the session's zone, which is UTC; and a whole
         number that is stored as a float, as an id is beside a missing one, with its digits and not as 1.785012E7. -#}
     {%- set text = 'cast(' ~ column ~ ' as string)' -%}
@@ -359,30 +359,30 @@
 {%- endmacro %}
 
 
-{% macro numbered_by(expression) -%}
+{% macro row_number_by(expression) -%}
     {#- The number of a row, from 1, in the order of an expression. On Spark the order is lost: it would take all rows
         to one task. -#}
-    {{ adapter.dispatch('numbered_by')(expression) }}
+    {{ adapter.dispatch('row_number_by')(expression) }}
 {%- endmacro %}
 
 
-{% macro default__numbered_by(expression) -%}
+{% macro default__row_number_by(expression) -%}
     row_number() over (order by {{ expression }})
 {%- endmacro %}
 
 
-{% macro spark__numbered_by(expression) -%}
-    {{ numbered_row(none) }}
+{% macro spark__row_number_by(expression) -%}
+    {{ input_row_number(none) }}
 {%- endmacro %}
 
 
-{% macro numbered_row(location) -%}
+{% macro input_row_number(location) -%}
     {#- The number of a row in its input, from 1. On Spark rows have no order: the numbers tell rows apart. -#}
-    {{ adapter.dispatch('numbered_row')(location) }}
+    {{ adapter.dispatch('input_row_number')(location) }}
 {%- endmacro %}
 
 
-{% macro default__numbered_row(location) -%}
+{% macro default__input_row_number(location) -%}
     {#- Numbering by a window keeps DuckDB to one thread for whatever reads the rows; one Parquet file knows the numbers
         of its rows. -#}
     {%- if location and is_parquet(location) and not is_pattern(location) -%}
@@ -393,37 +393,37 @@
 {%- endmacro %}
 
 
-{% macro spark__numbered_row(location) -%}
+{% macro spark__input_row_number(location) -%}
     monotonically_increasing_id() + 1
 {%- endmacro %}
 
 
-{% macro whole_row(relation) -%}
+{% macro row_as_struct(relation) -%}
     {#- All columns of a relation in the query as one struct. -#}
-    {{ adapter.dispatch('whole_row')(relation) }}
+    {{ adapter.dispatch('row_as_struct')(relation) }}
 {%- endmacro %}
 
 
-{% macro default__whole_row(relation) -%}
+{% macro default__row_as_struct(relation) -%}
     {{ relation }}
 {%- endmacro %}
 
 
-{% macro spark__whole_row(relation) -%}
+{% macro spark__row_as_struct(relation) -%}
     struct({{ relation }}.*)
 {%- endmacro %}
 
 
-{% macro as_json(struct) -%}
-    {{ adapter.dispatch('as_json')(struct) }}
+{% macro to_json(struct) -%}
+    {{ adapter.dispatch('to_json')(struct) }}
 {%- endmacro %}
 
 
-{% macro default__as_json(struct) -%}
+{% macro default__to_json(struct) -%}
     cast(to_json({{ struct }}) as string)
 {%- endmacro %}
 
 
-{% macro spark__as_json(struct) -%}
+{% macro spark__to_json(struct) -%}
     to_json({{ struct }}, map('ignoreNullFields', 'false'))
 {%- endmacro %}

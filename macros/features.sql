@@ -14,7 +14,7 @@
 {% endmacro %}
 
 
-{% macro transformed(value, transform) -%}
+{% macro transform_feature(value, transform) -%}
     {#- A feature before its z-score. log1p takes a value below zero (more returned than bought) for zero. -#}
     {%- if transform == 'log1p' -%}
     case when {{ value }} < 0 then cast(0 as double) else ln(1 + {{ value }}) end
@@ -24,7 +24,7 @@
 {%- endmacro %}
 
 
-{% macro capped(value, lower, upper) -%}
+{% macro winsorized(value, lower, upper) -%}
     {#- A value within its bounds; as it is where they are null. -#}
     case
         when {{ value }} < {{ lower }} then {{ lower }}

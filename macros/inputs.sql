@@ -78,8 +78,8 @@
 {% macro csv_file(location, options='') %}
     {#- Nothing about the dialect is guessed, so that no row is taken for a comment or a preamble and lost. -#}
     {%- do return(
-        'read_csv(' ~ quote_text(location) ~ ', delim = ' ~ quote_text(setting('csv_delimiter'))
-        ~ ', encoding = ' ~ quote_text(setting('csv_encoding'))
+        'read_csv(' ~ quote_literal(location) ~ ', delim = ' ~ quote_literal(setting('csv_delimiter'))
+        ~ ', encoding = ' ~ quote_literal(setting('csv_encoding'))
         ~ ", header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"', comment = ''" ~ options ~ ')'
     ) -%}
 {% endmacro %}
@@ -102,7 +102,7 @@
         ) -%}
     {%- endif -%}
     {%- set quoted = [] -%}
-    {%- for part in parts -%}{%- do quoted.append(quote_name(unquoted(part))) -%}{%- endfor -%}
+    {%- for part in parts -%}{%- do quoted.append(quote_ident(unquoted(part))) -%}{%- endfor -%}
     {%- do return(quoted | join('.')) -%}
 {% endmacro %}
 
@@ -111,7 +111,7 @@
     {#- The files of a glob can have their columns in different orders. -#}
     {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
     {%- if is_parquet(location) -%}
-        {%- do return('read_parquet(' ~ quote_text(location) ~ by_name ~ ')') -%}
+        {%- do return('read_parquet(' ~ quote_literal(location) ~ by_name ~ ')') -%}
     {%- endif -%}
     {%- do return(csv_file(location, by_name)) -%}
 {% endmacro %}
@@ -120,7 +120,7 @@
 {% macro spark__file_relation(input, location) %}
     {#- A CSV file, and a pattern of files, is the view that attach_inputs makes of it. -#}
     {%- set is_view = is_csv(location) or is_pattern(location) -%}
-    {%- do return('input_' ~ input if is_view else 'parquet.' ~ quote_name(location)) -%}
+    {%- do return('input_' ~ input if is_view else 'parquet.' ~ quote_ident(location)) -%}
 {% endmacro %}
 
 
@@ -139,30 +139,30 @@
 {% macro input_column(input, column) %}
     {#- A column of the input as text; null where the mapping does not name it. -#}
     {%- set theirs = input_mapping(input).get(column) -%}
-    {{ readable(input, as_input_text(quote_name(theirs))) if theirs else 'cast(null as string)' }}
+    {{ checked_text(input, input_text(quote_ident(theirs))) if theirs else 'cast(null as string)' }}
 {%- endmacro %}
 
 
-{% macro readable(input, text) -%}
+{% macro checked_text(input, text) -%}
     {#- A text of the input. Bytes that are not of the encoding stop the run. -#}
-    {{ adapter.dispatch('readable')(input, text) }}
+    {{ adapter.dispatch('checked_text')(input, text) }}
 {%- endmacro %}
 
 
-{% macro default__readable(input, text) -%}
+{% macro default__checked_text(input, text) -%}
     {#- DuckDB stops while it reads them. -#}
     {{ text }}
 {%- endmacro %}
 
 
-{% macro spark__readable(input, text) -%}
+{% macro spark__checked_text(input, text) -%}
     {#- Spark puts U+FFFD in their place, and two names that differ by one such letter would be one. -#}
     {%- set location = setting(input ~ '_location') or '' -%}
     {%- if is_csv(location) -%}
     {%- set sentence = 'File ' ~ location ~ ' is not in the encoding ' ~ setting('csv_encoding')
         ~ ': a letter of it cannot be read. Correct the setting csv_encoding, or the file.' -%}
     case
-        when position('\ufffd' in {{ text }}) > 0 then {{ stop_with(quote_text(sentence)) }}
+        when position('\ufffd' in {{ text }}) > 0 then {{ raise_error(quote_literal(sentence)) }}
         else {{ text }}
     end
     {%- else -%}
@@ -176,9 +176,9 @@
     {%- set conditions = [] -%}
     {%- for column, values in setting('excluded_lines').items() if values -%}
         {%- set texts = [] -%}
-        {%- for value in values -%}{%- do texts.append(quote_text(value | string)) -%}{%- endfor -%}
+        {%- for value in values -%}{%- do texts.append(quote_literal(value | string)) -%}{%- endfor -%}
         {%- do conditions.append(
-            'coalesce(' ~ as_input_text(quote_name(column)) ~ ' in (' ~ texts | join(', ') ~ '), false)'
+            'coalesce(' ~ input_text(quote_ident(column)) ~ ' in (' ~ texts | join(', ') ~ '), false)'
         ) -%}
     {%- endfor -%}
     {{ conditions | join(' or ') or 'false' }}
@@ -192,7 +192,7 @@
 
 {% macro default__attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
-        attach if not exists {{ quote_text(path) }} as {{ quote_name(name) }} (read_only);
+        attach if not exists {{ quote_literal(path) }} as {{ quote_ident(name) }} (read_only);
     {%- endfor -%}
 {% endmacro %}
 
@@ -218,12 +218,12 @@
         {%- set view = 'create or replace temporary view input_' ~ input ~ ' using ' -%}
         {%- if execute and is_csv(location) -%}
             {%- do run_query(
-                view ~ 'csv options (path ' ~ quote_text(location) ~ ', sep ' ~ quote_text(setting('csv_delimiter'))
-                ~ ', encoding ' ~ quote_text(encoding) ~ ", header 'true', inferSchema 'false', enforceSchema 'false',"
+                view ~ 'csv options (path ' ~ quote_literal(location) ~ ', sep ' ~ quote_literal(setting('csv_delimiter'))
+                ~ ', encoding ' ~ quote_literal(encoding) ~ ", header 'true', inferSchema 'false', enforceSchema 'false',"
                 ~ " multiLine 'true', escape '\"', mode 'FAILFAST', columnPruning 'false')"
             ) -%}
         {%- elif execute and is_parquet(location) and is_pattern(location) -%}
-            {%- do run_query(view ~ 'parquet options (path ' ~ quote_text(location) ~ ", mergeSchema 'true')") -%}
+            {%- do run_query(view ~ 'parquet options (path ' ~ quote_literal(location) ~ ", mergeSchema 'true')") -%}
         {%- endif -%}
     {%- endfor -%}
 {% endmacro %}
@@ -232,7 +232,7 @@
 {% macro limit_memory() -%}
     {#- For all connections of the run. An earlier limit does not outlive its process. -#}
     {%- if setting('memory_limit') is not none and target.type == 'duckdb' -%}
-    set global memory_limit = {{ quote_text(setting('memory_limit')) }}
+    set global memory_limit = {{ quote_literal(setting('memory_limit')) }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -254,7 +254,7 @@
     {%- set location = setting(input ~ '_location') -%}
     {%- if target.type != 'duckdb' -%}{%- do return('') -%}{%- endif -%}
     {%- if is_csv(location) or is_parquet(location) -%}
-        {%- if run_query('select * from glob(' ~ quote_text(location) ~ ') limit 1') | length == 0 -%}
+        {%- if run_query('select * from glob(' ~ quote_literal(location) ~ ') limit 1') | length == 0 -%}
             {%- do refuse_setting(
                 input ~ '_location', location, 'there is no such file, seen from the folder that dbt runs in'
             ) -%}
@@ -263,7 +263,7 @@
         {%- do input_relation(input) -%}
         {%- set parts = [] -%}
         {%- for part in table_name_parts(location) -%}
-            {%- do parts.append('lower(' ~ quote_text(unquoted(part)) ~ ')') -%}
+            {%- do parts.append('lower(' ~ quote_literal(unquoted(part)) ~ ')') -%}
         {%- endfor -%}
         {%- set conditions = ['lower(table_name) = ' ~ parts[-1]] -%}
         {%- if parts | length == 2 -%}

@@ -37,7 +37,7 @@
         select
             customer_features.customer_id,
             {%- for feature in features %}
-            {{ capped(
+            {{ winsorized(
                 'customer_features.' ~ feature,
                 'scaling_pivoted.' ~ feature ~ '_lower',
                 'scaling_pivoted.' ~ feature ~ '_upper'
@@ -57,7 +57,7 @@
             else (
                 case
                     when scaling_pivoted.{{ feature }}_transform = 'log1p'
-                        then {{ transformed('capped.' ~ feature, 'log1p') }}
+                        then {{ transform_feature('capped.' ~ feature, 'log1p') }}
                     else capped.{{ feature }}
                 end
                 - scaling_pivoted.{{ feature }}_center
@@ -113,8 +113,8 @@
     nearest_found as (
         select
             *,
-            {{ extreme_of('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
-            case {{ extreme_of('least', clusters, 'squared_distance_') }}
+            {{ greatest_or_least('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
+            case {{ greatest_or_least('least', clusters, 'squared_distance_') }}
                 {%- for cluster in clusters %}
                 when squared_distance_{{ cluster }} then {{ cluster }}
                 {%- endfor %}
@@ -140,13 +140,13 @@
         cast(nearest_cluster as bigint) as cluster,
         sqrt(nearest_squared_distance) as distance_to_centroid,
         cast(
-            case {{ extreme_of('least', clusters, 'other_squared_distance_') }}
+            case {{ greatest_or_least('least', clusters, 'other_squared_distance_') }}
                 {%- for cluster in clusters %}
                 when other_squared_distance_{{ cluster }} then {{ cluster }}
                 {%- endfor %}
             end as bigint
         ) as runner_up_cluster,
-        sqrt({{ extreme_of('least', clusters, 'other_squared_distance_') }}) as distance_to_runner_up
+        sqrt({{ greatest_or_least('least', clusters, 'other_squared_distance_') }}) as distance_to_runner_up
     from others_left
 {%- endmacro %}
 

@@ -34,7 +34,7 @@
 {%- endmacro %}
 
 
-{% macro as_text(expression, decimals) -%}
+{% macro format_number(expression, decimals) -%}
     {#- A number in a sentence, rounded to a number of decimals, half up. DuckDB would round a double as it is stored,
         and 0.145 is stored as a little less. -#}
     cast(cast(cast({{ expression }} as decimal(38, 12)) as decimal(18, {{ decimals }})) as string)
@@ -55,7 +55,7 @@
 {%- endmacro %}
 
 
-{% macro extreme_of(which, names, prefix='') -%}
+{% macro greatest_or_least(which, names, prefix='') -%}
     {#- The greatest or the least (which) of several columns; nulls are left out. -#}
     {%- if names | length == 1 -%}
     {{ prefix }}{{ names[0] }}
@@ -65,7 +65,7 @@
 {%- endmacro %}
 
 
-{% macro stability_index(share, expected) -%}
+{% macro population_stability_index(share, expected) -%}
     {#- Population stability index of a distribution against an expected one, row by row of its bins: the sum of
         (share - expected) * ln(share / expected) (Siddiqi 2006). A bin that is empty counts as 0.01 %. -#}
     {%- set now = 'greatest(' ~ share ~ ', 0.0001)' -%}

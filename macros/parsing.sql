@@ -4,7 +4,7 @@
     {#- Without the blanks around it (also tabs, line ends, no-break blanks and byte order marks); null where nothing is
         left. -#}
     nullif(
-        {{ trimmed(column, "concat(' ', chr(9), chr(10), chr(13), '\u00a0\u202f\ufeff')") }}, ''
+        {{ trim_characters(column, "concat(' ', chr(9), chr(10), chr(13), '\u00a0\u202f\ufeff')") }}, ''
     )
 {%- endmacro %}
 
@@ -15,7 +15,7 @@
     coalesce(
         lower({{ column }}) in (
             {%- for value in setting('return_flag_values') -%}
-            {{ quote_text(value | string | lower) }}{{ ', ' if not loop.last }}
+            {{ quote_literal(value | string | lower) }}{{ ', ' if not loop.last }}
             {%- endfor -%}
         ),
         false
@@ -29,7 +29,7 @@
 {% macro clean_id(column) -%}
     {#- An id, letter by letter. 17850.0 becomes 17850 only where the setting says that ids are whole numbers. -#}
     {%- if setting('ids_are_whole_numbers') -%}
-    {{ replaced(clean_text(column), '^([0-9]+)[.]0+$', '\\1') }}
+    {{ regexp_replace(clean_text(column), '^([0-9]+)[.]0+$', '\\1') }}
     {%- else -%}
     {{ clean_text(column) }}
     {%- endif -%}
@@ -52,13 +52,13 @@
     {%- set times = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p'] -%}
     {%- set zone = setting('time_zone') -%}
     {#- A blank before the offset is common, and DuckDB does not read it. -#}
-    {%- set with_offset = replaced(column, ' (Z|[+-][0-9:]+)$', '\\1') -%}
+    {%- set with_offset = regexp_replace(column, ' (Z|[+-][0-9:]+)$', '\\1') -%}
     case
         when not left({{ column }}, 1) between '0' and '9' then null
         {%- if zone is not none %}
         when regexp_matches({{ column }}, ':[0-9.]+ ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$')
             then {{ from_1900(
-                'cast(try_cast(' ~ with_offset ~ ' as timestamptz) at time zone ' ~ quote_text(zone) ~ ' as date)'
+                'cast(try_cast(' ~ with_offset ~ ' as timestamptz) at time zone ' ~ quote_literal(zone) ~ ' as date)'
             ) }}
         {%- endif %}
         else coalesce(
@@ -90,22 +90,22 @@
     {%- set zone = setting('time_zone') -%}
     case
         {%- if zone is not none %}
-        when {{ matches(column, '[0-9]{4}' ~ after_year) }} and {{ matches(column, '.*:[0-9.]+' ~ offset) }}
+        when {{ regexp_full_match(column, '[0-9]{4}' ~ after_year) }} and {{ regexp_full_match(column, '.*:[0-9.]+' ~ offset) }}
             then {{ from_1900(
-                'cast(from_utc_timestamp(try_cast(' ~ replaced(column, ' (Z|[+-][0-9:]+)$', '\\1')
-                ~ ' as timestamp), ' ~ quote_text(zone) ~ ') as date)'
+                'cast(from_utc_timestamp(try_cast(' ~ regexp_replace(column, ' (Z|[+-][0-9:]+)$', '\\1')
+                ~ ' as timestamp), ' ~ quote_literal(zone) ~ ') as date)'
             ) }}
         {%- endif %}
-        when {{ matches(column, year ~ after_year) }}
+        when {{ regexp_full_match(column, year ~ after_year) }}
             then {{ date_of_parts(column, '^([0-9]+)[-/ ]([0-9]+)[-/ ]([0-9]{1,2}).*$', [1, 2, 3]) }}
         {%- if setting('date_format') != 'iso' %}
-        when {{ matches(column, year_last) }}
+        when {{ regexp_full_match(column, year_last) }}
             then {{ date_of_parts(
                 column, '^([0-9]+)[-./]([0-9]+)[-./]([0-9]+).*$',
                 [3, 2, 1] if setting('date_format') == 'day_first' else [3, 1, 2]
             ) }}
         {%- endif %}
-        when {{ matches(column, year ~ '[0-9]{4}') }}
+        when {{ regexp_full_match(column, year ~ '[0-9]{4}') }}
             then {{ date_of_parts(column, '^([0-9]{4})([0-9]{2})([0-9]{2})$', [1, 2, 3]) }}
     end
 {%- endmacro %}
@@ -113,7 +113,7 @@
 
 {% macro date_of_parts(column, pattern, places) -%}
     {#- The date whose year, month and day a pattern finds at these places; null where there is no such day. -#}
-    try_cast({{ replaced(column, pattern, '\\' ~ places | join('-\\')) }} as date)
+    try_cast({{ regexp_replace(column, pattern, '\\' ~ places | join('-\\')) }} as date)
 {%- endmacro %}
 
 
@@ -126,7 +126,7 @@
 
 {% macro every_pair(heads, tails) %}
     {%- set pairs = [] -%}
-    {%- for head in heads -%}{%- for tail in tails -%}{%- do pairs.append(quote_text(head ~ tail)) -%}{%- endfor -%}
+    {%- for head in heads -%}{%- for tail in tails -%}{%- do pairs.append(quote_literal(head ~ tail)) -%}{%- endfor -%}
     {%- endfor -%}
     {%- do return('[' ~ pairs | join(', ') ~ ']') -%}
 {% endmacro %}
@@ -151,14 +151,14 @@
             position('_' in {{ column }}) = 0
             and abs(try_cast({{ column }} as {{ type }})) <= cast('{{ '9' * most }}.{{ '9' * scale }}' as {{ type }})
             then try_cast({{ column }} as {{ type }})
-        when {{ matches(column, grouped) }}
-            then try_cast({{ replaced(column, group, '') }} as {{ type }})
+        when {{ regexp_full_match(column, grouped) }}
+            then try_cast({{ regexp_replace(column, group, '') }} as {{ type }})
         {%- else %}
-        when {{ matches(column, '[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)') }}
+        when {{ regexp_full_match(column, '[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)') }}
             then try_cast(replace({{ column }}, ',', '.') as {{ type }})
-        when {{ matches(column, grouped) }}
+        when {{ regexp_full_match(column, grouped) }}
             then try_cast(
-                replace({{ replaced(column, group, '') }}, ',', '.') as {{ type }}
+                replace({{ regexp_replace(column, group, '') }}, ',', '.') as {{ type }}
             )
         {%- endif %}
     end
@@ -169,7 +169,7 @@
     {#- A number with a decimal point, as double. The pattern keeps out what one engine takes for a number and the other
         does not: 1_000, 5f, nan. -#}
     case
-        when {{ matches(column, '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?') }}
+        when {{ regexp_full_match(column, '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?') }}
             then try_cast({{ column }} as double)
     end
 {%- endmacro %}

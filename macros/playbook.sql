@@ -6,8 +6,8 @@
     {%- endif -%}
     {%- set folder = project_folder() ~ '/seeds/playbook/' -%}
     {%- set options = ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')" -%}
-    {%- set rules = '(from read_csv(' ~ quote_text(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
-    {%- set playbook = '(from read_csv(' ~ quote_text(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
+    {%- set rules = '(from read_csv(' ~ quote_literal(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
+    {%- set playbook = '(from read_csv(' ~ quote_literal(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
     {%- set last = run_query(
         'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
         ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules

@@ -15,8 +15,8 @@
 {% macro short_number(value) -%}
     {#- A number in a phrase: with one decimal where it is small and has any. -#}
     case
-        when abs({{ value }}) < 10 and {{ value }} != floor({{ value }}) then {{ as_text(value, 1) }}
-        else {{ as_text(value, 0) }}
+        when abs({{ value }}) < 10 and {{ value }} != floor({{ value }}) then {{ format_number(value, 1) }}
+        else {{ format_number(value, 0) }}
     end
 {%- endmacro %}
 
@@ -27,7 +27,7 @@
     case
         when {{ value }} <= 0 then 'spends nothing net'
         when {{ average }} <= 0 then concat('spends ', {{ short_number(value) }})
-        else concat('spends ', {{ as_text(value ~ ' / ' ~ average, 1) }}, 'x the average')
+        else concat('spends ', {{ format_number(value ~ ' / ' ~ average, 1) }}, 'x the average')
     end
     {%- else -%}
     {%- set words = feature_words().get(feature, {'before': feature ~ ' ', 'one': '', 'many': ''}) -%}

@@ -14,7 +14,7 @@
         checked.input_row,
         split_part(checked.failed_rules, ', ', 1) as first_failed_rule,
         checked.failed_rules,
-        {{ as_json('input_rows.raw_row') }} as raw_row
+        {{ to_json('input_rows.raw_row') }} as raw_row
     from checked
     inner join input_rows
         on checked.input_row = input_rows.input_row

@@ -45,7 +45,7 @@
         'winsorize': {'type': 'number', 'at_least': 0.5, 'at_most': 1, 'nullable': true},
         'skew_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
-        'smallest_cell': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
+        'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
         'k_min': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k_max': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k': {'type': 'integer', 'at_least': 1, 'at_most': 100, 'nullable': true},
@@ -57,14 +57,14 @@
         'min_segment_share': {'type': 'number', 'at_least': 0, 'at_most': 0.5},
         'min_segment_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000000},
         'require_admissible_k': {'type': 'boolean'},
-        'trust_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
+        'validation_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
         'stability_refits': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
         'gap_references': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
         'stability_required': {'type': 'number', 'at_least': 0, 'at_most': 1},
-        'gap_errors_required': {'type': 'number', 'at_least': 0, 'at_most': 1000},
+        'gap_standard_errors_required': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'model_id': {'type': 'text', 'nullable': true},
         'min_key_overlap': {'type': 'number', 'at_least': 0, 'at_most': 1},
-        'drift_stability_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
+        'drift_psi_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'drift_distance_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'drift_outliers_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'report_locale': {'type': 'text'},
@@ -245,7 +245,7 @@
         is read. An engine that cannot read a local file leaves this half of the check to the tests. -#}
     {%- if not execute or target.type != 'duckdb' -%}{%- do return([]) -%}{%- endif -%}
     {%- set text = run_query(
-        'select content from read_text(' ~ quote_text(project_folder() ~ '/dbt_project.yml') ~ ')'
+        'select content from read_text(' ~ quote_literal(project_folder() ~ '/dbt_project.yml') ~ ')'
     ).columns[0].values()[0] -%}
     {%- do return((fromyaml(text).get('vars') or {}).keys() | list) -%}
 {% endmacro %}

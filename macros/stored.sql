@@ -70,7 +70,7 @@
             select
                 customer_id,
                 max_by(
-                    {{ struct_of({'segment_key': 'segment_key', 'segment_name': 'segment_name'}) | indent(20) }},
+                    {{ named_struct({'segment_key': 'segment_key', 'segment_name': 'segment_name'}) | indent(20) }},
                     build
                 ) as state
             from {{ stored_builds() }} as builds
@@ -90,13 +90,13 @@
 {% endmacro %}
 
 
-{% macro rows_as_list(columns, order_by) -%}
+{% macro array_agg_rows(columns, order_by) -%}
     {#- All rows of a query as one list of structs, so that they are stored with their model or build or not at all. -#}
-    {{ list_of_structs(dict(zip(columns, columns)), order_by) }}
+    {{ array_agg_structs(dict(zip(columns, columns)), order_by) }}
 {%- endmacro %}
 
 
-{% macro list_of_model(column, register, model) -%}
+{% macro stored_rows(column, register, model) -%}
     {#- A query of the rows that a model was stored with as one list; none where the model has no such list. -#}
     with model_register as (
         select * from {{ register }}
@@ -106,13 +106,13 @@
         select * from {{ model }}
     )
 
-    select {{ unnested(column) }}  -- noqa: AL03
+    select {{ unnest_structs(column) }}  -- noqa: AL03
     from model_register
     where model_id in (select model.model_id from model)
 {%- endmacro %}
 
 
-{% macro scaling_of(register, model) -%}
+{% macro stored_scaling(register, model) -%}
     {#- A query of the scaling and the loadings of a model: one row per feature, for every cluster has the same. -#}
     with model_register as (
         select * from {{ register }}
@@ -123,7 +123,7 @@
     ),
 
     clusters_unnested as (
-        select {{ unnested('clusters') }}  -- noqa: AL03
+        select {{ unnest_structs('clusters') }}  -- noqa: AL03
         from model_register
         where model_id in (select model.model_id from model)
     )
@@ -145,7 +145,7 @@
 
 
 {% macro model_cluster_type() -%}
-    {{ list_of_structs_type({
+    {{ array_of_structs_type({
         'cluster': 'bigint', 'segment_key': 'string', 'cluster_size': 'bigint', 'mean_distance': 'double',
         'feature_order': 'integer', 'feature': 'string', 'transform': 'string', 'lower_bound': 'double',
         'upper_bound': 'double', 'center': 'double', 'scale': 'double', 'centroid': 'double',
@@ -156,7 +156,7 @@
 
 
 {% macro logged_segment_type() -%}
-    {{ list_of_structs_type({
+    {{ array_of_structs_type({
         'segment_key': 'string', 'segment_name': 'string', 'customers': 'bigint', 'total_spending': 'decimal(38, 2)',
     }) }}
 {%- endmacro %}
@@ -178,7 +178,7 @@
         {%- do refuse_setting(
             'model_id', pinned,
             'no model of this name is stored in the warehouse (' ~ (known[:10] | join(', ') or 'it holds none')
-            ~ '); marts.segmentation_model_cards lists them, and unset, the newest model serves'
+            ~ '); marts.segmentation_models lists them, and unset, the newest model serves'
         ) -%}
     {%- endif -%}
     {%- if is_training_run() and pinned is none -%}{%- do return('') -%}{%- endif -%}
@@ -227,7 +227,7 @@
         else the one that the last finished build trained; else the newest. -#}
     {%- set pinned = setting('model_id') -%}
     {%- if pinned is not none -%}
-    {{ quote_text(pinned) }}
+    {{ quote_literal(pinned) }}
     {%- else -%}
     coalesce(
         {%- if is_training_run() %}

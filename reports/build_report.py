@@ -298,7 +298,7 @@ class Marts:
             "segment_map",
             "segment_map_axes",
             "k_selection",
-            "model_card",
+            "segmentation_models",
             "data_quality",
         }
         if needed - self.names:
@@ -478,7 +478,7 @@ def choice_of(marts: Marts, writer: Writer) -> dict[str, Any]:
     rows = marts.rows("from marts.k_selection order by k")
     for row in rows:
         # The mart writes its numbers with a point, whatever the locale.
-        for text in ("reason", "verdict"):
+        for text in ("reason", "validity_reason"):
             row[text] = re.sub(r"(?<=\d)\.(?=\d)", writer.locale.number_symbols["latn"]["decimal"], row[text])
         row["role"] = (
             "served"
@@ -505,7 +505,7 @@ def choice_of(marts: Marts, writer: Writer) -> dict[str, Any]:
         "served": served,
         "minima": minima,
         "separation": word,
-        "certainty": certainty(served["structure"], served["silhouette_score"]) if served else certainty("", None),
+        "certainty": certainty(served["validity"], served["silhouette_score"]) if served else certainty("", None),
         "is_sampled": bool(served and served["silhouette_standard_error"]),
     }
 
@@ -582,7 +582,7 @@ FURTHER = (
         select
             replace(measure, '_', ' ') as measure,
             replace(subject, '_', ' ') as subject,
-            trained_value as in_training,
+            training_value as in_training,
             value as now,
             threshold as warns_above
         from marts.segment_drift
@@ -637,12 +637,22 @@ def quality_of(marts: Marts, writer: Writer) -> dict[str, Any]:
     return {"sentences": sentences, "remarks": remarks}
 
 
+def as_of_of(marts: Marts) -> date | None:
+    """The day as of which the segments are described; none where there are no segments."""
+    return marts.rows("select max(as_of_date) as as_of_date from marts.segment_profiles")[0]["as_of_date"]
+
+
 def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
     """How it was made, as pairs of a term and what it is."""
-    rows = marts.rows("from marts.model_card")
+    rows = marts.rows("from marts.segmentation_models where is_serving")
     if not rows:
         return []
     card = rows[0]
+    used = next(
+        row
+        for row in marts.rows("from marts.data_quality where outcome = 'used' order by input desc")
+        if row["input"] == "transactions"
+    )
     transforms = dict(part.split(": ", 1) for part in (card["transforms"] or "").split(", ") if ": " in part)
     taken = [
         label(feature) + {"log1p": " (logarithm)"}.get(transforms.get(feature, ""), "")
@@ -650,7 +660,7 @@ def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
         if feature
     ]
     pairs = [
-        ("As of", writer.day(card["as_of_date"])),
+        ("As of", writer.day(as_of_of(marts))),
         ("Grouped by", ", ".join(taken) + "; each brought to the same scale"),
         ("Constant, so without a say", card["constant_features"]),
         ("Method", f"k-means, best of {writer.number(card['starts'])} starts for each number of groups"),
@@ -659,8 +669,8 @@ def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
         ("Silhouette", writer.number(card["silhouette_score"], 3)),
         ("Inertia", writer.number(card["inertia"], 1)),
         ("Customers grouped", writer.number(card["customers_clustered"])),
-        ("Transaction rows used", writer.number(card["transactions_used"])),
-        ("Amount used", writer.money(card["amount_used"])),
+        ("Transaction rows used", writer.number(used["row_count"])),
+        ("Amount used", writer.money(used["amount"])),
         ("Model", card["model_id"]),
         ("Seed", str(card["seed"])),
         (
@@ -849,7 +859,6 @@ def page(marts: Marts, writer: Writer, title: str) -> str:
         specs["chart-shares"] = shares["spec"]
     library = chart_library() if specs else ""
     starter = script_text((HERE / "templates" / "start_charts.js").read_text(encoding="utf-8")) if specs else ""
-    card = marts.rows("from marts.model_card")
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -865,7 +874,7 @@ def page(marts: Marts, writer: Writer, title: str) -> str:
         clustered=[segment for segment in segments if segment["is_clustered"]],
         average=average,
         answer=answer_of(segments, average, writer) if segments else None,
-        as_of=card[0]["as_of_date"] if card else None,
+        as_of=as_of_of(marts),
         choice=choice,
         map=scatter,
         shares=shares,

@@ -42,10 +42,10 @@ STORY = """
     drift as (
         select
             build,
-            max(value) filter (where measure = 'feature_stability') as feature_stability,
-            max(value) filter (where measure = 'mean_distance') / max(trained_value)
+            max(value) filter (where measure = 'feature_psi') as feature_psi,
+            max(value) filter (where measure = 'mean_distance') / max(training_value)
                 filter (where measure = 'mean_distance') as distance_ratio,
-            string_agg(subject, ', ' order by subject) filter (where is_crossed) as warned
+            string_agg(subject, ', ' order by subject) filter (where is_exceeded) as warned
         from marts.segment_drift
         group by build
     ),
@@ -72,7 +72,7 @@ STORY = """
         coalesce(moved.moved_by_behaviour, 0) as "moved by behaviour",
         coalesce(moved.moved_by_model, 0) as "moved by model",
         coalesce(moved.their_spending, 0) as "their spending",
-        round(drift.feature_stability, 2) as "largest stability index",
+        round(drift.feature_psi, 2) as "largest stability index",
         round(drift.distance_ratio, 2) as "distance to training"
     from marts.segmentation_builds as builds
     inner join keys on builds.build = keys.build

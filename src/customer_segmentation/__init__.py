@@ -1,1 +1,1 @@
-"""The arithmetic behind the model kmeans_sweep: fitting KMeans for many k at once, and measuring the partitions."""
+"""The arithmetic behind the model int_kmeans_sweep: fitting KMeans for many k at once, and measuring the partitions."""

@@ -1,5 +1,5 @@
 -- A warning means that the customers are no longer those that the model was trained with: refit with dbt build. The
--- rows name what crossed its threshold (settings drift_stability_warn, drift_distance_warn and drift_outliers_warn).
+-- rows name what crossed its threshold (settings drift_psi_warn, drift_distance_warn and drift_outliers_warn).
 {{ config(severity='warn') }}
 
 with drift as (
@@ -10,7 +10,7 @@ select
     measure,
     subject,
     value,
-    trained_value,
+    training_value,
     threshold
 from drift
-where is_crossed
+where is_exceeded

@@ -5,8 +5,16 @@ with k_selection as (
     select * from {{ ref('k_selection') }}
 ),
 
-model_card as (
-    select * from {{ ref('model_card') }}
+segmentation_models as (
+    select * from {{ ref('segmentation_models') }}
+),
+
+serving_model as (
+    select
+        k,
+        selected_by
+    from segmentation_models
+    where is_serving
 ),
 
 ranked as (
@@ -19,8 +27,8 @@ ranked as (
             order by
                 case
                     when
-                        model_card.selected_by = 'fixed by the setting k'
-                        and k_selection.k = model_card.k
+                        serving_model.selected_by = 'fixed by the setting k'
+                        and k_selection.k = serving_model.k
                         then 0
                     else 1
                 end,
@@ -30,7 +38,7 @@ ranked as (
                 k_selection.k
         ) as position
     from k_selection
-    cross join model_card
+    cross join serving_model
 )
 
 select *

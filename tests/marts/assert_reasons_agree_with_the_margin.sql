@@ -7,12 +7,12 @@ with customer_segments as (
 select
     customer_id,
     margin,
-    strongest_pull,
-    second_pull,
-    opposing_pull
+    strongest_contribution,
+    second_contribution,
+    opposing_contribution
 from customer_segments
 where
-    (margin > 1e-9 and strongest_pull is null)
-    or strongest_pull < coalesce(second_pull, 0)
-    or strongest_pull + coalesce(second_pull, 0) - coalesce(opposing_pull, 0) > 1 + 1e-9
-    or (second_pull is not null and second_feature = strongest_feature)
+    (margin > 1e-9 and strongest_contribution is null)
+    or strongest_contribution < coalesce(second_contribution, 0)
+    or strongest_contribution + coalesce(second_contribution, 0) - coalesce(opposing_contribution, 0) > 1 + 1e-9
+    or (second_contribution is not null and second_feature = strongest_feature)

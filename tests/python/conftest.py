@@ -28,7 +28,7 @@ from spark_cluster import OF_THE_CLIENT, let_the_client_be_imported
 
 TESTS = Path(__file__).resolve().parent
 PROJECT = TESTS.parents[1]
-INTERMEDIATE = PROJECT / "models" / "intermediate"
+MODELS = PROJECT / "models"
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def load_model(name: str) -> ModuleType:
     """A Python model of the project as a module: dbt loads it by its path too."""
-    (path,) = INTERMEDIATE.glob(f"*/{name}.py")
+    (path,) = MODELS.rglob(f"{name}.py")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
@@ -84,13 +84,13 @@ def load_model(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def kmeans_sweep() -> ModuleType:
-    return load_model("kmeans_sweep")
+def int_kmeans_sweep() -> ModuleType:
+    return load_model("int_kmeans_sweep")
 
 
 @pytest.fixture(scope="session")
-def map_axes() -> ModuleType:
-    return load_model("map_axes")
+def int_map_axes() -> ModuleType:
+    return load_model("int_map_axes")
 
 
 # ---- builds ------------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ OTHER = re.compile(f"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\\2([0-9]{{4}})(?: {CLOC
 
 @dataclass
 class Line:
-    """One row of an input: what was read of it, which rules it breaks and what is told of it."""
+    """One row of an input: what was read of it, which rules it breaks and what is flagged of it."""
 
     number: int
     customer_id: str | None
@@ -75,7 +75,7 @@ class Line:
     line_id: str | None = None
     is_return: bool = False
     failed: list[str] = field(default_factory=list)
-    told: set[str] = field(default_factory=set)
+    flagged: set[str] = field(default_factory=set)
 
     @property
     def signed_amount(self) -> Decimal | None:
@@ -111,7 +111,7 @@ class Answer:
     features: dict[str, Features]
     as_of_date: date | None
     rejected: dict[tuple[str, str], tuple[int, Decimal | None]]
-    told: dict[tuple[str, str], tuple[int, Decimal | None]]
+    flagged: dict[tuple[str, str], tuple[int, Decimal | None]]
 
 
 def text(value: str | None) -> str | None:
@@ -229,13 +229,13 @@ def read_transaction(place: int, row: dict, settings: dict, run_date: date) -> L
         "missing_currency": "currency" in row and text(row["currency"]) is None,
     }
     line.failed = [rule for rule, is_broken in broken.items() if is_broken]
-    told = {
+    flagged = {
         "return": line.is_return,
         "zero_amount": line.amount == 0,
         "rounded_amount": line.amount is not None and line.amount != exact,
         "missing_quantity": "quantity" in row and has_quantity is None,
     }
-    line.told = {name for name, is_so in told.items() if is_so}
+    line.flagged = {name for name, is_so in flagged.items() if is_so}
     return line
 
 
@@ -255,7 +255,7 @@ def read_customer(place: int, row: dict, settings: dict, run_date: date) -> Line
     }
     line.failed = [rule for rule, is_broken in broken.items() if is_broken]
     if not has_signup:
-        line.told.add("missing_signup_date")
+        line.flagged.add("missing_signup_date")
     return line
 
 
@@ -276,7 +276,7 @@ def check_customers(customers: list[Line], transactions: list[Line], as_of: date
         if not OWN_RULES.intersection(line.failed):
             first_seen[line.customer_id] = min(line.day, first_seen.get(line.customer_id, line.day))
     for row in customers:
-        known_from = row.day or ("missing_signup_date" in row.told and first_seen.get(row.customer_id)) or None
+        known_from = row.day or ("missing_signup_date" in row.flagged and first_seen.get(row.customer_id)) or None
         if known_from and known_from > as_of and not row.failed:
             row.failed.append("after_as_of_date")
 
@@ -333,7 +333,7 @@ def tally(lines: list[Line], of: str, with_money: bool) -> dict:
     """Rows and money under the first rule that each row breaks."""
     counted = defaultdict(list)
     for line in lines:
-        for rule in line.failed[:1] if of == "failed" else (() if line.failed else line.told):
+        for rule in line.failed[:1] if of == "failed" else (() if line.failed else line.flagged):
             counted[rule].append(line)
     return {
         rule: (
@@ -369,19 +369,19 @@ def judge(transactions: list[dict], customers: list[dict], settings: dict, run_d
     features = {id_: describe(lines_of[id_], earlier_of[id_], signup, as_of) for id_, signup in signups.items()}
     for line in valid:
         if (signup := signups[line.customer_id]) and line.day < signup:
-            line.told.add("before_signup")
+            line.flagged.add("before_signup")
     for row in people:
         if not row.failed and not features[row.customer_id].transaction_count:
-            row.told.add("no_purchase")
+            row.flagged.add("no_purchase")
         elif not row.failed and features[row.customer_id].total_spending <= 0:
-            row.told.add("nothing_spent_net")
+            row.flagged.add("nothing_spent_net")
     inputs = {"transactions": (lines, True), "customers": (people, False)}
-    rejected, told = (
+    rejected, flagged = (
         {
             (name, rule): counted
             for name, (rows, with_money) in inputs.items()
             for rule, counted in tally(rows, of, with_money).items()
         }
-        for of in ("failed", "told")
+        for of in ("failed", "flagged")
     )
-    return Answer(lines, people, features, as_of, rejected, told)
+    return Answer(lines, people, features, as_of, rejected, flagged)

@@ -133,7 +133,7 @@ REJECTED_TRANSACTIONS = {
     ),
 }
 
-TOLD_TRANSACTIONS = {
+FLAGGED_TRANSACTIONS = {
     "a negative amount": ({"amount": "-5.00"}, "return"),
     "a marked return": ({"flag": "Yes"}, "return"),
     "an amount of zero": ({"amount": "0"}, "zero_amount"),
@@ -155,7 +155,7 @@ REJECTED_CUSTOMERS = {
 def dirty_warehouse(dbt, tmp_path_factory):
     """One build of all dirty rows: {row number: first failed rule} and the counts of data_quality."""
     folder = tmp_path_factory.mktemp("dirty_rows")
-    cases = [*REJECTED_TRANSACTIONS.values(), *TOLD_TRANSACTIONS.values()]
+    cases = [*REJECTED_TRANSACTIONS.values(), *FLAGGED_TRANSACTIONS.values()]
     lines = [list((GOOD | {"transaction_id": f"T{i}"} | change).values()) for i, (change, _) in enumerate(cases)]
     (folder / "transactions.csv").write_text(written([HEADER, *lines]), encoding="utf-8")
     customers = [["customer_id", "joined"], ["C1", "2020-01-31"], *(row for row, _ in REJECTED_CUSTOMERS.values())]
@@ -191,14 +191,14 @@ def test_a_broken_transaction_is_rejected_with_its_reason(rejects, case):
     assert rejects["transactions"].get(row) == REJECTED_TRANSACTIONS[case][1]
 
 
-@pytest.mark.parametrize("case", TOLD_TRANSACTIONS)
+@pytest.mark.parametrize("case", FLAGGED_TRANSACTIONS)
 def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
-    row = len(REJECTED_TRANSACTIONS) + list(TOLD_TRANSACTIONS).index(case) + 1
-    rule = TOLD_TRANSACTIONS[case][1]
+    row = len(REJECTED_TRANSACTIONS) + list(FLAGGED_TRANSACTIONS).index(case) + 1
+    rule = FLAGGED_TRANSACTIONS[case][1]
     assert row not in rejects["transactions"]
-    expected = sum(told == rule for _, told in TOLD_TRANSACTIONS.values())
+    expected = sum(flagged == rule for _, flagged in FLAGGED_TRANSACTIONS.values())
     assert query(
-        dirty_warehouse, f"select row_count from marts.data_quality where outcome = 'told' and rule = '{rule}'"
+        dirty_warehouse, f"select row_count from marts.data_quality where outcome = 'flagged' and rule = '{rule}'"
     ) == [(expected,)]
 
 
@@ -215,7 +215,7 @@ def test_used_and_rejected_rows_add_up_to_the_input(dirty_warehouse):
         " group by input order by input",
     ) == [
         ("customers", 1 + len(REJECTED_CUSTOMERS)),
-        ("transactions", len(REJECTED_TRANSACTIONS) + len(TOLD_TRANSACTIONS)),
+        ("transactions", len(REJECTED_TRANSACTIONS) + len(FLAGGED_TRANSACTIONS)),
     ]
 
 

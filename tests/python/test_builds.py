@@ -251,7 +251,7 @@ def test_one_customer_is_one_segment(small: dict[str, Built]):
     )
     assert profile == [(0, "All Customers", 1, 1.0, 19.5, 4.0, 2.0, 10.0, 1.0)]
     assert built.rows("select k, davies_bouldin_index, is_selected from marts.k_selection") == [(1, None, True)]
-    assert built.rows("select k, customers_clustered from marts.model_card") == [(1, 1)]
+    assert built.rows("select k, customers_clustered from marts.segmentation_models where is_serving") == [(1, 1)]
 
 
 @pytest.mark.xdist_group("small")
@@ -275,7 +275,7 @@ def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict
         assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6), k
     assert built.column("select k from marts.k_selection where is_selected") == [min(indices, key=indices.get)]
     # The settings of this build have reached the fit.
-    assert built.rows("select seed, starts, features from marts.model_card") == [(7, 5, "total_spending")]
+    assert built.rows("select seed, starts, features from marts.segmentation_models where is_serving") == [(7, 5, "total_spending")]
 
 
 @pytest.mark.xdist_group("small")
@@ -287,14 +287,14 @@ def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
     assert (k, index) == (1, None)
     assert inertia == pytest.approx(0, abs=1e-20)
     assert set(built.rows("select x, y from marts.segment_map")) == {(0.0, 0.0)}
-    (constant,) = built.column("select constant_features from marts.model_card")
+    (constant,) = built.column("select constant_features from marts.segmentation_models where is_serving")
     assert constant.split(", ") == FEATURES
 
 
 @pytest.mark.xdist_group("small")
 def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built]):
     built = green(small["constant features"])
-    assert built.column("select constant_features from marts.model_card") == ["total_quantity, transaction_count"]
+    assert built.column("select constant_features from marts.segmentation_models where is_serving") == ["total_quantity, transaction_count"]
     # The two features that vary part them as they would alone.
     frame = pd.DataFrame(three_groups(), columns=["customer_id", "spending", "days"]).set_index("customer_id")
     values = StandardScaler().fit_transform(frame.assign(spending=np.log1p(frame["spending"])))
@@ -351,7 +351,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
 
     def serve(folder: Path) -> dict[int, Built]:
         # Nine fits are of no use to k = 1.
-        one = {"1": ("build --select kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
+        one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
         others = {str(k): ("build --select int_trained_model+", {"k": k}) for k in FIXED_KS if k > 1}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
         # What is served is decided when a model runs, so the project has to be parsed only once.
@@ -382,7 +382,7 @@ def test_every_fixed_k_is_served_and_says_so(fixed_ks: dict[int, Built], k):
     ((selected, reason),) = built.rows("select k, reason from marts.k_selection where is_selected")
     assert selected == k
     assert reason.startswith("Selected: fixed by the setting k")
-    assert built.rows("select k, selected_by from marts.model_card") == [(k, "fixed by the setting k")]
+    assert built.rows("select k, selected_by from marts.segmentation_models where is_serving") == [(k, "fixed by the setting k")]
 
 
 @pytest.mark.xdist_group("fixed_k")
@@ -422,7 +422,7 @@ def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
     assert built.rows("select row_count from marts.data_quality where rule = 'before_observation_window'") == [
         (len(known) - len(counted),)
     ]
-    assert built.column("select observation_window_days from marts.segmentation_model_cards") == [days]
+    assert built.column("select observation_window_days from marts.segmentation_models") == [days]
 
 
 # ---- real data ---------------------------------------------------------------------------------------------------
@@ -478,7 +478,7 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(comple
 
 @pytest.mark.xdist_group("complete_journey")
 def test_the_households_are_told_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
-    served = green(complete_journey_builds[0]).rows("select k, structure from marts.k_selection where is_selected")
+    served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")
     assert served == [(3, "natural groups")]
 
 

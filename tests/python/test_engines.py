@@ -97,12 +97,12 @@ def test_spark_warns_of_nothing(on_spark: Built) -> None:
 
 
 def test_the_last_word_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
-    def last_word(built: Built) -> list[str]:
+    def print_summary(built: Built) -> list[str]:
         """The two tables, without the times before them."""
         lines = [line[10:] for line in built.output.splitlines()]
         return lines[next(i for i, line in enumerate(lines) if "Davies-Bouldin   silhouette" in line) :][:16]
 
-    assert last_word(on_spark) == last_word(sample)
+    assert print_summary(on_spark) == print_summary(sample)
 
 
 # ---- what Spark does not do --------------------------------------------------------------------------------------
@@ -110,10 +110,10 @@ def test_the_last_word_is_that_of_duckdb(on_spark: Built, sample: Built) -> None
 
 def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_path: Path) -> None:
     green(on_sail(tmp_path, server, "build", *WITHOUT_UNIT_TESTS, "--vars", "{k: 5}"))
-    found = tables_of_connect(server, ["segmentation_builds", "segmentation_model_cards", "segment_events"])
+    found = tables_of_connect(server, ["segmentation_builds", "segmentation_models", "segment_events"])
     columns, builds = found["segmentation_builds"]
     assert [row[columns.index("build")] for row in builds] == [1]
-    columns, cards = found["segmentation_model_cards"]
+    columns, cards = found["segmentation_models"]
     assert [(row[columns.index("sequence")], row[columns.index("k")]) for row in cards] == [(1, 5)]
     assert found["segment_events"][1] == []
 

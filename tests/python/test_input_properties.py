@@ -54,7 +54,7 @@ SAMPLES = {
 }
 # Our names of the columns that only some shops have.
 OPTIONAL = {"return_flag": "taken_back", "currency": "money", "line_id": "position"}
-# What dbt is told, and the oracle too.
+# What dbt is flagged, and the oracle too.
 COMBINATIONS = {
     "by_default": {},
     "european": {"decimal_mark": ",", "date_format": "day_first", "time_zone": "Europe/Berlin"},
@@ -179,10 +179,10 @@ def warehouse(warehouse_of: Callable[[str], Warehouse], combination: str) -> War
 @pytest.fixture
 def judge(warehouse: Warehouse, combination: str) -> Callable[[list[dict], list[dict]], oracle.Answer]:
     """What docs/input.md says of two inputs under the same settings."""
-    told = dict(COMBINATIONS[combination])
-    if "as_of_date" in told:
-        told["as_of_date"] = date.fromisoformat(told["as_of_date"])
-    mapped = told.pop("transactions_columns", {})
+    flagged = dict(COMBINATIONS[combination])
+    if "as_of_date" in flagged:
+        flagged["as_of_date"] = date.fromisoformat(flagged["as_of_date"])
+    mapped = flagged.pop("transactions_columns", {})
 
     def judged(transactions: list[dict], customers: list[dict]) -> oracle.Answer:
         lines = [
@@ -190,7 +190,7 @@ def judge(warehouse: Warehouse, combination: str) -> Callable[[list[dict], list[
             | {ours: row[theirs] for ours, theirs in OPTIONAL.items() if ours in mapped}
             for row in transactions
         ]
-        return oracle.judge(lines, customers, told, warehouse.run_date)
+        return oracle.judge(lines, customers, flagged, warehouse.run_date)
 
     return judged
 
@@ -389,13 +389,13 @@ def test_every_row_is_used_or_rejected_and_so_is_every_cent(warehouse, judge, tr
     outcome = warehouse.run(transactions, customers)
     quality = outcome.quality()
     for name, rows in (("transactions", transactions), ("customers", customers)):
-        counted = {key: value for key, value in quality.items() if key[0] == name and key[1] != "told"}
+        counted = {key: value for key, value in quality.items() if key[0] == name and key[1] != "flagged"}
         failed = outcome.failed_rules(name)
         rejects = outcome.query(f"select input_row, failed_rules from rejects.int_rejected_{name} order by input_row")
         assert len(failed) == len(rows) == sum(count for count, _ in counted.values())
         assert rejects == [(place, rules) for place, rules in enumerate(failed, start=1) if rules]
         assert counted.get((name, "used", "used"), (0,))[0] == len(rows) - len(rejects)
-    money = sum(value[1] or 0 for key, value in quality.items() if key[0] == "transactions" and key[1] != "told")
+    money = sum(value[1] or 0 for key, value in quality.items() if key[0] == "transactions" and key[1] != "flagged")
     assert money == outcome.query("select coalesce(sum(amount), 0) from staging.stg_shop__transactions")[0][0]
     assert money == sum(row.signed_amount or 0 for row in judge(transactions, customers).transactions)
 
@@ -453,9 +453,9 @@ def test_the_document_tells_the_rules_and_features_of_every_row(warehouse, judge
     days = outcome.query("select as_of_date from intermediate.int_as_of_date")
     assert days == [(promised.as_of_date,)]
 
-    told = {key: value for key, value in outcome.quality().items() if key[2] not in ("used", "identical_line")}
-    assert told == {
+    flagged = {key: value for key, value in outcome.quality().items() if key[2] not in ("used", "identical_line")}
+    assert flagged == {
         (name, result, rule): value
-        for result, counted in (("rejected", promised.rejected), ("told", promised.told))
+        for result, counted in (("rejected", promised.rejected), ("flagged", promised.flagged))
         for (name, rule), value in counted.items()
     }

@@ -47,8 +47,8 @@ def names(count: int) -> list[str]:
     return [f"feature_{number}" for number in range(count)]
 
 
-def run_sweep(kmeans_sweep, values: np.ndarray, **changed) -> pd.DataFrame:
-    return kmeans_sweep.sweep(LocalRows(values.T), **(SETTINGS | changed))
+def run_sweep(int_kmeans_sweep, values: np.ndarray, **changed) -> pd.DataFrame:
+    return int_kmeans_sweep.sweep(LocalRows(values.T), **(SETTINGS | changed))
 
 
 def fit(values: np.ndarray, k: int, starts: int, seed: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def silhouette_widths(values: np.ndarray, labels: np.ndarray, counts: np.ndarray
 
 
 def selected_k(frame: pd.DataFrame) -> int:
-    (k,) = frame.loc[frame["is_lowest_index"], "k"].unique()
+    (k,) = frame.loc[frame["is_best_k"], "k"].unique()
     return int(k)
 
 
@@ -121,7 +121,7 @@ def distinct(values: np.ndarray) -> int:
 
 
 @given(values=matrices(), k=st.integers(2, 6), seed=st.integers(0, 1_000))
-def test_the_metrics_of_any_partition_are_those_of_scikit_learn(kmeans_sweep, values, k, seed):
+def test_the_metrics_of_any_partition_are_those_of_scikit_learn(int_kmeans_sweep, values, k, seed):
     assume(len(values) > k)
     labels = np.random.default_rng(seed).permutation(np.arange(len(values)) % k)
     centroids = np.array([values[labels == cluster].mean(axis=0) for cluster in range(k)])
@@ -136,7 +136,7 @@ def test_the_metrics_of_any_partition_are_those_of_scikit_learn(kmeans_sweep, va
 
 
 @given(values=matrices(), k=st.integers(2, 6), seed=st.integers(0, 1_000))
-def test_the_exact_silhouette_is_that_of_scikit_learn(kmeans_sweep, values, k, seed):
+def test_the_exact_silhouette_is_that_of_scikit_learn(int_kmeans_sweep, values, k, seed):
     assume(len(values) > k)
     # Clusters of any size, also of one row, but none empty.
     labels = np.random.default_rng(seed).integers(0, k, size=len(values))
@@ -146,7 +146,7 @@ def test_the_exact_silhouette_is_that_of_scikit_learn(kmeans_sweep, values, k, s
     assert standard_error == 0
 
 
-def test_the_widths_of_some_rows_are_theirs_among_all_rows_in_any_block_size(kmeans_sweep, monkeypatch):
+def test_the_widths_of_some_rows_are_theirs_among_all_rows_in_any_block_size(int_kmeans_sweep, monkeypatch):
     values = np.random.default_rng(3).normal(size=(90, 3))
     labels = np.arange(90) % 4
     queries = np.array([3, 88, 17, 40, 41])
@@ -156,9 +156,9 @@ def test_the_widths_of_some_rows_are_theirs_among_all_rows_in_any_block_size(kme
     assert silhouette_widths(values, labels, np.bincount(labels), queries) == pytest.approx(expected)
 
 
-def test_one_cluster_has_an_inertia_and_no_index(kmeans_sweep):
+def test_one_cluster_has_an_inertia_and_no_index(int_kmeans_sweep):
     values = np.random.default_rng(1).normal(size=(30, 2))
-    frame = run_sweep(kmeans_sweep, values, k=1)
+    frame = run_sweep(int_kmeans_sweep, values, k=1)
     (row,) = frame[frame["k"] == 1].to_dict("records")
     assert row["inertia"] == pytest.approx(((values - values.mean(axis=0)) ** 2).sum())
     for metric in ("davies_bouldin_index", "calinski_harabasz_index", "silhouette_score", "silhouette_standard_error"):
@@ -166,7 +166,7 @@ def test_one_cluster_has_an_inertia_and_no_index(kmeans_sweep):
 
 
 @pytest.fixture(scope="module")
-def simulated_silhouettes(kmeans_sweep) -> tuple[float, np.ndarray]:
+def simulated_silhouettes(int_kmeans_sweep) -> tuple[float, np.ndarray]:
     """The true mean silhouette of unequal, overlapping clusters, and 200 estimates with their standard errors."""
     generator = np.random.default_rng(11)
     values = np.vstack(
@@ -195,7 +195,7 @@ def test_the_standard_error_is_the_spread_of_the_estimates(simulated_silhouettes
     assert estimates[:, 1].mean() == pytest.approx(estimates[:, 0].std(ddof=1), rel=0.15)
 
 
-def test_a_sample_of_everybody_is_exact(kmeans_sweep):
+def test_a_sample_of_everybody_is_exact(int_kmeans_sweep):
     values = np.random.default_rng(7).normal(size=(80, 2))
     labels = np.arange(80) % 3
     score, standard_error = silhouette(values, labels, 3, 79, 1_000, 0)
@@ -203,10 +203,10 @@ def test_a_sample_of_everybody_is_exact(kmeans_sweep):
     assert standard_error == 0
 
 
-def test_the_sweep_samples_the_silhouette_only_beyond_the_stated_size(kmeans_sweep):
+def test_the_sweep_samples_the_silhouette_only_beyond_the_stated_size(int_kmeans_sweep):
     values = blobs([60, 60], spread=4)
-    exact = run_sweep(kmeans_sweep, values, silhouette_exact_up_to=120, silhouette_sample_size=100, k_max=2)
-    sampled = run_sweep(kmeans_sweep, values, silhouette_exact_up_to=119, silhouette_sample_size=100, k_max=2)
+    exact = run_sweep(int_kmeans_sweep, values, silhouette_exact_up_to=120, silhouette_sample_size=100, k_max=2)
+    sampled = run_sweep(int_kmeans_sweep, values, silhouette_exact_up_to=119, silhouette_sample_size=100, k_max=2)
     assert set(exact["silhouette_standard_error"]) == {0}
     assert sampled["silhouette_standard_error"].min() > 0
 
@@ -227,7 +227,7 @@ def smallest_inertia_of_all(values: np.ndarray, k: int) -> float:
 
 @hypothesis_settings(max_examples=15)
 @given(values=matrices(most_rows=7, most_features=2), k=st.integers(2, 3))
-def test_the_fit_finds_the_best_partition_of_all(kmeans_sweep, values, k):
+def test_the_fit_finds_the_best_partition_of_all(int_kmeans_sweep, values, k):
     assume(distinct(values) > k)
     centroids = fit(values, k, 30, 42)
     _, squared = assign(values, centroids)
@@ -235,7 +235,7 @@ def test_the_fit_finds_the_best_partition_of_all(kmeans_sweep, values, k):
 
 
 @pytest.mark.parametrize(("features", "k"), [(1, 4), (3, 2), (3, 6)])
-def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(kmeans_sweep, features, k):
+def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(int_kmeans_sweep, features, k):
     values = np.random.default_rng(features).normal(size=(150, features))
     _, squared = assign(values, fit(values, k, 100, 42))
     best = KMeans(k, n_init=150, random_state=0, tol=0).fit(values).inertia_
@@ -243,7 +243,7 @@ def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(kmeans_sw
     assert squared.sum() <= best * (1 + 1e-3)
 
 
-def test_the_fit_runs_on_until_no_centroid_moves(kmeans_sweep):
+def test_the_fit_runs_on_until_no_centroid_moves(int_kmeans_sweep):
     """On rows without groups a usual tolerance stops long before."""
     values = np.random.default_rng(2).uniform(size=(3_000, 2))
     centroids = fit(values, 6, 10, 42)
@@ -254,10 +254,10 @@ def test_the_fit_runs_on_until_no_centroid_moves(kmeans_sweep):
 
 @hypothesis_settings(max_examples=15)
 @given(values=matrices(), seed=st.integers(0, 1_000))
-def test_every_row_of_the_sweep_is_right_about_its_k(kmeans_sweep, values, seed):
+def test_every_row_of_the_sweep_is_right_about_its_k(int_kmeans_sweep, values, seed):
     assume(distinct(values) >= 3)
     features = names(values.shape[1])
-    frame = run_sweep(kmeans_sweep, values, seed=seed)
+    frame = run_sweep(int_kmeans_sweep, values, seed=seed)
     assert list(frame["k"].unique()) == list(range(2, min(5, distinct(values) - 1) + 1))
     for k, rows in frame.groupby("k"):
         assert list(rows["cluster"]) == list(range(k))
@@ -284,7 +284,7 @@ def test_every_row_of_the_sweep_is_right_about_its_k(kmeans_sweep, values, seed)
 
 
 @given(values=matrices(), k=st.integers(1, 6), seed=st.integers(0, 1_000))
-def test_each_customer_goes_to_the_nearest_centroid(kmeans_sweep, values, k, seed):
+def test_each_customer_goes_to_the_nearest_centroid(int_kmeans_sweep, values, k, seed):
     centroids = np.random.default_rng(seed).normal(size=(k, values.shape[1]))
     labels, squared = assign(values, centroids)
     distances = pairwise_distances(values, centroids)
@@ -292,7 +292,7 @@ def test_each_customer_goes_to_the_nearest_centroid(kmeans_sweep, values, k, see
     assert distances[np.arange(len(values)), labels] == pytest.approx(distances.min(axis=1), abs=1e-7)
 
 
-def test_a_customer_between_two_centroids_goes_to_the_first(kmeans_sweep):
+def test_a_customer_between_two_centroids_goes_to_the_first(int_kmeans_sweep):
     values = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 5.0]])
     centroids = np.array([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0]])
     labels, squared = assign(values, centroids)
@@ -300,13 +300,13 @@ def test_a_customer_between_two_centroids_goes_to_the_first(kmeans_sweep):
     assert list(squared) == [1, 1, 26]
 
 
-def test_centroids_stand_in_the_order_of_their_columns(kmeans_sweep):
+def test_centroids_stand_in_the_order_of_their_columns(int_kmeans_sweep):
     centroids = np.array([[2.0, 0.0], [1.0, 9.0], [1.0, -9.0], [-3.0, 5.0]])
-    assert kmeans_sweep.canonical(centroids).tolist() == [[-3.0, 5.0], [1.0, -9.0], [1.0, 9.0], [2.0, 0.0]]
+    assert int_kmeans_sweep.canonical(centroids).tolist() == [[-3.0, 5.0], [1.0, -9.0], [1.0, 9.0], [2.0, 0.0]]
 
 
-def test_centroids_have_twelve_significant_digits_and_no_negative_zero(kmeans_sweep):
-    (row,) = kmeans_sweep.canonical(np.array([[0.1234567890123456, -98765.43210987654, -0.0, 3e-20 / 7]])).tolist()
+def test_centroids_have_twelve_significant_digits_and_no_negative_zero(int_kmeans_sweep):
+    (row,) = int_kmeans_sweep.canonical(np.array([[0.1234567890123456, -98765.43210987654, -0.0, 3e-20 / 7]])).tolist()
     assert [repr(number) for number in row] == ["0.123456789012", "-98765.4321099", "0.0", "4.28571428571e-21"]
 
 
@@ -329,11 +329,11 @@ def test_all_starts_are_used_and_each_has_rows_of_its_own(monkeypatch):
 
 
 @given(seed=st.integers(0, 1_000), rows=st.integers(1, 3_000), kinds=st.integers(1, 40), enough=st.integers(1, 50))
-def test_distinct_rows_are_counted_as_far_as_needed(kmeans_sweep, seed, rows, kinds, enough):
+def test_distinct_rows_are_counted_as_far_as_needed(int_kmeans_sweep, seed, rows, kinds, enough):
     values = np.random.default_rng(seed).integers(0, kinds, size=(rows, 1)).astype(float)
     # The rare rows stand at the end, where a count that stops too early misses them.
     values.sort(axis=0)
-    found = kmeans_sweep.count_distinct_rows(values, enough)
+    found = int_kmeans_sweep.count_distinct_rows(values, enough)
     assert min(found, enough + 1) == min(distinct(values), enough + 1)
 
 
@@ -354,26 +354,26 @@ def test_distinct_rows_are_counted_as_far_as_needed(kmeans_sweep, seed, rows, ki
         (1, 1, [1]),
     ],
 )
-def test_every_k_is_fitted_that_has_one_more_distinct_row(kmeans_sweep, distinct_rows, k, expected):
-    assert kmeans_sweep.ks_to_fit(100, distinct_rows, 2, 10, k, 5) == expected
+def test_every_k_is_fitted_that_has_one_more_distinct_row(int_kmeans_sweep, distinct_rows, k, expected):
+    assert int_kmeans_sweep.ks_to_fit(100, distinct_rows, 2, 10, k, 5) == expected
 
 
-def test_a_k_min_beyond_the_distinct_rows_leaves_one_segment(kmeans_sweep):
-    assert kmeans_sweep.ks_to_fit(100, 5, 4, 10, None, 5) == [4]
-    assert kmeans_sweep.ks_to_fit(100, 4, 4, 10, None, 5) == [1]
+def test_a_k_min_beyond_the_distinct_rows_leaves_one_segment(int_kmeans_sweep):
+    assert int_kmeans_sweep.ks_to_fit(100, 5, 4, 10, None, 5) == [4]
+    assert int_kmeans_sweep.ks_to_fit(100, 4, 4, 10, None, 5) == [1]
 
 
-def test_fewer_customers_than_the_smallest_segments_need_are_one_segment(kmeans_sweep):
-    assert kmeans_sweep.ks_to_fit(9, 9, 2, 10, None, 5) == [1]
-    assert kmeans_sweep.ks_to_fit(10, 10, 2, 4, None, 5) == [2, 3, 4]
+def test_fewer_customers_than_the_smallest_segments_need_are_one_segment(int_kmeans_sweep):
+    assert int_kmeans_sweep.ks_to_fit(9, 9, 2, 10, None, 5) == [1]
+    assert int_kmeans_sweep.ks_to_fit(10, 10, 2, 4, None, 5) == [2, 3, 4]
     # Whoever fixes k knows what they do.
-    assert kmeans_sweep.ks_to_fit(9, 9, 2, 4, 3, 5) == [2, 3, 4]
+    assert int_kmeans_sweep.ks_to_fit(9, 9, 2, 4, 3, 5) == [2, 3, 4]
 
 
 @pytest.mark.parametrize(("distinct_rows", "possible"), [(4, "up to 3"), (1, "up to 1"), (2, "up to 1")])
-def test_a_fixed_k_that_is_too_large_stops_with_what_is_possible(kmeans_sweep, distinct_rows, possible):
-    with pytest.raises(kmeans_sweep.SelectionError) as stopped:
-        kmeans_sweep.ks_to_fit(60, distinct_rows, 2, 10, 7, 5)
+def test_a_fixed_k_that_is_too_large_stops_with_what_is_possible(int_kmeans_sweep, distinct_rows, possible):
+    with pytest.raises(int_kmeans_sweep.SelectionError) as stopped:
+        int_kmeans_sweep.ks_to_fit(60, distinct_rows, 2, 10, 7, 5)
     message = str(stopped.value)
     assert "'k' is 7" in message
     assert "60 clustered customers" in message
@@ -381,20 +381,20 @@ def test_a_fixed_k_that_is_too_large_stops_with_what_is_possible(kmeans_sweep, d
     assert possible in message
 
 
-def test_the_sweep_refuses_a_fixed_k_that_the_rows_cannot_fill(kmeans_sweep):
+def test_the_sweep_refuses_a_fixed_k_that_the_rows_cannot_fill(int_kmeans_sweep):
     values = np.repeat([[0.0, 0.0], [5.0, 5.0], [9.0, 0.0]], 20, axis=0)
-    with pytest.raises(kmeans_sweep.SelectionError, match="Setting 'k' is 3"):
-        run_sweep(kmeans_sweep, values, k=3)
-    assert selected_k(run_sweep(kmeans_sweep, values, k=2)) == 2
+    with pytest.raises(int_kmeans_sweep.SelectionError, match="Setting 'k' is 3"):
+        run_sweep(int_kmeans_sweep, values, k=3)
+    assert selected_k(run_sweep(int_kmeans_sweep, values, k=2)) == 2
 
 
 @pytest.mark.parametrize("different", [1, 2])
-def test_customers_who_are_too_much_alike_are_one_segment(kmeans_sweep, different):
+def test_customers_who_are_too_much_alike_are_one_segment(int_kmeans_sweep, different):
     values = np.repeat(np.arange(different, dtype=float)[:, None], 30, axis=0)
-    frame = run_sweep(kmeans_sweep, values)
+    frame = run_sweep(int_kmeans_sweep, values)
     assert len(frame) == 1
     (row,) = frame.to_dict("records")
-    assert (row["k"], row["cluster"], row["cluster_size"], row["is_lowest_index"]) == (1, 0, 30 * different, True)
+    assert (row["k"], row["cluster"], row["cluster_size"], row["is_best_k"]) == (1, 0, 30 * different, True)
     assert row["feature_0"] == pytest.approx(values.mean())
     assert row["davies_bouldin_index"] is None
 
@@ -417,8 +417,8 @@ def test_customers_who_are_too_much_alike_are_one_segment(kmeans_sweep, differen
         (11, 0.5, 1, 6),
     ],
 )
-def test_the_smallest_segment_is_the_larger_of_share_and_size(kmeans_sweep, customers, share, size, expected):
-    assert kmeans_sweep.smallest_size_required(customers, share, size) == expected
+def test_the_smallest_segment_is_the_larger_of_share_and_size(int_kmeans_sweep, customers, share, size, expected):
+    assert int_kmeans_sweep.smallest_size_required(customers, share, size) == expected
 
 
 @pytest.mark.parametrize(
@@ -434,15 +434,15 @@ def test_the_smallest_segment_is_the_larger_of_share_and_size(kmeans_sweep, cust
         ({1: None, 2: 0.9, 3: 0.8}, [2, 3], None),
     ],
 )
-def test_the_lowest_index_of_the_admissible_k_is_selected(kmeans_sweep, indices, not_admissible, expected):
-    assert kmeans_sweep.select_k(indices, {k: k not in not_admissible for k in indices}) == expected
+def test_the_lowest_index_of_the_admissible_k_is_selected(int_kmeans_sweep, indices, not_admissible, expected):
+    assert int_kmeans_sweep.select_k(indices, {k: k not in not_admissible for k in indices}) == expected
 
 
-def test_clusters_of_outliers_are_passed_over(kmeans_sweep):
+def test_clusters_of_outliers_are_passed_over(int_kmeans_sweep):
     """Three customers far away make the lowest index, and five make a segment."""
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0], [501.0, 500.0], [500.0, 501.0]]])
-    free = run_sweep(kmeans_sweep, values, k_max=4)
-    bound = run_sweep(kmeans_sweep, values, k_max=4, min_segment_size=5, require_admissible_k=False)
+    free = run_sweep(int_kmeans_sweep, values, k_max=4)
+    bound = run_sweep(int_kmeans_sweep, values, k_max=4, min_segment_size=5, require_admissible_k=False)
     lowest = free.groupby("k")["davies_bouldin_index"].first().idxmin()
     assert selected_k(free) == lowest
     assert free.loc[free["k"] == lowest, "cluster_size"].min() == 3
@@ -452,10 +452,10 @@ def test_clusters_of_outliers_are_passed_over(kmeans_sweep):
     assert selected_k(bound) == lowest
 
 
-def test_no_admissible_k_stops_and_names_the_remedies(kmeans_sweep):
+def test_no_admissible_k_stops_and_names_the_remedies(int_kmeans_sweep):
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0]]])
-    with pytest.raises(kmeans_sweep.SelectionError) as stopped:
-        run_sweep(kmeans_sweep, values, k_max=3, min_segment_share=0.01)
+    with pytest.raises(int_kmeans_sweep.SelectionError) as stopped:
+        run_sweep(int_kmeans_sweep, values, k_max=3, min_segment_share=0.01)
     message = str(stopped.value)
     assert "at least 3 of the 201 clustered customers" in message
     assert "1 at k = 2, 1 at k = 3" in message
@@ -470,69 +470,69 @@ def test_no_admissible_k_stops_and_names_the_remedies(kmeans_sweep):
         assert remedy in message
 
 
-def test_an_admissible_k_is_selected_before_a_lower_index_that_is_not(kmeans_sweep):
+def test_an_admissible_k_is_selected_before_a_lower_index_that_is_not(int_kmeans_sweep):
     """k = 2 cuts twelve customers off and k = 3 parts the rest: at 6 % only one of the two is left."""
     values = blobs([100, 80, 12], spread=0.8)
-    indices = run_sweep(kmeans_sweep, values).groupby("k").first()
+    indices = run_sweep(int_kmeans_sweep, values).groupby("k").first()
     order = indices["davies_bouldin_index"].sort_values().index
     best = int(order[0])
     required = int(indices.loc[best, "smallest_cluster_size"]) + 1
     admissible = [int(k) for k in order if indices.loc[k, "smallest_cluster_size"] >= required]
     assert admissible, "the data must leave a choice"
-    bound = run_sweep(kmeans_sweep, values, min_segment_size=required)
+    bound = run_sweep(int_kmeans_sweep, values, min_segment_size=required)
     assert selected_k(bound) == admissible[0] != best
     marked = bound.groupby("k")["is_admissible"].first()
     assert sorted(marked[marked].index) == sorted(admissible)
 
 
-def test_a_fixed_k_does_not_need_an_admissible_one_and_leaves_the_mark_alone(kmeans_sweep):
+def test_a_fixed_k_does_not_need_an_admissible_one_and_leaves_the_mark_alone(int_kmeans_sweep):
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0]]])
-    free = run_sweep(kmeans_sweep, values)
-    fixed = run_sweep(kmeans_sweep, values, k=4, min_segment_size=5)
+    free = run_sweep(int_kmeans_sweep, values)
+    fixed = run_sweep(int_kmeans_sweep, values, k=4, min_segment_size=5)
     assert selected_k(fixed) == selected_k(free)
     assert set(fixed["k"]) == set(free["k"])
-    alone = run_sweep(kmeans_sweep, values, k=1)
+    alone = run_sweep(int_kmeans_sweep, values, k=1)
     assert list(alone["k"].unique()) == [1, 2, 3, 4, 5]
 
 
-def test_groups_that_are_there_are_found(kmeans_sweep):
+def test_groups_that_are_there_are_found(int_kmeans_sweep):
     for sizes in ([40, 30], [40, 30, 20], [40, 30, 20, 10]):
-        frame = run_sweep(kmeans_sweep, blobs(sizes))
+        frame = run_sweep(int_kmeans_sweep, blobs(sizes))
         assert selected_k(frame) == len(sizes)
-        assert list(frame.loc[frame["is_lowest_index"], "cluster_size"]) == sizes
+        assert list(frame.loc[frame["is_best_k"], "cluster_size"]) == sizes
 
 
 # ---- the frame ---------------------------------------------------------------------------------------------------
 
 
-def test_the_types_do_not_depend_on_there_being_rows(kmeans_sweep):
-    filled = run_sweep(kmeans_sweep, blobs([20, 20]))
-    one = run_sweep(kmeans_sweep, np.ones((9, 2)))
-    empty = kmeans_sweep.as_frame([], names(2))
+def test_the_types_do_not_depend_on_there_being_rows(int_kmeans_sweep):
+    filled = run_sweep(int_kmeans_sweep, blobs([20, 20]))
+    one = run_sweep(int_kmeans_sweep, np.ones((9, 2)))
+    empty = int_kmeans_sweep.as_frame([], names(2))
     assert (len(filled), len(one), len(empty)) == (2 + 3 + 4 + 5, 1, 0)
     assert filled.dtypes.to_dict() == one.dtypes.to_dict() == empty.dtypes.to_dict()
 
 
-def test_no_customers_give_no_rows(kmeans_sweep):
-    frame = run_sweep(kmeans_sweep, np.empty((0, 2)))
+def test_no_customers_give_no_rows(int_kmeans_sweep):
+    frame = run_sweep(int_kmeans_sweep, np.empty((0, 2)))
     assert len(frame) == 0
     assert list(frame.columns[:4]) == ["k", "cluster", "feature_0", "feature_1"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_stop_and_name_the_feature(kmeans_sweep, bad):
+def test_values_that_are_not_finite_stop_and_name_the_feature(int_kmeans_sweep, bad):
     values = blobs([20, 20], features=3)
     values[7, 1] = bad
     with pytest.raises(ValueError, match="feature_1") as stopped:
-        run_sweep(kmeans_sweep, values)
+        run_sweep(int_kmeans_sweep, values)
     assert "feature_0" not in str(stopped.value)
     assert "feature_2" not in str(stopped.value)
 
 
-def test_progress_is_told_once_for_each_k(kmeans_sweep):
+def test_progress_is_told_once_for_each_k(int_kmeans_sweep):
     told = []
-    run_sweep(kmeans_sweep, blobs([20, 20]), tell=told.append)
-    assert [line.split(",")[0] for line in told] == [f"kmeans_sweep: k = {k} of 5" for k in (2, 3, 4, 5)]
+    run_sweep(int_kmeans_sweep, blobs([20, 20]), tell=told.append)
+    assert [line.split(",")[0] for line in told] == [f"int_kmeans_sweep: k = {k} of 5" for k in (2, 3, 4, 5)]
 
 
 # ---- the same answer ---------------------------------------------------------------------------------------------
@@ -546,23 +546,23 @@ def sample_values(sample_input: Sample) -> np.ndarray:
     return StandardScaler().fit_transform(values)
 
 
-def test_the_same_input_gives_the_same_frame(kmeans_sweep, sample_values):
-    first, second = (run_sweep(kmeans_sweep, sample_values) for _ in range(2))
+def test_the_same_input_gives_the_same_frame(int_kmeans_sweep, sample_values):
+    first, second = (run_sweep(int_kmeans_sweep, sample_values) for _ in range(2))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
-def test_shuffled_rows_give_the_same_model(kmeans_sweep, sample_values):
+def test_shuffled_rows_give_the_same_model(int_kmeans_sweep, sample_values):
     options = {"k_max": 6, "starts": 50}
-    ordered = run_sweep(kmeans_sweep, sample_values, **options)
-    shuffled = run_sweep(kmeans_sweep, np.random.default_rng(1).permutation(sample_values), **options)
+    ordered = run_sweep(int_kmeans_sweep, sample_values, **options)
+    shuffled = run_sweep(int_kmeans_sweep, np.random.default_rng(1).permutation(sample_values), **options)
     pd.testing.assert_frame_equal(ordered, shuffled, check_exact=False, rtol=1e-9)
     assert selected_k(shuffled) == 4
 
 
-def test_twenty_seeds_select_four_segments_with_the_same_centroids(kmeans_sweep, sample_values):
+def test_twenty_seeds_select_four_segments_with_the_same_centroids(int_kmeans_sweep, sample_values):
     found = []
     for seed in range(20):
-        frame = run_sweep(kmeans_sweep, sample_values, seed=seed, k_max=6, min_segment_size=5, min_segment_share=0.01)
+        frame = run_sweep(int_kmeans_sweep, sample_values, seed=seed, k_max=6, min_segment_size=5, min_segment_share=0.01)
         assert selected_k(frame) == 4, seed
         found.append(centroids_of(frame, 4, names(4)).tolist())
     assert found == [found[0]] * 20

@@ -171,7 +171,7 @@ def test_keys_persist_through_refits_and_other_numbers(played: Played):
     keys = {number: {state[0] for state in states(path).values()} for number, path in played.copies.items()}
     assert all(found == keys[1] for found in keys.values())
     assert keys[1] == {"S1", "S2", "S3", "S4"}
-    models = played.last().frame("select distinct model_id, cluster, segment_key from marts.segmentation_models")
+    models = played.last().frame("select distinct model_id, cluster, segment_key from marts.segmentation_model_centroids")
     numbering = {tuple(model.sort_values("cluster")["segment_key"]) for _, model in models.groupby("model_id")}
     assert len(numbering) > 1, "no model numbers its clusters in another order than another"
     for number in TRAINED[1:]:
@@ -208,7 +208,7 @@ def test_migrations_add_up_to_the_customers(played: Played):
 def test_the_behaviour_step_is_what_the_old_model_says_of_today(played: Played):
     """Rebuilt by NumPy for a refit: scale today's features as the old model did, and take its nearest centroid."""
     number = TRAINED[1]
-    old_models = tables(played.copies[number - 1], "select * from marts.segmentation_models")
+    old_models = tables(played.copies[number - 1], "select * from marts.segmentation_model_centroids")
     today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
     keys = nearest_keys(today, old_models)
     before = states(played.copies[number - 1])
@@ -243,8 +243,8 @@ def nearest_keys(customers: pd.DataFrame, model: pd.DataFrame) -> list[str]:
 
 def test_a_scored_build_is_the_predict_of_its_model(played: Played):
     number = 10
-    cards = tables(played.copies[number], "select model_id from marts.model_card")
-    models = tables(played.copies[number], "select * from marts.segmentation_models")
+    cards = tables(played.copies[number], "select model_id from marts.segmentation_models where is_serving")
+    models = tables(played.copies[number], "select * from marts.segmentation_model_centroids")
     today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
     assert nearest_keys(today, models[models["model_id"] == cards["model_id"].iloc[0]]) == today["segment_key"].tolist()
 
@@ -262,7 +262,7 @@ def test_scoring_trains_nothing_and_imports_no_scikit_learn(played: Played, tmp_
     assert answer["success"], answer["message"]
     assert not answer["imports_scikit_learn"]
     assert "int_customer_clusters" in answer["nodes"]
-    assert not {"kmeans_sweep", "int_feature_scaling", "int_model_register", "segment_matches"} & set(answer["nodes"])
+    assert not {"int_kmeans_sweep", "int_feature_scaling", "int_model_register", "int_segment_matches"} & set(answer["nodes"])
 
 
 def written(played: Played, number: int) -> dict:
@@ -279,7 +279,7 @@ def test_drift_is_none_in_the_build_that_trained(played: Played):
     trained = drift[drift["build"].isin(TRAINED)]
     assert (trained.loc[trained["measure"].str.endswith("stability"), "value"] == 0).all()
     same = trained[trained["measure"].isin(["segment_share", "mean_distance"])]
-    assert np.allclose(same["value"], same["trained_value"], rtol=1e-11)
+    assert np.allclose(same["value"], same["training_value"], rtol=1e-11)
     # By build 6 everybody has bought for two months more than in the training of build 4.
     assert drift.query("build == 6 and subject == 'total_spending'")["value"].iloc[0] > 0.01
 
@@ -298,7 +298,7 @@ def test_the_population_stability_index_is_that_of_pandas(played: Played):
         ]
         floored = [share.clip(min=0.0001) for share in shares]
         expected = ((floored[1] - floored[0]) * np.log(floored[1] / floored[0])).sum()
-        found = drift.query("measure == 'feature_stability' and subject == @feature")["value"].iloc[0]
+        found = drift.query("measure == 'feature_psi' and subject == @feature")["value"].iloc[0]
         assert found == pytest.approx(expected, rel=1e-6), feature
 
 
@@ -371,7 +371,7 @@ def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_p
     assert changed == [("C0001", "High Value", "High Value", model_says, "Founder of the club")]
     assert built.rows("select customers_overridden from marts.segmentation_builds") == [(1,)]
     ours, theirs = built.marts(), sample.marts()
-    model = "select model_id from marts.model_card"
+    model = "select model_id from marts.segmentation_models where is_serving"
     one, other = built.column(model)[0], sample.column(model)[0]
     for mart in ("segment_profiles", "segment_map", "segment_attributes", "segment_history", "segment_features"):
         assert [row.replace(one, other) for row in ours[mart]] == theirs[mart], mart
@@ -390,7 +390,7 @@ def test_an_override_of_nobody_or_to_nowhere_stops_the_build(tmp_path, line: str
 
 @pytest.fixture(scope="session")
 def matches() -> ModuleType:
-    return load_model("segment_matches")
+    return load_model("int_segment_matches")
 
 
 def overlaps_of(clusters: list[int], keys: list[str | None]) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
     for name, k in (("one", 1), ("two", 2), ("seven", 7), ("ten", 10)):
         shutil.copy(sample, warehouses[name])
         # One segment is fitted only where it is asked for; any other k is there already.
-        start = "kmeans_sweep" if k == 1 else "int_trained_model"
+        start = "int_kmeans_sweep" if k == 1 else "int_trained_model"
         runs.append(
             {
                 "arguments": ["run", "--select", f"{start}+"],
@@ -540,8 +540,8 @@ def test_how_sure_the_groups_are_follows_the_verdict(report, structure, silhouet
 
 
 def test_every_structure_of_the_marts_has_a_headline(report) -> None:
-    columns = yaml.safe_load((PROJECT / "models/marts/model/_model__models.yml").read_text())["models"][0]["columns"]
-    structure = next(column for column in columns if column["name"] == "structure")
+    columns = yaml.safe_load((PROJECT / "models/marts/selection/_selection__models.yml").read_text())["models"][0]["columns"]
+    structure = next(column for column in columns if column["name"] == "validity")
     values = structure["data_tests"][1]["accepted_values"]["arguments"]["values"]
     assert set(values) == {*report.STRUCTURE_MEANS, "not measured", "one segment"}
 

@@ -54,14 +54,14 @@ def test_the_segments_are_those_of_the_report(sample: Built):
 
 
 def test_the_segments_are_natural_groups_and_two_of_three_indices_agree(sample: Built):
-    assert sample.rows("select structure, indices_in_favour from marts.k_selection where is_selected") == [
+    assert sample.rows("select validity, indices_in_favour from marts.k_selection where is_selected") == [
         ("natural groups", 2)
     ]
 
 
 def test_four_segments_are_selected(sample: Built):
     assert sample.column("select k from marts.k_selection where is_selected") == [4]
-    assert sample.column("select k from marts.model_card") == [4]
+    assert sample.column("select k from marts.segmentation_models where is_serving") == [4]
     assert sample.column("select k from marts.k_selection order by k") == list(range(2, 11))
 
 
@@ -183,7 +183,7 @@ PROMISED = {
     "segment_map_axes": "axis feature loading explained_variance_share",
     "k_selection": "k davies_bouldin_index inertia silhouette_score silhouette_standard_error calinski_harabasz_index"
     " smallest_cluster_size is_local_minimum is_selected reason",
-    "model_card": "model_id as_of_date features transforms seed k customers_clustered python_version numpy_version"
+    "segmentation_models": "model_id is_serving as_of_date features transforms seed k customers_clustered python_version numpy_version"
     " scikit_learn_version",
     "data_quality": "input rule row_count amount share",
 }
@@ -205,7 +205,7 @@ def test_every_promised_mart_has_the_columns_that_people_query(sample: Built, ma
         ("segment_map", "customer_id", 620),
         ("segment_map_axes", "axis, feature", 8),
         ("k_selection", "k", 9),
-        ("model_card", "model_id", 1),
+        ("segmentation_models", "model_id", 1),
     ],
 )
 def test_every_mart_has_a_row_for_each_thing_that_it_is_about(sample: Built, mart, grain, rows):

@@ -251,7 +251,7 @@ def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs
     while time.monotonic() < until:
         output = (folder / "output.txt").read_text()
         assert process.poll() is None, output[-6_000:]
-        if "START python table model intermediate.kmeans_sweep" in output:
+        if "START python table model intermediate.int_kmeans_sweep" in output:
             ended = len(of_kind(read_events(event_logs(spark)), "JobEnd"))
             before = ended if before is None else before
             if ended >= before + jobs:
@@ -276,7 +276,7 @@ def test_a_build_outlives_a_worker(
         assert returncode == 0, (folder / "output.txt").read_text()[-6_000:]
         removed = of_kind(read_events(event_logs(spark)), "ExecutorRemoved")
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
-    (sweep,) = [each for each in results if each["unique_id"].endswith(".kmeans_sweep")]
+    (sweep,) = [each for each in results if each["unique_id"].endswith(".int_kmeans_sweep")]
     (ran,) = [each for each in sweep["timing"] if each["name"] == "execute"]
     start, end = seconds(ran["started_at"]), seconds(ran["completed_at"])
     assert start < killed < end, "the worker was not killed in the middle of the sweep"

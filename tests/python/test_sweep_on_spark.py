@@ -291,45 +291,45 @@ def test_an_iteration_on_spark_is_one_job_for_all_nine_k(engines, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def segment_matches() -> ModuleType:
-    return load_model("segment_matches")
+def int_segment_matches() -> ModuleType:
+    return load_model("int_segment_matches")
 
 
 @pytest.mark.parametrize(("rows", "make"), [(620, logarithms), (24_000, logarithms), (3_000, on_a_grid)])
-def test_up_to_the_sample_size_spark_gives_the_same_bits(kmeans_sweep, engines, rows: int, make: Callable):
+def test_up_to_the_sample_size_spark_gives_the_same_bits(int_kmeans_sweep, engines, rows: int, make: Callable):
     here, there = engines(make(rows)).both(400_000)
     assert isinstance(there, LocalRows)
-    found, expected = (kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
+    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 @pytest.mark.parametrize("make", [logarithms, with_a_constant, on_a_grid])
-def test_beyond_the_sample_size_both_engines_give_the_same_model(kmeans_sweep, engines, make: Callable):
+def test_beyond_the_sample_size_both_engines_give_the_same_model(int_kmeans_sweep, engines, make: Callable):
     here, there = engines(make(24_000)).both(5_000)
     assert isinstance(there, SparkRows)
     with there:
-        found = kmeans_sweep.sweep(there, **SETTINGS)
-    expected = kmeans_sweep.sweep(here, **SETTINGS)
+        found = int_kmeans_sweep.sweep(there, **SETTINGS)
+    expected = int_kmeans_sweep.sweep(here, **SETTINGS)
     assert_same(found, expected)
     assert set(found["k"]) == set(range(2, 11))
     assert (found["silhouette_standard_error"] > 0).all()
 
 
-def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(kmeans_sweep, engines, monkeypatch):
+def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(int_kmeans_sweep, engines, monkeypatch):
     """Every other k has had some steps on all rows, each of which served all k."""
-    for module in (search, kmeans_sweep):
+    for module in (search, int_kmeans_sweep):
         monkeypatch.setattr(module, "POLISH_ALL_UP_TO", 1_000)
     asked, totals = [], SparkRows.totals
     monkeypatch.setattr(SparkRows, "totals", lambda self, sets: asked.append(len(sets)) or totals(self, sets))
     made = engines(logarithms(9_000))
     here, there = made.both(2_000)
-    found, expected = (kmeans_sweep.sweep(each, **SETTINGS, tell=None) for each in (there, here))
+    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS, tell=None) for each in (there, here))
     assert_same(found, expected)
     # k = 1 and k = 11 are fitted for what their neighbours learn from them; then come the metrics and the polish.
     assert asked[0] == 11
     assert asked.count(9) >= 2
     assert asked.count(1) > 1
-    serving = found[found["is_lowest_index"]]
+    serving = found[found["is_best_k"]]
     columns = made.frame[made.features].to_numpy().T
     centroids = serving[made.features].to_numpy()
     labels = lloyd.assign(np.ascontiguousarray(columns), [centroids])[0][0]
@@ -337,13 +337,13 @@ def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(km
     assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(kmeans_sweep, engines):
+def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(int_kmeans_sweep, engines):
     made = engines(logarithms(24_000))
     sampled, whole = (
-        kmeans_sweep.sweep(made.both(size)[0], **SETTINGS).groupby("k").first() for size in (5_000, 400_000)
+        int_kmeans_sweep.sweep(made.both(size)[0], **SETTINGS).groupby("k").first() for size in (5_000, 400_000)
     )
     assert (sampled["inertia"] <= whole["inertia"] * 1.01).all()
-    assert list(sampled["is_lowest_index"]) == list(whole["is_lowest_index"])
+    assert list(sampled["is_best_k"]) == list(whole["is_best_k"])
     apart = (sampled["silhouette_score"] - whole["silhouette_score"]).abs()
     error = np.hypot(sampled["silhouette_standard_error"], whole["silhouette_standard_error"])
     assert (apart < 4 * error).all()
@@ -351,10 +351,10 @@ def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(kmeans_
 
 @pytest.mark.parametrize("columns", [np.empty((2, 0)), np.zeros((2, 1)), np.zeros((2, 400)), np.ones((1, 400))])
 def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_engines(
-    kmeans_sweep, engines, columns: np.ndarray
+    int_kmeans_sweep, engines, columns: np.ndarray
 ):
     here, there = engines(columns).both(100)
-    found, expected = (kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
+    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
     assert len(found) == min(columns.shape[1], 1)
 
@@ -432,29 +432,29 @@ def assert_same_rows(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 300])
-def test_the_sweep_is_the_same_table_on_both_engines(spark, kmeans_sweep, rows: int):
+def test_the_sweep_is_the_same_table_on_both_engines(spark, int_kmeans_sweep, rows: int):
     frame = pd.DataFrame(logarithms(300)[:2, :rows].T, columns=["a", "order"]).assign(customer_id=identifiers(rows))
     meta = {"features": ["a", "order"], "search_sample_size": 400_000, "sweep": SETTINGS}
     parents = {"int_training_features_scaled": (frame, "a double, `order` double, customer_id string")}
-    found, expected, types = on_both(spark, kmeans_sweep, meta, parents)
+    found, expected, types = on_both(spark, int_kmeans_sweep, meta, parents)
     assert_same_rows(found, expected)
     assert (types["k"], types["a"], types["is_admissible"]) == ("bigint", "double", "boolean")
     assert (types["silhouette_score"], types["numpy_version"]) == ("double", "string")
 
 
 @pytest.mark.parametrize("rows", [0, 400])
-def test_the_trust_is_the_same_table_on_both_engines(spark, kmeans_sweep, rows: int):
-    trust = load_model("kmeans_trust")
+def test_the_trust_is_the_same_table_on_both_engines(spark, int_kmeans_sweep, rows: int):
+    trust = load_model("int_kmeans_validation")
     frame = pd.DataFrame(logarithms(400)[:2, :rows].T, columns=["a", "b"]).assign(customer_id=identifiers(rows))
-    sweep = kmeans_sweep.sweep(LocalRows(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
+    sweep = int_kmeans_sweep.sweep(LocalRows(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
     meta = {
         "features": ["a", "b"],
-        "trust_sample_size": 150,
+        "validation_sample_size": 150,
         "trust": {"seed": 1, "stability_refits": 3, "gap_references": 3},
     }
     parents = {
         "int_training_features_scaled": (frame, "a double, b double, customer_id string"),
-        "kmeans_sweep": (sweep[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),
+        "int_kmeans_sweep": (sweep[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),
     }
     found, expected, types = on_both(spark, trust, meta, parents)
     assert_same_rows(found, expected)
@@ -464,18 +464,18 @@ def test_the_trust_is_the_same_table_on_both_engines(spark, kmeans_sweep, rows: 
 
 
 @pytest.mark.parametrize("rows", [0, 4])
-def test_the_axes_are_the_same_table_on_both_engines(spark, map_axes, rows: int):
+def test_the_axes_are_the_same_table_on_both_engines(spark, int_map_axes, rows: int):
     frame = pd.DataFrame(
         {"row_order": [2, 2, 1, 1], "column_order": [2, 1, 2, 1], "covariance": [1.0, 0.3, 0.3, 2.0]}
     ).head(rows)
     parents = {"int_feature_covariance": (frame, "row_order bigint, column_order bigint, covariance double")}
-    found, expected, types = on_both(spark, map_axes, {"features": ["a", "b"]}, parents)
+    found, expected, types = on_both(spark, int_map_axes, {"features": ["a", "b"]}, parents)
     assert_same_rows(found, expected)
     assert types == {"axis": "bigint", "feature": "string", "loading": "double", "explained_variance_share": "double"}
 
 
 @pytest.mark.parametrize("rows", [0, 3])
-def test_the_matches_are_the_same_table_on_both_engines(spark, segment_matches, rows: int):
+def test_the_matches_are_the_same_table_on_both_engines(spark, int_segment_matches, rows: int):
     frame = pd.DataFrame(
         {
             "cluster": [0, 1, 2],
@@ -490,7 +490,7 @@ def test_the_matches_are_the_same_table_on_both_engines(spark, segment_matches, 
         " jaccard_index double"
     )
     parents = {"int_segment_overlaps": (frame, schema)}
-    found, expected, types = on_both(spark, segment_matches, {"min_key_overlap": 0.3}, parents)
+    found, expected, types = on_both(spark, int_segment_matches, {"min_key_overlap": 0.3}, parents)
     assert_same_rows(found, expected)
     assert list(found["segment_key"].dropna()) == ["alpha"][:rows]
     assert types["segment_key"] == "string"

@@ -152,7 +152,7 @@ outcomes_united as (
     union all
     select
         input,
-        'told' as outcome,
+        'flagged' as outcome,
         rule,
         row_count,
         amount

@@ -75,9 +75,9 @@ select
             1 - customer_clusters.distance_to_centroid
             / customer_clusters.distance_to_runner_up
     end as margin,
-    customer_reasons.strongest_pull,
-    customer_reasons.second_pull,
-    customer_reasons.opposing_pull
+    customer_reasons.strongest_contribution,
+    customer_reasons.second_contribution,
+    customer_reasons.opposing_contribution
 from customer_features
 left join customer_clusters
     on customer_features.customer_id = customer_clusters.customer_id

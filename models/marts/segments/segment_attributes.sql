@@ -62,7 +62,7 @@ shares_taken as (
             'sum(customer_count) over (partition by attribute, value)',
             'sum(customer_count) over (partition by attribute)'
         ) }} as share_of_all,
-        count(case when customer_count < {{ setting('smallest_cell') }} then 1 end)
+        count(case when customer_count < {{ setting('min_cell_size') }} then 1 end)
             over (partition by segment_name, attribute) as small_cells,
         row_number() over (
             partition by segment_name, attribute
@@ -75,7 +75,7 @@ shares_taken as (
 suppressed as (
     select
         *,
-        customer_count < {{ setting('smallest_cell') }}
+        customer_count < {{ setting('min_cell_size') }}
         or (small_cells = 1 and size_rank = 2) as is_suppressed
     from shares_taken
 )

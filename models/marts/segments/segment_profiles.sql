@@ -18,6 +18,10 @@ playbook as (
     select * from {{ ref('segment_playbook') }}
 ),
 
+as_of as (
+    select * from {{ ref('int_as_of_date') }}
+),
+
 descriptions as (
     select
         archetype,
@@ -84,6 +88,9 @@ select
     segments_united.archetype,
     descriptions.description,
 
+    ---- dates
+    as_of.as_of_date,
+
     ---- numerics
     segments_united.cluster_size,
     segments_united.customer_share,
@@ -93,6 +100,7 @@ select
     segments_united.avg_days_since_signup,
     segments_united.spending_share
 from segments_united
+cross join as_of
 left join descriptions
     on segments_united.archetype = descriptions.archetype
 order by segments_united.cluster_id nulls last

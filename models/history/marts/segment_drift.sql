@@ -1,0 +1,36 @@
+{#- What is stored shows also after an empty build (--empty), which must not hide it. -#}
+with build_log as (
+    select * from {{ ref('int_build_log').render() }}
+),
+
+drift_unnested as (
+    select
+        build,
+        model_id,
+        as_of_date,
+        {{ unnest_structs('drift') }}  -- noqa: AL03
+    from build_log
+    where is_build
+)
+
+select
+    ---- ids
+    build,
+    model_id,
+
+    ---- dates
+    as_of_date,
+
+    ---- strings
+    measure,
+    subject,
+
+    ---- booleans
+    is_exceeded,
+
+    ---- numerics
+    value,
+    training_value,
+    threshold
+from drift_unnested
+order by build, measure_order, subject

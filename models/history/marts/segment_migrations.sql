@@ -1,0 +1,93 @@
+{#- What is stored shows also after an empty build (--empty), which must not hide it. -#}
+with build_log as (
+    select * from {{ ref('int_build_log').render() }}
+),
+
+builds as (
+    select
+        build,
+        as_of_date,
+        segments,
+        lag(segments) over (order by build) as previous_segments,
+        migrations
+    from build_log
+    where is_build
+),
+
+names_united as (
+    select
+        build,
+        2 as precedence,
+        {{ unnest_structs('segments') }}  -- noqa: AL03
+    from builds
+    union all
+    select
+        build,
+        1 as precedence,
+        {{ unnest_structs('previous_segments') }}  -- noqa: AL03
+    from builds
+),
+
+names_before as (
+    select
+        build,
+        segment_key,
+        max_by(segment_name, -precedence) as segment_name
+    from names_united
+    group by build, segment_key
+),
+
+names_after as (
+    select
+        build,
+        segment_key,
+        max_by(segment_name, precedence) as segment_name
+    from names_united
+    group by build, segment_key
+),
+
+migrations_unnested as (
+    select
+        build,
+        as_of_date,
+        {{ unnest_structs('migrations') }}  -- noqa: AL03
+    from builds
+    -- Before the first build there is nothing to come from.
+    where previous_segments is not null
+)
+
+select
+    ---- ids
+    migrations_unnested.build,
+    migrations_unnested.from_segment_key,
+    migrations_unnested.to_segment_key,
+
+    ---- dates
+    migrations_unnested.as_of_date,
+
+    ---- strings
+    migrations_unnested.step,
+    names_before.segment_name as from_segment_name,
+    names_after.segment_name as to_segment_name,
+
+    ---- booleans
+    coalesce(migrations_unnested.from_segment_key, '')
+    != coalesce(migrations_unnested.to_segment_key, '') as is_move,
+
+    ---- numerics
+    migrations_unnested.customers,
+    migrations_unnested.total_spending
+from migrations_unnested
+left join names_before
+    on
+        migrations_unnested.build = names_before.build
+        and migrations_unnested.from_segment_key = names_before.segment_key
+left join names_after
+    on
+        migrations_unnested.build = names_after.build
+        and migrations_unnested.to_segment_key = names_after.segment_key
+order by
+    migrations_unnested.build,
+    migrations_unnested.step,
+    migrations_unnested.from_segment_key nulls first,
+    migrations_unnested.to_segment_key nulls first

@@ -1,1 +1,0 @@
-{{ scaling_of(ref('int_model_register'), ref('int_serving_model')) }}

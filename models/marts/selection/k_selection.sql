@@ -1,0 +1,264 @@
+{% set fixed_k = setting('k') %}
+{% set errors = setting('gap_standard_errors_required') %}
+
+with serving_sweep as (
+    select * from {{ ref('int_serving_sweep') }}
+),
+
+serving_validation as (
+    select * from {{ ref('int_serving_validation') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
+-- The metrics of a k stand in the row of each of its clusters.
+ks as (
+    select
+        k,
+        davies_bouldin_index,
+        inertia,
+        silhouette_score,
+        silhouette_standard_error,
+        calinski_harabasz_index,
+        smallest_cluster_size,
+        smallest_size_required,
+        is_admissible,
+        is_best_k,
+        sum(cluster_size) as customers
+    from serving_sweep
+    group by
+        k, davies_bouldin_index, inertia, silhouette_score,
+        silhouette_standard_error, calinski_harabasz_index, smallest_cluster_size,
+        smallest_size_required, is_admissible, is_best_k
+),
+
+served as (
+    select max(k) as served_k
+    from serving_model
+),
+
+neighbours_seen as (
+    select
+        ks.*,
+        served.served_k,
+        ks.k = served.served_k as is_selected,
+        lag(ks.davies_bouldin_index) over (order by ks.k) as index_before,
+        lead(ks.davies_bouldin_index) over (order by ks.k) as index_after,
+        max(case when ks.is_best_k then ks.k end) over () as lowest_k,
+        max(case when ks.is_best_k then ks.davies_bouldin_index end) over ()
+            as lowest_index,
+        count(case when ks.is_admissible then ks.davies_bouldin_index end) over ()
+            as admissible_ks
+    from ks
+    cross join served
+),
+
+compared as (
+    select
+        *,
+        coalesce(
+            davies_bouldin_index < coalesce(index_before, davies_bouldin_index + 1)
+            and davies_bouldin_index < coalesce(index_after, davies_bouldin_index + 1),
+            false
+        ) as is_local_minimum,
+        {{ divide('davies_bouldin_index - lowest_index', 'lowest_index') }} as excess
+    from neighbours_seen
+),
+
+-- Each index has its best k among the admissible ones, the smaller k on a tie.
+best_ks as (
+    select
+        min_by(k, {{ sort_key(['davies_bouldin_index', 'k']) }})
+            as by_davies_bouldin,
+        min_by(k, {{ sort_key(['-silhouette_score', 'k']) }}) as by_silhouette,
+        min_by(k, {{ sort_key(['-calinski_harabasz_index', 'k']) }})
+            as by_calinski_harabasz
+    from ks
+    where is_admissible and davies_bouldin_index is not null
+),
+
+validity_judged as (
+    select
+        compared.*,
+        serving_validation.stability_index,
+        serving_validation.gap_uniform,
+        serving_validation.gap_uniform_standard_error,
+        serving_validation.gap_gaussian,
+        serving_validation.gap_gaussian_standard_error,
+        cast(
+            case when compared.k = best_ks.by_davies_bouldin then 1 else 0 end
+            + case when compared.k = best_ks.by_silhouette then 1 else 0 end
+            + case when compared.k = best_ks.by_calinski_harabasz then 1 else 0 end
+            as bigint
+        ) as indices_in_favour,
+        case
+            when compared.k = 1 then 'one segment'
+            when
+                serving_validation.stability_index is null
+                or serving_validation.gap_uniform is null
+                then 'not measured'
+            when serving_validation.stability_index < {{ setting('stability_required') }}
+                then 'unstable'
+            when
+                serving_validation.gap_uniform
+                > {{ errors }} * serving_validation.gap_uniform_standard_error
+                and serving_validation.gap_gaussian
+                > {{ errors }} * serving_validation.gap_gaussian_standard_error
+                then 'natural groups'
+            else 'continuum'
+        end as validity
+    from compared
+    cross join best_ks
+    left join serving_validation
+        on compared.k = serving_validation.k
+),
+
+sentences as (
+    select
+        *,
+        concat(
+            '(gap statistic ', {{ format_number('gap_uniform', 2) }},
+            ' against an even spread, ', {{ format_number('gap_gaussian', 2) }},
+            ' against one bell curve).'
+        ) as gap_sentence,
+        concat(
+            case
+                when indices_in_favour = 0 then ' None of 3 indices favours'
+                when indices_in_favour = 1 then ' 1 of 3 indices favours'
+                else concat(
+                    ' ', cast(indices_in_favour as string), ' of 3 indices favour'
+                )
+            end,
+            ' this k.'
+        ) as agreement_sentence,
+        concat(
+            'index ', {{ format_number('davies_bouldin_index', 3) }}, ', ',
+            {{ format_number('abs(100 * excess)', 1) }},
+            -- Only a k that is not admissible can lie below the lowest.
+            case when excess < 0 then ' % below' else ' % above' end,
+            ' the lowest, ', {{ format_number('lowest_index', 3) }}, ' at k = ',
+            cast(lowest_k as string)
+        ) as against_the_lowest,
+        case
+            when not is_admissible then concat(
+                ' Its smallest cluster holds ', cast(smallest_cluster_size as string),
+                ' of ', cast(customers as string),
+                ' customers; at least ',
+                cast(smallest_size_required as string), ' are required.'
+            )
+            else ''
+        end as size_remark
+    from validity_judged
+)
+
+select
+    ---- ids
+    k,
+
+    ---- booleans
+    is_admissible,
+    is_local_minimum,
+    is_selected,
+
+    ---- numerics
+    davies_bouldin_index,
+    inertia,
+    silhouette_score,
+    silhouette_standard_error,
+    calinski_harabasz_index,
+    smallest_cluster_size,
+    {{ divide('smallest_cluster_size', 'customers') }} as smallest_cluster_share,
+    indices_in_favour,
+    stability_index,
+    gap_uniform,
+    gap_uniform_standard_error,
+    gap_gaussian,
+    gap_gaussian_standard_error,
+
+    ---- strings
+    case
+        {% if fixed_k is not none -%}
+        when is_selected and davies_bouldin_index is null
+            then 'Selected: fixed by the setting k. One segment has no index.'
+        when is_selected and is_best_k
+            then concat(
+                'Selected: fixed by the setting k, and the lowest index, ',
+                {{ format_number('davies_bouldin_index', 3) }}, '.', size_remark
+            )
+        when is_selected
+            then concat(
+                'Selected: fixed by the setting k; ', against_the_lowest, '.',
+                size_remark
+            )
+        {%- else -%}
+        -- A stored model can serve a k that a setting fixed when it was trained.
+        when is_selected and not is_best_k and davies_bouldin_index is null
+            then 'Selected: fixed by the setting k. One segment has no index.'
+        when is_selected and not is_best_k
+            then concat(
+                'Selected: fixed by the setting k when the model was trained; ',
+                against_the_lowest, '.', size_remark
+            )
+        when is_selected and davies_bouldin_index is null
+            then concat(
+                'Selected: one segment. ', cast(customers as string),
+                ' customers are too few, or too much alike, to be told apart.'
+            )
+        when is_selected and not is_admissible
+            then concat(
+                'Selected: the lowest index, ',
+                {{ format_number('davies_bouldin_index', 3) }},
+                ', though every k leaves a segment too small ',
+                '(setting require_admissible_k).',
+                size_remark
+            )
+        when is_selected
+            then concat(
+                'Selected: the lowest index, ',
+                {{ format_number('davies_bouldin_index', 3) }},
+                ', of the ', cast(admissible_ks as string),
+                ' numbers of segments that leave none too small.'
+            )
+        {%- endif %}
+        when davies_bouldin_index is null then 'One segment has no index.'
+        when not is_admissible then concat('Leaves a segment too small.', size_remark)
+        when is_best_k
+            then concat(
+                'The lowest index: ', {{ format_number('davies_bouldin_index', 3) }}, '.'
+            )
+        when is_local_minimum
+            then concat(
+                'Local minimum, the k to look at for more or fewer segments: ',
+                against_the_lowest, '.'
+            )
+        else concat('Not the lowest: ', against_the_lowest, '.')
+    end as reason,
+    validity,
+    case validity
+        when 'one segment' then 'One segment has nothing to compare.'
+        when 'not measured' then concat('Not measured.', agreement_sentence)
+        when 'unstable'
+            then concat(
+                'An unstable partition: refits to resampled customers agree with it ',
+                'at ',
+                {{ format_number('stability_index', 3) }}, ' only; ',
+                {{ format_number(setting('stability_required'), 3) }}, ' is required.',
+                agreement_sentence
+            )
+        when 'natural groups'
+            then concat(
+                'Natural groups: refits agree (', {{ format_number('stability_index', 2) }},
+                '), and the customers fall apart further than customers without ',
+                'groups would ', gap_sentence, agreement_sentence
+            )
+        else concat(
+            'A useful partition of a continuum: refits agree (',
+            {{ format_number('stability_index', 2) }},
+            '), but customers without groups would fall apart as far ', gap_sentence,
+            agreement_sentence
+        )
+    end as validity_reason
+from sentences
+order by k

@@ -1,0 +1,34 @@
+{#- What is stored shows also after an empty build (--empty), which must not hide it. -#}
+with model_register as (
+    select * from {{ ref('int_model_register').render() }}
+),
+
+clusters_unnested as (
+    select
+        model_id,
+        sequence,
+        {{ unnest_structs('clusters') }}  -- noqa: AL03
+    from model_register
+)
+
+select
+    ---- ids
+    model_id,
+    cast(cluster as integer) as cluster,
+    segment_key,
+
+    ---- strings
+    feature,
+    transform,
+
+    ---- numerics
+    cluster_size,
+    centroid,
+    centroid_original,
+    center,
+    scale,
+    lower_bound,
+    upper_bound,
+    mean_distance
+from clusters_unnested
+order by sequence, cluster, feature_order

@@ -1,0 +1,1 @@
+{{ stored_scaling(ref('int_model_register'), ref('int_serving_model')) }}

@@ -1,0 +1,30 @@
+{#- Spark numbers the rows anew each time it reads them, so there they are kept. -#}
+{{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
+
+{% if customers_come_from_transactions() %}
+with transactions as (
+    select * from {{ ref('base_shop__transactions') }}
+),
+
+-- No table of customers was given: they are the ones that the transactions name.
+source as (
+    select distinct {{ clean_text('customer_id') }} as customer_id
+    from transactions
+    where {{ clean_text('customer_id') }} is not null
+)
+
+select
+    {{ row_number_by('customer_id') }} as input_row,
+    customer_id,
+    cast(null as string) as signup_date,
+    {{ row_as_struct('source') }} as raw_row
+from source
+{% else %}
+select
+    {{ input_row_number(setting('customers_location')) }} as input_row,
+    {%- for column in input_columns('customers') + attribute_names() %}
+    {{ input_column('customers', column) }} as {{ column }},
+    {%- endfor %}
+    {{ row_as_struct('row_as_it_came') }} as raw_row
+from {{ input_relation('customers') }} as row_as_it_came  -- noqa: AL05
+{% endif %}

@@ -1,0 +1,11 @@
+{#- Spark numbers the rows anew each time it reads them, so there they are kept. -#}
+{{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
+
+select
+    {{ input_row_number(setting('transactions_location')) }} as input_row,
+    {%- for column in input_columns('transactions') %}
+    {{ input_column('transactions', column) }} as {{ column }},
+    {%- endfor %}
+    {{ is_excluded_line() }} as is_excluded,
+    {{ row_as_struct('row_as_it_came') }} as raw_row
+from {{ input_relation('transactions') }} as row_as_it_came  -- noqa: AL05

@@ -1,0 +1,107 @@
+{% set has_line_id = 'line_id' in setting('unique_key') %}
+{% set has_currency = 'currency' in input_mapping('transactions') %}
+
+with transactions as (
+    select * from {{ ref('base_shop__transactions') }}
+),
+
+cleaned as (
+    select
+        input_row,
+        is_excluded,
+        {{ clean_id('transaction_id') }} as transaction_id,
+        {% if has_line_id -%}
+        {{ clean_id('line_id') }} as line_id,
+        {% endif -%}
+        {{ clean_id('customer_id') }} as customer_id,
+        {{ clean_text('transaction_date') }} as transaction_date_text,
+        {{ clean_text('quantity') }} as quantity_text,
+        {{ clean_text('amount') }} as amount_text,
+        {{ clean_text('unit_price') }} as unit_price_text,
+        {{ clean_text('currency') }} as currency,
+        {{ clean_text('return_flag') }} as return_flag
+    from transactions
+),
+
+typed as (
+    select
+        *,
+        {{ parse_date('transaction_date_text') }} as transaction_date,
+        {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as quantity_signed,
+        {% if input_mapping('transactions').get('amount') -%}
+        amount_text is null as is_amount_missing,
+        {{ parse_decimal('amount_text', 'decimal(18, 2)') }} as amount_signed,
+        {{ parse_decimal('amount_text', 'decimal(38, 12)') }} as amount_exact,
+        {% else -%}
+        -- Without the amount of a line it is the quantity at the unit price.
+        unit_price_text is null or quantity_text is null as is_amount_missing,
+        try_cast(
+            {{ parse_decimal('unit_price_text', 'decimal(18, 6)') }}
+            * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as decimal(18, 2)
+        ) as amount_signed,
+        {{ parse_decimal('unit_price_text', 'decimal(18, 6)') }}
+        * {{ parse_decimal('quantity_text', 'decimal(18, 3)') }} as amount_exact,
+        {% endif -%}
+        coalesce(
+            {%- if setting('return_id_prefix') is not none %}
+            left(transaction_id, {{ setting('return_id_prefix') | length }})
+            = {{ quote_literal(setting('return_id_prefix')) }},
+            {%- endif %}
+            false
+        )
+        or {{ is_return_value('return_flag') }} as is_marked_return
+    from cleaned
+),
+
+-- A return lowers what was bought, whatever sign the input gives it.
+signed as (
+    select
+        *,
+        is_marked_return or coalesce(amount_signed < 0, false) as is_return,
+        case
+            when is_marked_return then cast(-abs(amount_signed) as decimal(18, 2))
+            else amount_signed
+        end as amount,
+        case
+            when is_marked_return or amount_signed < 0
+                then cast(-abs(quantity_signed) as decimal(18, 3))
+            else quantity_signed
+        end as quantity
+    from typed
+)
+
+select
+    ---- ids
+    input_row,
+    transaction_id,
+    customer_id,
+
+    ---- strings
+    {{ failed_rules({
+        'excluded_line': 'is_excluded',
+        'missing_customer_id': 'customer_id is null',
+        'missing_date': 'transaction_date_text is null',
+        'unparsable_date':
+            'transaction_date_text is not null and transaction_date is null',
+        'date_in_future': 'transaction_date > ' ~ run_date(),
+        'missing_amount': 'is_amount_missing',
+        'unparsable_amount': 'not is_amount_missing and amount is null',
+        'unparsable_quantity': 'quantity_text is not null and quantity is null',
+        'missing_currency': 'currency is null' if has_currency else 'false',
+    }) }} as failed_rules,
+    currency,
+    {%- if has_line_id %}
+    line_id,
+    {%- endif %}
+
+    ---- numerics
+    quantity,
+    amount,
+
+    ---- booleans
+    is_return,
+    coalesce(amount_signed != amount_exact, false) as is_amount_rounded,
+
+    ---- dates
+    transaction_date
+from signed
