@@ -1,0 +1,14 @@
+{% macro bin_index(value, edges) -%}
+    {#- The bin of a value, from 0: how many of the edges lie below it. -#}
+    {{ adapter.dispatch('bin_index')(value, edges) }}
+{%- endmacro %}
+
+
+{% macro default__bin_index(value, edges) -%}
+    len(list_filter({{ edges }}, lambda edge: edge < {{ value }}))
+{%- endmacro %}
+
+
+{% macro spark__bin_index(value, edges) -%}
+    size(filter({{ edges }}, edge -> edge < {{ value }}))
+{%- endmacro %}

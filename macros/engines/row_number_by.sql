@@ -1,0 +1,15 @@
+{% macro row_number_by(expression) -%}
+    {#- The number of a row, from 1, in the order of an expression. On Spark the order is lost: it would take all rows
+        to one task. -#}
+    {{ adapter.dispatch('row_number_by')(expression) }}
+{%- endmacro %}
+
+
+{% macro default__row_number_by(expression) -%}
+    row_number() over (order by {{ expression }})
+{%- endmacro %}
+
+
+{% macro spark__row_number_by(expression) -%}
+    {{ input_row_number(none) }}
+{%- endmacro %}
