@@ -151,6 +151,22 @@
 {%- endmacro %}
 
 
+{% macro averages_by_cluster(customers, features) -%}
+    {#- One row per cluster with the average of each feature, and one with a null cluster for all clustered customers.
+        The sums are exact, so that an average does not depend on the order of the rows. -#}
+    select
+        customer_clusters.cluster,
+        {%- for feature in features %}
+        {{ divide(exact_sum(customers ~ '.' ~ feature), 'count(*)') }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from customer_clusters
+    inner join {{ customers }}
+        on customer_clusters.customer_id = {{ customers }}.customer_id
+    group by grouping sets ((customer_clusters.cluster), ())
+{%- endmacro %}
+
+
 {% macro clusters_at_most() %}
     {#- The numbers that a cluster of a model can have. -#}
     {%- do return(range([setting('k_max'), setting('k') or 1] | max) | list) -%}
@@ -162,14 +178,4 @@
     {%- set register = stored_relation('int_model_register') -%}
     {%- set stored_k = run_query('select max(k) from ' ~ register).rows[0][0] if register else none -%}
     {%- do return(range([setting('k_max'), stored_k or 1] | max) | list) -%}
-{% endmacro %}
-
-
-{% macro clusterable_features() %}
-    {#- Every column of int_customer_features that a model, also an older one, can have been trained on. -#}
-    {%- set names = available_features() -%}
-    {%- for attribute in attribute_names() if attribute in setting('features') -%}
-        {%- do names.append(attribute) -%}
-    {%- endfor -%}
-    {%- do return(names) -%}
 {% endmacro %}

@@ -9,8 +9,8 @@
     {%- set rules = '(from read_csv(' ~ quote_literal(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
     {%- set playbook = '(from read_csv(' ~ quote_literal(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
     {%- set last = run_query(
-        'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
-        ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules
+        'select count(*) filter (where feature is null), max(cast(rule_order as integer)),'
+        ~ ' max(cast(rule_order as integer)) filter (where feature is null) from ' ~ rules
     ).rows[0] -%}
     {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
         {%- do exceptions.raise_compiler_error(
@@ -18,6 +18,13 @@
             ~ '; exactly one must have none, and it must be the last. Change it in seeds/playbook/segment_rules.csv.'
         ) -%}
     {%- endif -%}
+    {%- set unknown = run_query('select feature from ' ~ rules ~ ' where feature is not null order by rule_order') -%}
+    {%- for row in unknown if row['feature'] not in clusterable_features() -%}
+        {%- do exceptions.raise_compiler_error(
+            "The rules have a condition on '" ~ row['feature'] ~ "', which is no feature; the features are "
+            ~ clusterable_features() | join(', ') ~ '. Change it in seeds/playbook/segment_rules.csv.'
+        ) -%}
+    {%- endfor -%}
     {%- set without = run_query(
         'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ playbook
         ~ ' where archetype is not null and action is not null) order by archetype limit 1'

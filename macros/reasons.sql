@@ -1,16 +1,4 @@
-{# What sets a customer or a segment apart, in the words of whoever reads it. #}
-
-{% macro feature_words() %}
-    {#- Each feature as a phrase: what stands before the value, and after one and after several. -#}
-    {% do return({
-        'total_quantity': {'before': '', 'one': ' item', 'many': ' items'},
-        'transaction_count': {'before': '', 'one': ' order', 'many': ' orders'},
-        'days_since_signup': {'before': 'joined ', 'one': ' day ago', 'many': ' days ago'},
-        'days_since_last_transaction': {'before': 'last bought ', 'one': ' day ago', 'many': ' days ago'},
-        'average_transaction_value': {'before': 'spends ', 'one': ' an order', 'many': ' an order'},
-    }) %}
-{% endmacro %}
-
+{# What sets a customer or a segment apart, as a phrase. The words are in macros/catalogue/features.sql. #}
 
 {% macro short_number(value) -%}
     {#- A number in a phrase: with one decimal where it is small and has any. -#}
@@ -21,21 +9,35 @@
 {%- endmacro %}
 
 
-{% macro feature_phrase(feature, value, average) -%}
-    {#- A value against that of the average clustered customer: spends 3.3x the average, 10 orders against 4.2. -#}
-    {%- if feature == 'total_spending' -%}
+{% macro ratio_phrase(value, average, before) -%}
+    {#- A value as a multiple of the average: spends 3.3x the average. -#}
     case
-        when {{ value }} <= 0 then 'spends nothing net'
-        when {{ average }} <= 0 then concat('spends ', {{ short_number(value) }})
-        else concat('spends ', {{ format_number(value ~ ' / ' ~ average, 1) }}, 'x the average')
+        when {{ value }} <= 0 then concat({{ before }}, 'nothing net')
+        when {{ average }} <= 0 then concat({{ before }}, {{ short_number(value) }})
+        else concat({{ before }}, {{ format_number(value ~ ' / ' ~ average, 1) }}, 'x the average')
     end
-    {%- else -%}
-    {%- set words = feature_words().get(feature, {'before': feature ~ ' ', 'one': '', 'many': ''}) -%}
+{%- endmacro %}
+
+
+{% macro values_phrase(value, average, before, one, many) -%}
+    {#- A value beside the average: 10 orders against 4.2. -#}
     concat(
-        '{{ words.before }}', {{ short_number(value) }},
-        case when {{ value }} = 1 then '{{ words.one }}' else '{{ words.many }}' end,
+        {{ before }}, {{ short_number(value) }},
+        case when {{ value }} = 1 then {{ one }} else {{ many }} end,
         ' against ', {{ short_number(average) }}
     )
+{%- endmacro %}
+
+
+{% macro feature_phrase(feature, value, average) -%}
+    {#- A value of a feature beside the average of the clustered customers, in the words of the catalogue. -#}
+    {%- set words = catalogued_feature(feature).phrase -%}
+    {%- if words.compares == 'ratio' -%}
+    {{ ratio_phrase(value, average, quote_literal(words.before)) }}
+    {%- else -%}
+    {{ values_phrase(
+        value, average, quote_literal(words.before), quote_literal(words.one), quote_literal(words.many)
+    ) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -6,19 +6,12 @@ rules as (
     select * from {{ ref('segment_rules') }}
 ),
 
-ratios as (
-    select cluster, 'spending' as measure, spending_ratio as ratio from segments
-    union all
-    select cluster, 'quantity' as measure, quantity_ratio as ratio from segments
-    union all
-    select cluster, 'transactions' as measure, transactions_ratio as ratio from segments
-    union all
-    select cluster, 'days_since_signup' as measure, days_since_signup_ratio as ratio
-    from segments
+segment_features as (
+    select * from {{ ref('int_segment_features') }}
 ),
 
--- A rule has one row per condition, and holds where all of them do. A condition without a measure always holds; one on
--- a measure that the segment does not have never does.
+-- A rule has one row per condition, and holds where all of them do. A condition without a feature always holds; one on
+-- a feature that the segment has no ratio for never does.
 rules_tried as (
     select
         segments.cluster,
@@ -26,20 +19,20 @@ rules_tried as (
         rules.archetype,
         min(
             case
-                when rules.measure is null then 1
+                when rules.feature is null then 1
                 when
-                    ratios.ratio >= coalesce(rules.at_least, ratios.ratio)
-                    and (rules.below is null or ratios.ratio < rules.below)
+                    segment_features.ratio_to_average >= coalesce(rules.at_least, segment_features.ratio_to_average)
+                    and (rules.below is null or segment_features.ratio_to_average < rules.below)
                     then 1
                 else 0
             end
         ) as holds
     from segments
     cross join rules
-    left join ratios
+    left join segment_features
         on
-            segments.cluster = ratios.cluster
-            and rules.measure = ratios.measure
+            segments.cluster = segment_features.cluster
+            and rules.feature = segment_features.feature
     group by segments.cluster, rules.rule_order, rules.archetype
 ),
 

@@ -30,15 +30,7 @@ averaged as (
         {{ divide('transaction_count', 'cluster_size') }} as avg_transactions,
         {{ divide('days_since_signup', 'cluster_size') }} as avg_days_since_signup,
         sum(cluster_size) over () as all_customers,
-        sum(total_spending) over () as all_spending,
-        {{ divide('sum(total_spending) over ()', 'sum(cluster_size) over ()') }}
-            as customer_spending,
-        {{ divide('sum(total_quantity) over ()', 'sum(cluster_size) over ()') }}
-            as customer_quantity,
-        {{ divide('sum(transaction_count) over ()', 'sum(cluster_size) over ()') }}
-            as customer_transactions,
-        {{ divide('sum(days_since_signup) over ()', 'sum(cluster_size) over ()') }}
-            as customer_days
+        sum(total_spending) over () as all_spending
     from clusters_summarised
 )
 
@@ -56,9 +48,5 @@ select
     avg_total_spending,
     avg_quantity,
     avg_transactions,
-    avg_days_since_signup,
-    {{ divide('avg_total_spending', 'customer_spending') }} as spending_ratio,
-    {{ divide('avg_quantity', 'customer_quantity') }} as quantity_ratio,
-    {{ divide('avg_transactions', 'customer_transactions') }} as transactions_ratio,
-    {{ divide('avg_days_since_signup', 'customer_days') }} as days_since_signup_ratio
+    avg_days_since_signup
 from averaged

@@ -1,0 +1,97 @@
+{#
+    The features. To add one, add its column to models/features/int_customer_features.sql and its entry here; nothing
+    else has to change. The mart feature_catalogue shows the catalogue to whoever queries the marts.
+#}
+
+{% macro feature_catalogue() %}
+    {#- One entry per feature, in the order in which lists of features show them.
+        label: its name in the report. unit: money, number or days. transform: what happens to it before its z-score,
+        none or log1p. more, less: what a high and a low value mean. phrase: how a sentence compares a value with the
+        average, as a ratio ("spends 3.3x the average") or as two values ("10 orders against 4.2"), with the words
+        before a value, and after one and after several. -#}
+    {% do return([
+        {
+            'feature': 'total_spending', 'label': 'Spending', 'unit': 'money', 'transform': 'log1p',
+            'more': 'more spending', 'less': 'less spending',
+            'phrase': {'compares': 'ratio', 'before': 'spends ', 'one': '', 'many': ''},
+        },
+        {
+            'feature': 'total_quantity', 'label': 'Quantity', 'unit': 'number', 'transform': 'log1p',
+            'more': 'more items', 'less': 'fewer items',
+            'phrase': {'compares': 'values', 'before': '', 'one': ' item', 'many': ' items'},
+        },
+        {
+            'feature': 'transaction_count', 'label': 'Purchases', 'unit': 'number', 'transform': 'log1p',
+            'more': 'more purchases', 'less': 'fewer purchases',
+            'phrase': {'compares': 'values', 'before': '', 'one': ' order', 'many': ' orders'},
+        },
+        {
+            'feature': 'days_since_signup', 'label': 'Days since signup', 'unit': 'days', 'transform': 'none',
+            'more': 'customer for longer', 'less': 'joined more recently',
+            'phrase': {'compares': 'values', 'before': 'joined ', 'one': ' day ago', 'many': ' days ago'},
+        },
+        {
+            'feature': 'days_since_last_transaction', 'label': 'Days since last purchase', 'unit': 'days',
+            'transform': 'log1p', 'more': 'longer since the last purchase', 'less': 'bought more recently',
+            'phrase': {'compares': 'values', 'before': 'last bought ', 'one': ' day ago', 'many': ' days ago'},
+        },
+        {
+            'feature': 'average_transaction_value', 'label': 'Value of a purchase', 'unit': 'money',
+            'transform': 'log1p', 'more': 'larger purchases', 'less': 'smaller purchases',
+            'phrase': {'compares': 'values', 'before': 'spends ', 'one': ' an order', 'many': ' an order'},
+        },
+    ]) %}
+{% endmacro %}
+
+
+{% macro available_features() %}
+    {#- The names of the features in the catalogue. -#}
+    {% do return(feature_catalogue() | map(attribute='feature') | list) %}
+{% endmacro %}
+
+
+{% macro clusterable_features() %}
+    {#- Every column of int_customer_features that a model, also an older one, can have been trained on: the catalogue,
+        and the attributes that the setting `features` lists. -#}
+    {%- do return(
+        available_features() + attribute_names() | select('in', setting('features')) | list
+    ) -%}
+{% endmacro %}
+
+
+{% macro catalogued_feature(feature) %}
+    {#- The catalogue's entry of a feature. A clustered attribute has one made from its name. -#}
+    {%- for entry in feature_catalogue() if entry.feature == feature -%}{%- do return(entry) -%}{%- endfor -%}
+    {%- set label = feature | replace('_', ' ') | trim | capitalize -%}
+    {%- do return({
+        'feature': feature, 'label': label, 'unit': 'number', 'transform': 'none',
+        'more': 'higher ' ~ label | lower, 'less': 'lower ' ~ label | lower,
+        'phrase': {'compares': 'values', 'before': feature ~ ' ', 'one': '', 'many': ''},
+    }) -%}
+{% endmacro %}
+
+
+{% macro feature_transform(feature) %}
+    {#- What happens to a feature before its z-score: as the setting `transforms` says, or else as the catalogue does. -#}
+    {% do return(setting('transforms').get(feature, catalogued_feature(feature).transform)) %}
+{% endmacro %}
+
+
+{% macro transform_feature(value, transform) -%}
+    {#- A feature before its z-score. log1p treats a value below zero (more returned than bought) as zero. -#}
+    {%- if transform == 'log1p' -%}
+    case when {{ value }} < 0 then cast(0 as double) else ln(1 + {{ value }}) end
+    {%- else -%}
+    {{ value }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro winsorized(value, lower, upper) -%}
+    {#- A value within its bounds; unchanged where they are null. -#}
+    case
+        when {{ value }} < {{ lower }} then {{ lower }}
+        when {{ value }} > {{ upper }} then {{ upper }}
+        else cast({{ value }} as double)
+    end
+{%- endmacro %}

@@ -1,0 +1,82 @@
+{% set features = clusterable_features() %}
+{% set clustered = setting('features') %}
+
+with customer_clusters as (
+    select * from {{ ref('int_customer_clusters') }}
+),
+
+customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+scaled as (
+    select * from {{ ref('int_customer_features_scaled') }}
+),
+
+feature_catalogue as (
+    select * from {{ ref('int_feature_catalogue') }}
+),
+
+-- One row per cluster, and one without a cluster for all clustered customers.
+averaged as (
+    {{ averages_by_cluster('customer_features', features) | indent }}
+),
+
+scaled_averaged as (
+    {{ averages_by_cluster('scaled', clustered) | indent }}
+),
+
+averages_unpivoted as (
+    select
+        cluster,
+        feature,
+        average
+    from averaged
+    unpivot include nulls (average for feature in ({{ features | join(', ') }}))
+),
+
+scaled_unpivoted as (
+    select
+        cluster,
+        feature,
+        scaled_average
+    from scaled_averaged
+    unpivot include nulls (scaled_average for feature in ({{ clustered | join(', ') }}))
+)
+
+select
+    averages.cluster,
+    feature_catalogue.feature_order,
+    feature_catalogue.feature,
+    averages.average,
+    overall.average as overall_average,
+    {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
+    {{ round_significant(
+        'scaled_averages.scaled_average - scaled_overall.scaled_average', 9
+    ) }} as standardised_difference,
+    case
+        when feature_catalogue.phrase_compares = 'ratio'
+            then {{ ratio_phrase(
+                'averages.average', 'overall.average', 'feature_catalogue.phrase_before'
+            ) | indent(12) }}
+        else {{ values_phrase(
+            'averages.average', 'overall.average', 'feature_catalogue.phrase_before',
+            'feature_catalogue.phrase_one', 'feature_catalogue.phrase_many'
+        ) | indent(8) }}
+    end as phrase
+from averages_unpivoted as averages
+inner join averages_unpivoted as overall
+    on
+        averages.feature = overall.feature
+        and overall.cluster is null
+inner join feature_catalogue
+    on averages.feature = feature_catalogue.feature
+left join scaled_unpivoted as scaled_averages
+    on
+        averages.feature = scaled_averages.feature
+        and averages.cluster = scaled_averages.cluster
+left join scaled_unpivoted as scaled_overall
+    on
+        averages.feature = scaled_overall.feature
+        and scaled_overall.cluster is null
+where averages.cluster is not null
