@@ -71,6 +71,22 @@
 {% endmacro %}
 
 
+{% macro feature_catalogue_rows() %}
+    {#- The catalogue as rows for a table, with the place and the transform that the settings give each feature. -#}
+    {%- set rows, clustered = [], setting('features') -%}
+    {%- for feature in clusterable_features() -%}
+        {%- set entry = catalogued_feature(feature) -%}
+        {%- do rows.append({
+            'feature_order': clustered.index(feature) + 1 if feature in clustered else none,
+            'feature': feature, 'label': entry.label, 'unit': entry.unit, 'more': entry.more, 'less': entry.less,
+            'transform': feature_transform(feature), 'phrase_compares': entry.phrase.compares,
+            'phrase_before': entry.phrase.before, 'phrase_one': entry.phrase.one, 'phrase_many': entry.phrase.many,
+        }) -%}
+    {%- endfor -%}
+    {%- do return(rows) -%}
+{% endmacro %}
+
+
 {% macro feature_transform(feature) %}
     {#- What happens to a feature before its z-score: as the setting `transforms` says, or else as the catalogue does. -#}
     {% do return(setting('transforms').get(feature, catalogued_feature(feature).transform)) %}

@@ -4,10 +4,14 @@
 
 
 {% macro default__array_literal(values) -%}
-    [{{ values | join(', ') }}]
+    [
+        {{ values | join(',\n        ') }}
+    ]
 {%- endmacro %}
 
 
 {% macro spark__array_literal(values) -%}
-    array({{ values | join(', ') }})
+    array(
+        {{ values | join(',\n        ') }}
+    )
 {%- endmacro %}

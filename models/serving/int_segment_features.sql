@@ -27,21 +27,11 @@ scaled_averaged as (
 ),
 
 averages_unpivoted as (
-    select
-        cluster,
-        feature,
-        average
-    from averaged
-    unpivot include nulls (average for feature in ({{ features | join(', ') }}))
+    {{- unpivot('averaged', features, 'feature', 'average', ['cluster']) }}
 ),
 
 scaled_unpivoted as (
-    select
-        cluster,
-        feature,
-        scaled_average
-    from scaled_averaged
-    unpivot include nulls (scaled_average for feature in ({{ clustered | join(', ') }}))
+    {{- unpivot('scaled_averaged', clustered, 'feature', 'scaled_average', ['cluster']) }}
 )
 
 select

@@ -5,6 +5,10 @@ with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
+feature_catalogue as (
+    select * from {{ ref('int_feature_catalogue') }}
+),
+
 clustered as (
     select
         {%- for feature in features %}
@@ -15,133 +19,116 @@ clustered as (
     where is_clustered
 ),
 
-bounds as (
-    select
-        {%- for feature in features %}
-        {%- if winsorize is none %}
-        max(cast(null as double)) as {{ feature }}_lower,
-        max(cast(null as double)) as {{ feature }}_upper
-        {%- else %}
-        percentile_cont({{ 1 - winsorize }}) within group (order by {{ feature }})
-            as {{ feature }}_lower,
-        percentile_cont({{ winsorize }}) within group (order by {{ feature }})
-            as {{ feature }}_upper
-        {%- endif %}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from clustered
+features_unpivoted as (
+    {{- unpivot('clustered', features, 'feature', 'value') }}
 ),
 
-transformed as (
+bounds as (
     select
-        {%- for feature in features %}
-        clustered.{{ feature }} as {{ feature }}_raw,
-        {{ transform_feature(
-            winsorized(
-                'clustered.' ~ feature,
-                'bounds.' ~ feature ~ '_lower',
-                'bounds.' ~ feature ~ '_upper'
-            ),
-            feature_transform(feature)
-        ) }} as {{ feature }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        feature,
+        {% if winsorize is none -%}
+        cast(null as double) as lower_bound,
+        cast(null as double) as upper_bound
+        {%- else -%}
+        percentile_cont({{ 1 - winsorize }}) within group (order by value)
+            as lower_bound,
+        percentile_cont({{ winsorize }}) within group (order by value) as upper_bound
+        {%- endif %}
+    from features_unpivoted
+    group by feature
+),
+
+-- Each feature has its own transform, before and after which it is measured.
+transformed as (
+    {%- for feature in features %}
+    {%- set value = 'clustered.' ~ feature if winsorize is none
+        else winsorized('clustered.' ~ feature, 'bounds.lower_bound', 'bounds.upper_bound') %}
+    select
+        '{{ feature }}' as feature,
+        clustered.{{ feature }} as raw_value,
+        {{ transform_feature(value, feature_transform(feature)) | indent(8) }} as value
     from clustered
-    cross join bounds
+    {%- if winsorize is not none %}
+    inner join bounds
+        on bounds.feature = '{{ feature }}'
+    {%- endif %}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 centered as (
     select
-        count(*) as customers,
-        {%- for feature in features %}
-        {{ divide(exact_sum(feature ~ '_raw'), 'count(*)') }}
-            as {{ feature }}_raw_center,
-        {{ divide(exact_sum(feature), 'count(*)') }} as {{ feature }}_center
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        feature,
+        {{ divide(exact_sum('raw_value'), 'count(*)') }} as raw_center,
+        {{ divide(exact_sum('value'), 'count(*)') }} as center
     from transformed
+    group by feature
 ),
 
--- The population standard deviation, from the squares of what is left after centering.
+deviations_measured as (
+    select
+        transformed.feature,
+        transformed.raw_value - centered.raw_center as raw_deviation,
+        transformed.value - centered.center as deviation
+    from transformed
+    inner join centered
+        on transformed.feature = centered.feature
+),
+
+-- The population standard deviation, from the squares of the deviations from the mean.
 spread as (
     select
-        {%- for feature in features %}
-        {%- for kind in ['_raw', ''] %}
-        {%- set deviation = (
-            '(transformed.' ~ feature ~ kind ~ ' - centered.' ~ feature ~ kind ~ '_center)'
-        ) %}
-        sqrt({{ divide(exact_sum(deviation ~ ' * ' ~ deviation), 'count(*)') }})
-            as {{ feature }}{{ kind }}_deviation
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from transformed
-    cross join centered
+        feature,
+        sqrt({{ divide(exact_sum('raw_deviation * raw_deviation'), 'count(*)') }})
+            as raw_deviation,
+        sqrt({{ divide(exact_sum('deviation * deviation'), 'count(*)') }}) as deviation
+    from deviations_measured
+    group by feature
 ),
 
 -- The skewness is the mean cube of the z-score.
 skewed as (
     select
-        {%- for feature in features %}
-        {%- for kind in ['_raw', ''] %}
-        {%- set z_score = (
-            '(transformed.' ~ feature ~ kind ~ ' - centered.' ~ feature ~ kind ~ '_center)'
-            ~ ' / nullif(spread.' ~ feature ~ kind ~ '_deviation, 0)'
-        ) %}
-        {{ divide(exact_sum('pow(' ~ z_score ~ ', 3)'), 'count(*)') }}
-            as {{ feature }}{{ kind }}_skew
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from transformed
-    cross join centered
-    cross join spread
-),
-
-{% for feature in features -%}
-{{ feature }}_scaling as (
-    select
-        {{ loop.index }} as feature_order,
-        '{{ feature }}' as feature,
-        '{{ feature_transform(feature) }}' as transform,
-        centered.customers,
-        bounds.{{ feature }}_lower as lower_bound,
-        bounds.{{ feature }}_upper as upper_bound,
-        centered.{{ feature }}_center as center,
-        spread.{{ feature }}_deviation as deviation,
-        skewed.{{ feature }}_raw_skew as skew_before,
-        skewed.{{ feature }}_skew as skew_after
-    from centered
-    cross join bounds
-    cross join spread
-    cross join skewed
-),
-
-{% endfor -%}
-scalings_united as (
-    {%- for feature in features %}
-    select * from {{ feature }}_scaling
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+        deviations_measured.feature,
+        {{ divide(
+            exact_sum(
+                'pow(deviations_measured.raw_deviation / nullif(spread.raw_deviation, 0), 3)'
+            ),
+            'count(*)'
+        ) }} as skew_before,
+        {{ divide(
+            exact_sum('pow(deviations_measured.deviation / nullif(spread.deviation, 0), 3)'),
+            'count(*)'
+        ) }} as skew_after
+    from deviations_measured
+    inner join spread
+        on deviations_measured.feature = spread.feature
+    group by deviations_measured.feature
 )
 
 select
-    cast(feature_order as integer) as feature_order,
-    feature,
-    transform,
-    lower_bound,
-    upper_bound,
-    {{ round_significant('center') }} as center,
-    -- A constant feature says nothing and has no spread: scale 1 leaves it at zero.
+    feature_catalogue.feature_order,
+    feature_catalogue.feature,
+    feature_catalogue.transform,
+    bounds.lower_bound,
+    bounds.upper_bound,
+    {{ round_significant('centered.center') }} as center,
+    -- A constant feature tells no customers apart and has no spread: scale 1 leaves it at zero.
     case
-        when deviation > 1e-9 * greatest(abs(center), 1)
-            then {{ round_significant('deviation') }}
+        when spread.deviation > 1e-9 * greatest(abs(centered.center), 1)
+            then {{ round_significant('spread.deviation') }}
         else cast(1 as double)
     end as scale,
-    coalesce(deviation <= 1e-9 * greatest(abs(center), 1), false) as is_constant,
-    {{ round_significant('skew_before') }} as skew_before,
-    {{ round_significant('skew_after') }} as skew_after
-from scalings_united
-where customers > 0
+    coalesce(spread.deviation <= 1e-9 * greatest(abs(centered.center), 1), false)
+        as is_constant,
+    {{ round_significant('skewed.skew_before') }} as skew_before,
+    {{ round_significant('skewed.skew_after') }} as skew_after
+from feature_catalogue
+inner join bounds
+    on feature_catalogue.feature = bounds.feature
+inner join centered
+    on feature_catalogue.feature = centered.feature
+inner join spread
+    on feature_catalogue.feature = spread.feature
+inner join skewed
+    on feature_catalogue.feature = skewed.feature
