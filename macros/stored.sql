@@ -1,20 +1,38 @@
 {#
-    What stays in the warehouse from one build to the next: the register of models and the log of builds. Both are only
-    ever appended to. A model that stands before them in the lineage, and so cannot `ref` them, reads through here.
+    What stays in the warehouse from one build to the next: the register of models and the log of builds. Rows are only
+    ever appended to them. A model that comes before them in the lineage, and so cannot `ref` them, reads them here.
 #}
 
 {% macro stored_relation(name) %}
-    {#- A stored table as an earlier build left it, or none where there was none. -#}
+    {#- A stored table as an earlier build left it, or none where there is none. -#}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
     {%- do return(load_relation(api.Relation.create(
-        database=target.database, schema='intermediate', identifier=name
+        database=node.database, schema=node.schema, identifier=node.alias
     ))) -%}
 {% endmacro %}
 
 
+{% macro current_invocation() -%}
+    {#- The id of this dbt run, which tells a model that this run trained from one that an earlier run left. -#}
+    {{ quote_literal(invocation_id) }}
+{%- endmacro %}
+
+
 {% macro is_training_run() %}
-    {#- Whether this run fits a model, or scores with the stored one (dbt build --selector score). -#}
+    {#- Whether this run fits a model, or scores with a stored one (dbt build --selector score). Only checks before a run
+        and the log ask: what a model's SQL means does not depend on the selection. -#}
     {%- do return('model.' ~ project_name ~ '.int_model_register' in selected_resources) -%}
+{% endmacro %}
+
+
+{% macro is_whole_run() %}
+    {#- Whether this run builds every model, or every model but the training ones, as the selector `score` does. -#}
+    {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and id not in selected_resources -%}
+        {%- if is_training_run() or 'training' not in node.tags -%}{%- do return(false) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do return(true) -%}
 {% endmacro %}
 
 
@@ -81,13 +99,6 @@
         where state.segment_key is not null
     )
 {%- endmacro %}
-
-
-{% macro previous_clusters_are_new() %}
-    {#- Whether this run finds anew what the model of the last build says of today. A run that builds only some of the
-        models may not. -#}
-    {%- do return('model.' ~ project_name ~ '.int_previous_clusters' in selected_resources) -%}
-{% endmacro %}
 
 
 {% macro array_agg_rows(columns, order_by) -%}
@@ -222,23 +233,26 @@
 {% endmacro %}
 
 
-{% macro serving_model_id(register) -%}
-    {#- The model that serves, as a scalar query: the pinned one; else, where this run trains, the one that it trained;
-        else the one that the last finished build trained; else the newest. -#}
+{% macro serving_model_id(register, trained_model=none) -%}
+    {#- The model that serves, as a scalar query: the pinned one; else the one that this run trained; else the one that
+        the last logged build trained; else the newest. Checks before a run have no trained model yet. -#}
     {%- set pinned = setting('model_id') -%}
     {%- if pinned is not none -%}
     {{ quote_literal(pinned) }}
     {%- else -%}
     coalesce(
-        {%- if is_training_run() %}
-        (select max(model_id) from {{ ref('int_trained_model') }}),
-        {%- else %}
+        {%- if trained_model %}
+        (
+            select max(model_id)
+            from {{ trained_model }}
+            where invocation_id = {{ current_invocation() }}
+        ),
+        {%- endif %}
         (
             select max_by(trained_model_id, build)
             from {{ stored_builds() }}
             where is_build and trained_model_id is not null
         ),
-        {%- endif %}
         (select max_by(model_id, sequence) from {{ register }})
     )
     {%- endif -%}

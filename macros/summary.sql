@@ -10,6 +10,10 @@
         {%- if result.status not in ('success', 'pass', 'warn', 'no-op') -%}{%- do return('') -%}{%- endif -%}
         {%- do made.append(result.node.name) -%}
     {%- endfor -%}
+    {%- if 'int_build_log' in made and not is_whole_run() -%}
+        {%- do log('', info=true) -%}
+        {%- do log('This run built only some of the models, so it was not logged as a build.', info=true) -%}
+    {%- endif -%}
     {%- if not ('segment_actions' in made and 'k_selection' in made) -%}{%- do return('') -%}{%- endif -%}
 
     {%- set ks = run_query(

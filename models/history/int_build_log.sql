@@ -4,21 +4,17 @@
     full_refresh=false
 ) }}
 {#-
-    One insert, so that a build is logged whole or not at all; and the last model of all, so that a build is logged only
-    where every mart was made and passed its tests.
+    One insert, so that a build is logged whole or not at all. It waits for every mart and every table that is tested, so
+    that dbt build makes it only where all of them are built and have passed. tests/python/test_rooms.py fails where one
+    is missing here.
 -#}
--- depends_on: {{ ref('int_trained_model') }}
--- depends_on: {{ ref('segment_profiles') }}
--- depends_on: {{ ref('segment_features') }}
--- depends_on: {{ ref('segment_actions') }}
--- depends_on: {{ ref('segment_attributes') }}
--- depends_on: {{ ref('segment_map') }}
--- depends_on: {{ ref('segment_map_axes') }}
--- depends_on: {{ ref('k_selection') }}
--- depends_on: {{ ref('segmentation_models') }}
--- depends_on: {{ ref('segmentation_model_centroids') }}
--- depends_on: {{ ref('data_quality') }}
-
+{% for model in [
+    'customer_segments', 'data_quality', 'feature_catalogue', 'k_selection', 'segment_actions', 'segment_attributes',
+    'segment_features', 'segment_map', 'segment_map_axes', 'segment_profiles', 'segmentation_model_centroids',
+    'segmentation_models', 'int_input_volumes', 'int_rejected_customers', 'int_rejected_transactions',
+] -%}
+-- depends_on: {{ ref(model) }}
+{% endfor %}
 with stored_builds as (
     select * from {{ stored_builds() }}
 ),
@@ -35,12 +31,10 @@ serving_model as (
     select * from {{ ref('int_serving_model') }}
 ),
 
-{% if is_training_run() -%}
 trained_model as (
     select * from {{ ref('int_trained_model') }}
 ),
 
-{% endif -%}
 migrations as (
     select * from {{ ref('int_segment_migrations') }}
 ),
@@ -67,11 +61,11 @@ last_build as (
 models as (
     select
         (select max(serving_model.model_id) from serving_model) as model_id,
-        {% if is_training_run() -%}
-        (select max(trained_model.model_id) from trained_model) as trained_model_id
-        {%- else -%}
-        cast(null as string) as trained_model_id
-        {%- endif %}
+        (
+            select max(trained_model.model_id)
+            from trained_model
+            where trained_model.invocation_id = {{ current_invocation() }}
+        ) as trained_model_id
 ),
 
 segments_counted as (
@@ -164,12 +158,13 @@ build_described as (
     cross join drift_listed
 ),
 
--- A build that changes nothing is no new build, and history begins with the first customer.
+-- A build that changes nothing is no new build, and history begins with the first customer. A run of only some models
+-- would log marts of different runs, so it logs nothing.
 new_build as (
     select *
     from build_described
     where
-        {{ 'false' if flags.EMPTY else 'true' }}
+        {{ 'true' if is_whole_run() and not flags.EMPTY else 'false' }}
         and fingerprint != coalesce(previous_fingerprint, '')
         and (customers > 0 or previous_fingerprint is not null)
 ),

@@ -1,14 +1,10 @@
-{#- Needed also where the settings of the run leave it out of the text. -#}
--- depends_on: {{ ref('int_previous_clusters') }}
 with previous_segments as (
     select * from {{ previous_segments() }}
 ),
 
-{% if previous_clusters_are_new() -%}
 previous_clusters as (
     select * from {{ ref('int_previous_clusters') }}
 ),
-{%- endif %}
 
 customer_segments as (
     select * from {{ ref('customer_segments') }}
@@ -24,12 +20,7 @@ customers_compared as (
         case
             when customer_segments.customer_id is null then null
             when customer_segments.cluster_id is null then 'S0'
-            {% if previous_clusters_are_new() -%}
             else coalesce(previous_clusters.segment_key, customer_segments.segment_key)
-            {%- else -%}
-            -- Unknown in a run of only some models: everything is behaviour.
-            else customer_segments.segment_key
-            {%- endif %}
         end as expected_key,
         customer_segments.segment_key,
         coalesce(customer_segments.total_spending, cast(0 as decimal(38, 2)))
@@ -37,10 +28,8 @@ customers_compared as (
     from customer_segments
     full outer join previous_segments
         on customer_segments.customer_id = previous_segments.customer_id
-    {% if previous_clusters_are_new() -%}
     left join previous_clusters
         on customer_segments.customer_id = previous_clusters.customer_id
-    {%- endif %}
 ),
 
 steps_united as (

@@ -1,9 +1,11 @@
-{#- The model may be the one that this run trains. -#}
--- depends_on: {{ ref('int_trained_model') }}
 {% set features = setting('features') %}
 
 with model_register as (
     select * from {{ ref('int_model_register') }}
+),
+
+trained_model as (
+    select * from {{ ref('int_trained_model') }}
 ),
 
 served as (
@@ -12,7 +14,8 @@ served as (
         k,
         {{ unnest_structs('clusters') }}  -- noqa: AL03
     from model_register
-    where model_id = {{ serving_model_id(ref('int_model_register')) }}
+    where
+        model_id = {{ serving_model_id('model_register', 'trained_model') | indent(8) }}
 )
 
 select

@@ -1,4 +1,4 @@
-{#- After the training, so that whatever trains anew makes this anew too. -#}
+{#- Rebuilt with every training run, also one of only some models, so that the new model gets its keys from the last one. -#}
 -- depends_on: {{ ref('int_trained_model') }}
 {% set features = clusterable_features() %}
 

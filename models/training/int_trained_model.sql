@@ -87,7 +87,8 @@ select
     {%- for feature in features %}
     selected.{{ feature }},
     {%- endfor %}
-    selected.cluster_size
+    selected.cluster_size,
+    {{ current_invocation() }} as invocation_id
 from selected
 cross join customers_fingerprinted
 cross join scaling_fingerprinted
@@ -115,7 +116,8 @@ select
     {%- for feature in features %}
     cast(0 as double) as {{ feature }},
     {%- endfor %}
-    0 as cluster_size
+    0 as cluster_size,
+    '' as invocation_id
 from int_kmeans_sweep
 having
     count(*) > 0

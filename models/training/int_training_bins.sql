@@ -1,4 +1,4 @@
-{#- After the training, so that whatever trains anew makes this anew too. -#}
+{#- Rebuilt with every training run, so that a model is stored with the distribution that it was trained on. -#}
 -- depends_on: {{ ref('int_trained_model') }}
 {% set features = setting('features') %}
 

@@ -1,0 +1,42 @@
+"""What is logged as a build: a whole run, or a whole run with the stored model. A run of some models is not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import Built, build, green
+
+NOT_LOGGED = "This run built only some of the models, so it was not logged as a build."
+WITHOUT_TESTS = ["--exclude-resource-type", "test", "unit_test"]
+
+
+@pytest.fixture(scope="module")
+def logged_once(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a warehouse that has one logged build."""
+    folder = tmp_path_factory.mktemp("logged_once")
+    shutil.copy(sample.warehouse, folder / "warehouse.duckdb")
+    return folder
+
+
+def builds(built: Built) -> list[tuple]:
+    return built.rows("select build, is_trained from marts.segmentation_builds order by build")
+
+
+def test_a_run_of_some_models_is_not_logged_and_says_so(logged_once):
+    partial = green(build(logged_once, {"k": 3}, "--select", "int_kmeans_sweep+", *WITHOUT_TESTS))
+    assert NOT_LOGGED in partial.output
+    assert partial.column("select k from marts.segmentation_models where is_serving") == [3]
+    assert builds(partial) == [(1, True)]
+    # The next whole runs, with a fit and without, are logged on the build before, as if nothing had happened between.
+    whole = green(build(logged_once, {"k": 5}, *WITHOUT_TESTS))
+    assert NOT_LOGGED not in whole.output
+    assert builds(whole) == [(1, True), (2, True)]
+    assert whole.column("select previous_model_id is not null from marts.segmentation_builds") == [False, True]
+    first, second = whole.column("select customers from marts.segmentation_builds order by build")
+    moved = whole.column("select sum(customers) from marts.segment_migrations where build = 2 and step = 'both'")
+    assert moved == [first] == [second]
+    scored = green(build(logged_once, {"k": 5, "as_of_date": "2024-12-01"}, "--selector", "score"))
+    assert NOT_LOGGED not in scored.output
+    assert builds(scored) == [(1, True), (2, True), (3, False)]
