@@ -187,6 +187,7 @@
         concat_ws(
             ', '
             {%- for name, condition in rules.items() %},
+            {%- do catalogued_rule(name) %}
             case when {{ condition }} then '{{ name }}' end
             {%- endfor %}
         ),

@@ -78,35 +78,6 @@ PROFILE_AVERAGES = {
     "avg_transactions": "transaction_count",
     "avg_days_since_signup": "days_since_signup",
 }
-# What the rules of data_quality say, in words.
-RULES = {
-    "excluded_line": "Left out by the setting excluded_lines",
-    "missing_customer_id": "No customer id",
-    "missing_date": "No date",
-    "unparsable_date": "A date that cannot be read",
-    "date_in_future": "A date in the future",
-    "missing_amount": "No amount",
-    "unparsable_amount": "An amount that cannot be read",
-    "unparsable_quantity": "A quantity that cannot be read",
-    "missing_currency": "No currency",
-    "unknown_customer_id": "A customer who is not in the customer list",
-    "after_as_of_date": "After the day the report is for",
-    "before_observation_window": "Before the days that the report looks at",
-    "duplicate_key": "The same row again",
-    "unparsable_signup_date": "A signup date that cannot be read",
-    "signup_in_future": "A signup in the future",
-    "signup_implausible": "A signup that is too long ago",
-    "duplicate_customer_id": "The same customer again",
-    "return": "Returns",
-    "zero_amount": "Amounts of zero",
-    "rounded_amount": "Amounts with more than two decimals, rounded",
-    "missing_quantity": "No quantity, taken for 0",
-    "before_signup": "Before the customer's signup",
-    "identical_line": "Repeats another line; counted",
-    "missing_signup_date": "No signup date; the first purchase stands in",
-    "no_purchase": "No purchase",
-    "nothing_spent_net": "Returned as much as they bought, or more",
-}
 
 
 class ReportError(Exception):
@@ -633,7 +604,7 @@ def quality_of(marts: Marts, writer: Writer) -> dict[str, Any]:
                 f"{writer.number(used)} of {counted(total, noun, nouns, writer)} could be used"
                 f" ({writer.percent(used / total, 1)})."
             )
-    remarks = [row | {"text": RULES.get(row["rule"], label(row["rule"]))} for row in rows if row["outcome"] != "used"]
+    remarks = [row | {"text": row["label"]} for row in rows if row["outcome"] != "used"]
     return {"sentences": sentences, "remarks": remarks}
 
 

@@ -1,11 +1,11 @@
-{% set told_transactions = {
+{% set transaction_flags = {
     'return': 'is_return',
     'zero_amount': 'amount = 0',
     'rounded_amount': 'is_amount_rounded',
     'missing_quantity': 'quantity is null' if input_mapping('transactions').get('quantity') else 'false',
     'before_signup': 'transaction_date < signup_date',
 } %}
-{% set told_customers = {
+{% set customer_flags = {
     'missing_signup_date': (
         'had_no_signup_date' if input_mapping('customers').get('signup_date')
         and not customers_come_from_transactions() else 'false'
@@ -24,6 +24,10 @@ customers as (
 
 customer_features as (
     select * from {{ ref('int_customer_features') }}
+),
+
+rule_catalogue as (
+    select * from {{ ref('int_rule_catalogue') }}
 ),
 
 -- A row that breaks several rules counts under the first of them, so that used and rejected add up to the input.
@@ -60,7 +64,7 @@ inputs_counted as (
     group by input
 ),
 
--- What is used and still worth knowing.
+-- Valid rows that are worth knowing about.
 valid_customers as (
     select
         customers.customer_id,
@@ -84,9 +88,9 @@ valid_transactions as (
     where transactions.failed_rules is null
 ),
 
-transactions_told as (
+transactions_flagged as (
     select
-        {%- for rule, condition in told_transactions.items() %}
+        {%- for rule, condition in transaction_flags.items() %}
         count(case when {{ condition }} then 1 end) as {{ rule }}_rows,
         sum(case when {{ condition }} then amount end) as {{ rule }}_amount
         {{- ',' if not loop.last }}
@@ -94,9 +98,9 @@ transactions_told as (
     from valid_transactions
 ),
 
-customers_told as (
+customers_flagged as (
     select
-        {%- for rule, condition in told_customers.items() %}
+        {%- for rule, condition in customer_flags.items() %}
         count(case when {{ condition }} then 1 end) as {{ rule }}_rows
         {{- ',' if not loop.last }}
         {%- endfor %}
@@ -113,23 +117,23 @@ lines_grouped as (
         is_return
 ),
 
-told_united as (
-    {%- for rule in told_transactions %}
+flags_united as (
+    {%- for rule in transaction_flags %}
     select
         'transactions' as input,
         '{{ rule }}' as rule,
         {{ rule }}_rows as row_count,
         {{ rule }}_amount as amount
-    from transactions_told
+    from transactions_flagged
     union all
     {%- endfor %}
-    {%- for rule in told_customers %}
+    {%- for rule in customer_flags %}
     select
         'customers' as input,
         '{{ rule }}' as rule,
         {{ rule }}_rows as row_count,
         cast(null as decimal(38, 2)) as amount
-    from customers_told
+    from customers_flagged
     union all
     {%- endfor %}
     select
@@ -156,7 +160,7 @@ outcomes_united as (
         rule,
         row_count,
         amount
-    from told_united
+    from flags_united
     where row_count > 0
 )
 
@@ -165,6 +169,11 @@ select
     outcomes_united.input,
     outcomes_united.outcome,
     outcomes_united.rule,
+    case
+        when outcomes_united.outcome = 'used' then 'Used'
+        else coalesce(rule_catalogue.label, outcomes_united.rule)
+    end as label,
+    rule_catalogue.remedy,
 
     ---- numerics
     outcomes_united.row_count,
@@ -173,6 +182,8 @@ select
 from outcomes_united
 inner join inputs_counted
     on outcomes_united.input = inputs_counted.input
+left join rule_catalogue
+    on outcomes_united.rule = rule_catalogue.rule
 order by
     outcomes_united.input desc,
     case outcomes_united.outcome

@@ -1,7 +1,8 @@
-{% test rejected_shares_are_bearable(model, input) %}
+{% test rejected_shares_are_acceptable(model, input) %}
     {#-
-        Warns or stops when a single rule rejects too large a share of an input. It raises its own sentence, because a
-        failed test says only that it failed. Row numbers stand in it, but no ids: logs are read by many.
+        Warns or stops the run when a single rule rejects too large a share of an input. It raises its own message,
+        because a failed test says only that it failed. The message names row numbers but no ids, as logs are widely
+        read.
     -#}
     {%- if execute and flags.WHICH in ('build', 'test') -%}
         {%- set warn_above = setting('rejected_share_warn') -%}
@@ -14,9 +15,9 @@
             ~ ' where failed_rules is not null) as rejected group by rule order by row_count desc, rule'
         ) -%}
         {%- for found in rules -%}
-            {%- set rule = rule_remedies()[found['rule']] -%}
+            {%- set rule = catalogued_rule(found['rule']) -%}
             {%- set share = found['row_count'] / found['rows_in'] -%}
-            {%- if not rule.get('on_purpose') and share > warn_above -%}
+            {%- if rule.kind == 'rejected' and share > warn_above -%}
                 {%- set sentence = (
                     "Rule '" ~ found['rule'] ~ "' rejects " ~ found['row_count'] ~ ' of ' ~ found['rows_in']
                     ~ ' rows of the ' ~ input ~ ' (' ~ '%.2f' | format(share * 100) ~ ' %), for example row'
