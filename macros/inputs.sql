@@ -218,8 +218,9 @@
         {%- set view = 'create or replace temporary view input_' ~ input ~ ' using ' -%}
         {%- if execute and is_csv(location) -%}
             {%- do run_query(
-                view ~ 'csv options (path ' ~ quote_literal(location) ~ ', sep ' ~ quote_literal(setting('csv_delimiter'))
-                ~ ', encoding ' ~ quote_literal(encoding) ~ ", header 'true', inferSchema 'false', enforceSchema 'false',"
+                view ~ 'csv options (path ' ~ quote_literal(location)
+                ~ ', sep ' ~ quote_literal(setting('csv_delimiter')) ~ ', encoding ' ~ quote_literal(encoding)
+                ~ ", header 'true', inferSchema 'false', enforceSchema 'false',"
                 ~ " multiLine 'true', escape '\"', mode 'FAILFAST', columnPruning 'false')"
             ) -%}
         {%- elif execute and is_parquet(location) and is_pattern(location) -%}

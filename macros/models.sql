@@ -163,7 +163,7 @@
     from customer_clusters
     inner join {{ customers }}
         on customer_clusters.customer_id = {{ customers }}.customer_id
-    group by grouping sets ((customer_clusters.cluster), ())
+    group by rollup (customer_clusters.cluster)
 {%- endmacro %}
 
 

@@ -90,7 +90,9 @@
     {%- set zone = setting('time_zone') -%}
     case
         {%- if zone is not none %}
-        when {{ regexp_full_match(column, '[0-9]{4}' ~ after_year) }} and {{ regexp_full_match(column, '.*:[0-9.]+' ~ offset) }}
+        when
+            {{ regexp_full_match(column, '[0-9]{4}' ~ after_year) }}
+            and {{ regexp_full_match(column, '.*:[0-9.]+' ~ offset) }}
             then {{ from_1900(
                 'cast(from_utc_timestamp(try_cast(' ~ regexp_replace(column, ' (Z|[+-][0-9:]+)$', '\\1')
                 ~ ' as timestamp), ' ~ quote_literal(zone) ~ ') as date)'

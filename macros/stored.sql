@@ -20,8 +20,8 @@
 
 
 {% macro is_training_run() %}
-    {#- Whether this run fits a model, or scores with a stored one (dbt build --selector score). Only checks before a run
-        and the log ask: what a model's SQL means does not depend on the selection. -#}
+    {#- Whether this run fits a model, or scores with a stored one (--selector score). Only the checks before a run and
+        the log ask: what a model's SQL means does not depend on the selection. -#}
     {%- do return('model.' ~ project_name ~ '.int_model_register' in selected_resources) -%}
 {% endmacro %}
 
@@ -253,7 +253,7 @@
             from {{ stored_builds() }}
             where is_build and trained_model_id is not null
         ),
-        (select max_by(model_id, sequence) from {{ register }})
+        (select max_by(newest.model_id, newest.sequence) from {{ register }} as newest)
     )
     {%- endif -%}
 {%- endmacro %}

@@ -17,8 +17,8 @@
     {%- if not ('segment_actions' in made and 'k_selection' in made) -%}{%- do return('') -%}{%- endif -%}
 
     {%- set ks = run_query(
-        'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible, validity_reason from '
-        ~ k_selection ~ ' order by k'
+        'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible,'
+        ~ ' validity_reason from ' ~ k_selection ~ ' order by k'
     ) -%}
     {%- set segments = run_query(
         'select p.segment_name, p.cluster_size, p.customer_share, p.avg_total_spending, p.avg_quantity,'

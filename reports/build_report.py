@@ -57,20 +57,6 @@ LONGEST_ID = 40
 # Values of an attribute, and rows of a further mart, that a page can hold.
 ROWS_AT_MOST = 12
 
-# What a feature is called, what it is when it is high and when it is low, and how it is written.
-FEATURES: dict[str, tuple[str, str, str, str]] = {
-    "total_spending": ("Spending", "more spending", "less spending", "money"),
-    "total_quantity": ("Quantity", "more items", "fewer items", "number"),
-    "transaction_count": ("Purchases", "more purchases", "fewer purchases", "number"),
-    "days_since_signup": ("Days since signup", "customer for longer", "joined more recently", "days"),
-    "days_since_last_transaction": (
-        "Days since last purchase",
-        "longer since the last purchase",
-        "bought more recently",
-        "days",
-    ),
-    "average_transaction_value": ("Value of a purchase", "larger purchases", "smaller purchases", "money"),
-}
 # The averages of segment_profiles and the feature that each is of.
 PROFILE_AVERAGES = {
     "avg_total_spending": "total_spending",
@@ -78,6 +64,9 @@ PROFILE_AVERAGES = {
     "avg_transactions": "transaction_count",
     "avg_days_since_signup": "days_since_signup",
 }
+
+
+Features = dict[str, dict[str, Any]]
 
 
 class ReportError(Exception):
@@ -159,7 +148,7 @@ class Writer:
 
 def label(name: str) -> str:
     """A column's name as words."""
-    return FEATURES[name][0] if name in FEATURES else name.replace("_", " ").strip().capitalize()
+    return name.replace("_", " ").strip().capitalize()
 
 
 def listed(items: list[str], last: str = "and") -> str:
@@ -264,6 +253,7 @@ class Marts:
         needed = {
             "customer_segments",
             "segment_profiles",
+            "feature_catalogue",
             "segment_features",
             "segment_actions",
             "segment_map",
@@ -276,6 +266,11 @@ class Marts:
             raise ReportError(
                 f"The warehouse {warehouse} lacks the marts {', '.join(sorted(needed - self.names))}. Run `make build`."
             )
+
+    @functools.cached_property
+    def features(self) -> Features:
+        """The catalogue of features: label, unit, and what a high and a low value mean, by name."""
+        return {row["feature"]: row for row in self.rows("from marts.feature_catalogue")}
 
     def __contains__(self, mart: str) -> bool:
         return mart in self.names
@@ -332,7 +327,7 @@ def points_of(marts: Marts, features: list[str], at_most: int = POINTS_AT_MOST) 
 # ---- what the page says -----------------------------------------------------------------------------------------
 
 
-def axis_title(axes: list[dict[str, Any]], axis: str, writer: Writer) -> str:
+def axis_title(axes: list[dict[str, Any]], axis: str, features: Features, writer: Writer) -> str:
     """What drives an axis: the features that weigh at least half as much as the heaviest; its share of the variance."""
     loadings = [row for row in axes if row["axis"] == axis and abs(row["loading"]) > 1e-9]
     if not loadings or loadings[0]["explained_variance_share"] <= 0:
@@ -340,12 +335,7 @@ def axis_title(axes: list[dict[str, Any]], axis: str, writer: Writer) -> str:
     heaviest = max(abs(row["loading"]) for row in loadings)
     telling = [row for row in loadings if abs(row["loading"]) >= heaviest / 2]
     telling.sort(key=lambda row: (-abs(row["loading"]), row["feature"]))
-    words = [
-        (FEATURES[row["feature"]][1 if row["loading"] > 0 else 2])
-        if row["feature"] in FEATURES
-        else f"{'higher' if row['loading'] > 0 else 'lower'} {label(row['feature']).lower()}"
-        for row in telling
-    ]
+    words = [features[row["feature"]]["more" if row["loading"] > 0 else "less"] for row in telling]
     share = writer.percent(loadings[0]["explained_variance_share"])
     return f"{listed(words).capitalize()} ({share} of the variance)"
 
@@ -380,11 +370,11 @@ def segments_of(marts: Marts, writer: Writer) -> tuple[list[dict[str, Any]], dic
             is_clustered = row["cluster_id"] is not None
             ratio = value / of_all if is_clustered and value is not None and of_all else None
             words, side = times(ratio, writer)
-            measures.append(measure(feature, value, words, side, writer))
+            measures.append(measure(marts.features[feature], value, words, side, writer))
         for extra in own:
             if extra["feature"] not in shown:
                 words, side = times(extra["ratio_to_average"], writer)
-                measures.append(measure(extra["feature"], extra["average"], words, side, writer))
+                measures.append(measure(marts.features[extra["feature"]], extra["average"], words, side, writer))
         segments.append(
             row
             | {
@@ -399,10 +389,10 @@ def segments_of(marts: Marts, writer: Writer) -> tuple[list[dict[str, Any]], dic
     return segments, average
 
 
-def measure(feature: str, value: float | None, words: str, side: str, writer: Writer) -> dict[str, Any]:
+def measure(feature: dict[str, Any], value: float | None, words: str, side: str, writer: Writer) -> dict[str, Any]:
     """One line of a segment's card."""
-    kind = FEATURES[feature][3] if feature in FEATURES else "number"
-    return {"label": label(feature), "value": value, "text": writer.kind(value, kind), "words": words, "side": side}
+    text = writer.kind(value, feature["unit"])
+    return {"label": feature["label"], "value": value, "text": text, "words": words, "side": side}
 
 
 def answer_of(segments: list[dict[str, Any]], average: dict[str, float | None], writer: Writer) -> dict[str, str]:
@@ -626,7 +616,7 @@ def card_of(marts: Marts, writer: Writer) -> list[tuple[str, str]]:
     )
     transforms = dict(part.split(": ", 1) for part in (card["transforms"] or "").split(", ") if ": " in part)
     taken = [
-        label(feature) + {"log1p": " (logarithm)"}.get(transforms.get(feature, ""), "")
+        marts.features[feature]["label"] + {"log1p": " (logarithm)"}.get(transforms.get(feature, ""), "")
         for feature in (card["features"] or "").split(", ")
         if feature
     ]
@@ -685,9 +675,9 @@ def map_of(
     forms = {"money": "$,.2f", "number": ",", "days": ",d"}
     tooltip = [
         ("customer:N", "Customer", ""),
-        *((f"{name}:Q", label(name), forms[FEATURES[name][3]]) for name in known),
+        *((f"{name}:Q", marts.features[name]["label"], forms[marts.features[name]["unit"]]) for name in known),
     ]
-    titles = (axis_title(axes, "x", writer), axis_title(axes, "y", writer))
+    titles = (axis_title(axes, "x", marts.features, writer), axis_title(axes, "y", marts.features, writer))
     names = [segment["segment_name"] for segment in clustered]
     chart = charts.segment_scatter(points, names, (f"{titles[0]} →", f"{titles[1]} →"), tooltip, theme, **size)
     description = (

@@ -88,7 +88,7 @@
 
 
 {% macro feature_transform(feature) %}
-    {#- What happens to a feature before its z-score: as the setting `transforms` says, or else as the catalogue does. -#}
+    {#- A feature's transform before its z-score: from the setting `transforms`, or else from the catalogue. -#}
     {% do return(setting('transforms').get(feature, catalogued_feature(feature).transform)) %}
 {% endmacro %}
 

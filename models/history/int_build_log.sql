@@ -4,8 +4,8 @@
     full_refresh=false
 ) }}
 {#-
-    One insert, so that a build is logged whole or not at all. It waits for every mart and every table that is tested, so
-    that dbt build makes it only where all of them are built and have passed. tests/python/test_rooms.py fails where one
+    One insert, so that a build is logged whole or not at all. It depends on every mart and every tested table, so that
+    dbt build reaches it only after all of them were built and have passed. tests/python/test_rooms.py fails where one
     is missing here.
 -#}
 {% for model in [

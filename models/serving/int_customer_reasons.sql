@@ -130,12 +130,18 @@ phrases as (
 
 select
     customer_id,
-    case when strongest_contribution > 0 then strongest_feature end as strongest_feature,
-    case when strongest_contribution > 0 then strongest_contribution end as strongest_contribution,
-    case when second_contribution > 0 then second_feature end as second_feature,
-    case when second_contribution > 0 then second_contribution end as second_contribution,
-    case when weakest_contribution < 0 then weakest_feature end as opposing_feature,
-    case when weakest_contribution < 0 then weakest_contribution end as opposing_contribution,
+    case when strongest_contribution > 0 then strongest_feature end
+        as strongest_feature,
+    case when strongest_contribution > 0 then strongest_contribution end
+        as strongest_contribution,
+    case when second_contribution > 0 then second_feature end
+        as second_feature,
+    case when second_contribution > 0 then second_contribution end
+        as second_contribution,
+    case when weakest_contribution < 0 then weakest_feature end
+        as opposing_feature,
+    case when weakest_contribution < 0 then weakest_contribution end
+        as opposing_contribution,
     nullif(
         concat_ws(
             '; ',
@@ -144,7 +150,8 @@ select
                     then {{ phrase_of('strongest_feature', features) }}
             end,
             case
-                when second_contribution >= 0.1 then {{ phrase_of('second_feature', features) }}
+                when second_contribution >= 0.1
+                    then {{ phrase_of('second_feature', features) }}
             end,
             case
                 when weakest_contribution <= -0.1

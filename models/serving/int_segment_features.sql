@@ -31,7 +31,9 @@ averages_unpivoted as (
 ),
 
 scaled_unpivoted as (
-    {{- unpivot('scaled_averaged', clustered, 'feature', 'scaled_average', ['cluster']) }}
+    {{- unpivot(
+        'scaled_averaged', clustered, 'feature', 'scaled_average', ['cluster']
+    ) }}
 )
 
 select

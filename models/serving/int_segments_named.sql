@@ -21,8 +21,12 @@ rules_tried as (
             case
                 when rules.feature is null then 1
                 when
-                    segment_features.ratio_to_average >= coalesce(rules.at_least, segment_features.ratio_to_average)
-                    and (rules.below is null or segment_features.ratio_to_average < rules.below)
+                    segment_features.ratio_to_average
+                    >= coalesce(rules.at_least, segment_features.ratio_to_average)
+                    and (
+                        rules.below is null
+                        or segment_features.ratio_to_average < rules.below
+                    )
                     then 1
                 else 0
             end

@@ -92,12 +92,16 @@ skewed as (
         deviations_measured.feature,
         {{ divide(
             exact_sum(
-                'pow(deviations_measured.raw_deviation / nullif(spread.raw_deviation, 0), 3)'
+                'pow(deviations_measured.raw_deviation'
+                ~ ' / nullif(spread.raw_deviation, 0), 3)'
             ),
             'count(*)'
         ) }} as skew_before,
         {{ divide(
-            exact_sum('pow(deviations_measured.deviation / nullif(spread.deviation, 0), 3)'),
+            exact_sum(
+                'pow(deviations_measured.deviation'
+                ~ ' / nullif(spread.deviation, 0), 3)'
+            ),
             'count(*)'
         ) }} as skew_after
     from deviations_measured

@@ -188,7 +188,8 @@ validations_listed as (
         {{ array_agg_rows(
             [
                 'k', 'customers_measured', 'stability_index', 'gap_uniform',
-                'gap_uniform_standard_error', 'gap_gaussian', 'gap_gaussian_standard_error'
+                'gap_uniform_standard_error', 'gap_gaussian',
+                'gap_gaussian_standard_error'
             ],
             ['k']
         ) }} as validations
@@ -208,7 +209,9 @@ bins_listed as (
 
 features_summarised as (
     select
-        {{ string_agg('case when is_constant then feature end', ', ', 'feature_order') }}
+        {{ string_agg(
+            'case when is_constant then feature end', ', ', 'feature_order'
+        ) }}
             as constant_features
     from scaling
 ),

@@ -5,8 +5,8 @@
 {% set settings_of_the_fit = [] %}
 {% for name in [
     'features', 'winsorize', 'k_min', 'k_max', 'k', 'seed', 'starts', 'min_segment_share', 'min_segment_size',
-    'require_admissible_k', 'observation_window_days', 'search_sample_size', 'validation_sample_size', 'stability_refits',
-    'gap_references',
+    'require_admissible_k', 'observation_window_days', 'search_sample_size', 'validation_sample_size',
+    'stability_refits', 'gap_references',
 ] %}
 {% do settings_of_the_fit.append(name ~ ': ' ~ tojson(setting(name))) %}
 {% endfor %}
@@ -102,11 +102,14 @@ select
         ~ quote_literal("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ')
         ~ ', '
         ~ string_agg(
-            'cast(int_kmeans_sweep.k as string)', ', ', 'cast(int_kmeans_sweep.k as string)',
+            'cast(int_kmeans_sweep.k as string)',
+            ', ',
+            'cast(int_kmeans_sweep.k as string)',
             distinct=true
         ) ~ ', '
         ~ quote_literal(
-            '. Build int_kmeans_sweep with it: dbt build, or --select int_kmeans_sweep+.'
+            '. Build int_kmeans_sweep with it: dbt build,'
+            ~ ' or --select int_kmeans_sweep+.'
         )
         ~ ')'
     ) }} as model_id,

@@ -9,7 +9,8 @@
         {%- set stop_above = setting('rejected_share_error') -%}
         {%- set rules = run_query(
             'select rule, count(*) as row_count, (select count(*) from ' ~ model ~ ') as rows_in, '
-            ~ string_agg('case when position <= 3 then cast(input_row as string) end', ', ', 'input_row') ~ ' as examples'
+            ~ string_agg('case when position <= 3 then cast(input_row as string) end', ', ', 'input_row')
+            ~ ' as examples'
             ~ " from (select input_row, split_part(failed_rules, ', ', 1) as rule, row_number() over (partition by"
             ~ " split_part(failed_rules, ', ', 1) order by input_row) as position from " ~ model
             ~ ' where failed_rules is not null) as rejected group by rule order by row_count desc, rule'

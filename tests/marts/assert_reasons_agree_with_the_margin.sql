@@ -1,5 +1,5 @@
--- A failure means that a customer's pulls do not agree with the distances: the own centroid is the nearer one, so the
--- pull towards it outweighs.
+-- A failure means that a customer's contributions do not agree with the distances: the customer's own centroid is the
+-- nearest, so the contributions must add up in its favour.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
 )
@@ -14,5 +14,7 @@ from customer_segments
 where
     (margin > 1e-9 and strongest_contribution is null)
     or strongest_contribution < coalesce(second_contribution, 0)
-    or strongest_contribution + coalesce(second_contribution, 0) - coalesce(opposing_contribution, 0) > 1 + 1e-9
+    or strongest_contribution
+    + coalesce(second_contribution, 0)
+    - coalesce(opposing_contribution, 0) > 1 + 1e-9
     or (second_contribution is not null and second_feature = strongest_feature)

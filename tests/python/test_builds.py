@@ -275,7 +275,9 @@ def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict
         assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6), k
     assert built.column("select k from marts.k_selection where is_selected") == [min(indices, key=indices.get)]
     # The settings of this build have reached the fit.
-    assert built.rows("select seed, starts, features from marts.segmentation_models where is_serving") == [(7, 5, "total_spending")]
+    assert built.rows("select seed, starts, features from marts.segmentation_models where is_serving") == [
+        (7, 5, "total_spending")
+    ]
 
 
 @pytest.mark.xdist_group("small")
@@ -294,7 +296,9 @@ def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
 @pytest.mark.xdist_group("small")
 def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built]):
     built = green(small["constant features"])
-    assert built.column("select constant_features from marts.segmentation_models where is_serving") == ["total_quantity, transaction_count"]
+    assert built.column("select constant_features from marts.segmentation_models where is_serving") == [
+        "total_quantity, transaction_count"
+    ]
     # The two features that vary part them as they would alone.
     frame = pd.DataFrame(three_groups(), columns=["customer_id", "spending", "days"]).set_index("customer_id")
     values = StandardScaler().fit_transform(frame.assign(spending=np.log1p(frame["spending"])))
@@ -382,7 +386,9 @@ def test_every_fixed_k_is_served_and_says_so(fixed_ks: dict[int, Built], k):
     ((selected, reason),) = built.rows("select k, reason from marts.k_selection where is_selected")
     assert selected == k
     assert reason.startswith("Selected: fixed by the setting k")
-    assert built.rows("select k, selected_by from marts.segmentation_models where is_serving") == [(k, "fixed by the setting k")]
+    assert built.rows("select k, selected_by from marts.segmentation_models where is_serving") == [
+        (k, "fixed by the setting k")
+    ]
 
 
 @pytest.mark.xdist_group("fixed_k")

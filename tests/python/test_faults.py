@@ -52,7 +52,10 @@ def check_publication_is_whole(folder: Path) -> int:
     for mart, each in told["marts"].items():
         assert duckdb.sql(f"select count(*) from '{current / mart}.parquet'").fetchall()[0] == (each["rows"],)
     with duckdb.connect(os.path.realpath(current / "segments.duckdb"), read_only=True) as connection:
-        counts = "select (select k from marts.segmentation_models where is_serving), (select count(*) from marts.segment_profiles)"
+        counts = (
+            "select (select k from marts.segmentation_models where is_serving),"
+            " (select count(*) from marts.segment_profiles)"
+        )
         chosen, segments = connection.execute(counts).fetchone()
         assert chosen == segments
     return told["publication"]

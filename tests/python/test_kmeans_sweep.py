@@ -562,7 +562,9 @@ def test_shuffled_rows_give_the_same_model(int_kmeans_sweep, sample_values):
 def test_twenty_seeds_select_four_segments_with_the_same_centroids(int_kmeans_sweep, sample_values):
     found = []
     for seed in range(20):
-        frame = run_sweep(int_kmeans_sweep, sample_values, seed=seed, k_max=6, min_segment_size=5, min_segment_share=0.01)
+        frame = run_sweep(
+            int_kmeans_sweep, sample_values, seed=seed, k_max=6, min_segment_size=5, min_segment_share=0.01
+        )
         assert selected_k(frame) == 4, seed
         found.append(centroids_of(frame, 4, names(4)).tolist())
     assert found == [found[0]] * 20

@@ -196,7 +196,9 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
 
 def test_a_count_of_zero_leaves_its_columns_null(int_kmeans_validation):
     values = blobs(200, 5)
-    frame = int_kmeans_validation.trust(values, fitted(values, 2), **(SETTINGS | {"stability_refits": 0, "gap_references": 0}))
+    frame = int_kmeans_validation.trust(
+        values, fitted(values, 2), **(SETTINGS | {"stability_refits": 0, "gap_references": 0})
+    )
     assert frame.drop(columns=["k", "customers_measured"]).isna().all(axis=None)
 
 

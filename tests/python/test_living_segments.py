@@ -171,7 +171,9 @@ def test_keys_persist_through_refits_and_other_numbers(played: Played):
     keys = {number: {state[0] for state in states(path).values()} for number, path in played.copies.items()}
     assert all(found == keys[1] for found in keys.values())
     assert keys[1] == {"S1", "S2", "S3", "S4"}
-    models = played.last().frame("select distinct model_id, cluster, segment_key from marts.segmentation_model_centroids")
+    models = played.last().frame(
+        "select distinct model_id, cluster, segment_key from marts.segmentation_model_centroids"
+    )
     numbering = {tuple(model.sort_values("cluster")["segment_key"]) for _, model in models.groupby("model_id")}
     assert len(numbering) > 1, "no model numbers its clusters in another order than another"
     for number in TRAINED[1:]:
@@ -262,7 +264,9 @@ def test_scoring_trains_nothing_and_imports_no_scikit_learn(played: Played, tmp_
     assert answer["success"], answer["message"]
     assert not answer["imports_scikit_learn"]
     assert "int_customer_clusters" in answer["nodes"]
-    assert not {"int_kmeans_sweep", "int_feature_scaling", "int_model_register", "int_segment_matches"} & set(answer["nodes"])
+    assert not {"int_kmeans_sweep", "int_feature_scaling", "int_model_register", "int_segment_matches"} & set(
+        answer["nodes"]
+    )
 
 
 def written(played: Played, number: int) -> dict:

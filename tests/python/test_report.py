@@ -540,7 +540,9 @@ def test_how_sure_the_groups_are_follows_the_verdict(report, structure, silhouet
 
 
 def test_every_structure_of_the_marts_has_a_headline(report) -> None:
-    columns = yaml.safe_load((PROJECT / "models/marts/selection/_selection__models.yml").read_text())["models"][0]["columns"]
+    columns = yaml.safe_load((PROJECT / "models/marts/selection/_selection__models.yml").read_text())["models"][0][
+        "columns"
+    ]
     structure = next(column for column in columns if column["name"] == "validity")
     values = structure["data_tests"][1]["accepted_values"]["arguments"]["values"]
     assert set(values) == {*report.STRUCTURE_MEANS, "not measured", "one segment"}
@@ -554,12 +556,17 @@ def test_an_axis_is_named_by_what_drives_it(report) -> None:
         {"axis": "x", "feature": "shoe_size", "loading": -0.45, "explained_variance_share": 0.785},
         {"axis": "y", "feature": "total_spending", "loading": 0.0, "explained_variance_share": 0.0},
     ]
+    features = {
+        "total_spending": {"more": "more spending", "less": "less spending"},
+        "days_since_signup": {"more": "customer for longer", "less": "joined more recently"},
+        "shoe_size": {"more": "higher shoe size", "less": "lower shoe size"},
+    }
     writer = report.writer_for("en_GB", None)
 
-    assert report.axis_title(axes, "x", writer) == (
+    assert report.axis_title(axes, "x", features, writer) == (
         "More spending, joined more recently and lower shoe size (79% of the variance)"
     )
-    assert report.axis_title(axes, "y", writer) == "Nothing: one axis says it all"
+    assert report.axis_title(axes, "y", features, writer) == "Nothing: one axis says it all"
 
 
 def test_names_on_the_map_do_not_meet(report) -> None:

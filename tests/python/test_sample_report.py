@@ -183,8 +183,8 @@ PROMISED = {
     "segment_map_axes": "axis feature loading explained_variance_share",
     "k_selection": "k davies_bouldin_index inertia silhouette_score silhouette_standard_error calinski_harabasz_index"
     " smallest_cluster_size is_local_minimum is_selected reason",
-    "segmentation_models": "model_id is_serving as_of_date features transforms seed k customers_clustered python_version numpy_version"
-    " scikit_learn_version",
+    "segmentation_models": "model_id is_serving as_of_date features transforms seed k customers_clustered"
+    " python_version numpy_version scikit_learn_version",
     "data_quality": "input rule row_count amount share",
 }
 

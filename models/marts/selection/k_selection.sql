@@ -99,7 +99,9 @@ validity_judged as (
                 serving_validation.stability_index is null
                 or serving_validation.gap_uniform is null
                 then 'not measured'
-            when serving_validation.stability_index < {{ setting('stability_required') }}
+            when
+                serving_validation.stability_index
+                < {{ setting('stability_required') }}
                 then 'unstable'
             when
                 serving_validation.gap_uniform
@@ -226,7 +228,8 @@ select
         when not is_admissible then concat('Leaves a segment too small.', size_remark)
         when is_best_k
             then concat(
-                'The lowest index: ', {{ format_number('davies_bouldin_index', 3) }}, '.'
+                'The lowest index: ',
+                {{ format_number('davies_bouldin_index', 3) }}, '.'
             )
         when is_local_minimum
             then concat(
@@ -249,7 +252,8 @@ select
             )
         when 'natural groups'
             then concat(
-                'Natural groups: refits agree (', {{ format_number('stability_index', 2) }},
+                'Natural groups: refits agree (',
+                {{ format_number('stability_index', 2) }},
                 '), and the customers fall apart further than customers without ',
                 'groups would ', gap_sentence, agreement_sentence
             )
