@@ -230,10 +230,15 @@
 {% endmacro %}
 
 
-{% macro limit_memory() -%}
-    {#- For all connections of the run. An earlier limit does not outlive its process. -#}
-    {%- if setting('memory_limit') is not none and target.type == 'duckdb' -%}
-    set global memory_limit = {{ quote_literal(setting('memory_limit')) }}
+{% macro limit_resources() -%}
+    {#- The settings memory_limit and threads, for all of DuckDB's connections in the run. They end with the process. -#}
+    {%- if target.type == 'duckdb' -%}
+    {%- if setting('memory_limit') is not none -%}
+    set global memory_limit = {{ quote_literal(setting('memory_limit')) }};
+    {%- endif -%}
+    {%- if setting('threads') is not none -%}
+    set global threads = {{ setting('threads') }};
+    {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

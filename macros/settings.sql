@@ -73,6 +73,7 @@
             'type': 'text', 'nullable': true, 'pattern': '^[1-9][0-9]*(\\.[0-9]+)? ?([KMGT]i?B)$',
             'such_as': '8GB or 512MB'
         },
+        'threads': {'type': 'integer', 'at_least': 1, 'at_most': 1024, 'nullable': true},
         'publications_kept': {'type': 'integer', 'at_least': 1, 'at_most': 1000},
     }) %}
 {% endmacro %}

@@ -1,7 +1,7 @@
-"""Reading a model's parents and returning its rows, on DuckDB and on Spark.
+"""Read the parents of a Python model and return its table, on DuckDB and on Spark.
 
-On DuckDB dbt hands a Python model relations and takes a pandas frame back; on Spark both are DataFrames of PySpark,
-which is imported only there.
+On DuckDB dbt passes relations to a Python model and takes a pandas frame; on Spark it passes and takes DataFrames of
+PySpark, which is imported only there.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.source import LocalRows, Source, SparkRows
+from customer_segmentation.sweep.sources import LocalSource, Source
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     Table = DuckDBPyRelation | DataFrame
 
+# The random number of a customer is 13 hexadecimal digits of a hash, which a double holds exactly.
 HASHES = 1 << 52
-PLACES_OF_SEEDS = 0x9E3779B97F4A7
+# An odd number near HASHES over the golden ratio: seeds that follow each other shift the hashes by unrelated amounts.
+SEED_STRIDE = 0x9E3779B97F4A7
 
 
 def is_spark(table: Any) -> bool:
-    """Whether this is a DataFrame, or a session, of classic Spark or Spark Connect."""
+    """Return whether this is a DataFrame, or a session, of classic Spark or Spark Connect."""
     return type(table).__module__.startswith("pyspark.")
 
 
@@ -32,7 +34,7 @@ def is_spark(table: Any) -> bool:
 
 
 def read(table: Table, columns: list[str], order: list[str]) -> dict[str, np.ndarray]:
-    """These columns, each as an array, in the order of some columns. A null is masked, nan or None."""
+    """Return some columns as arrays, in the order of some columns. A null is masked, nan or None."""
     if is_spark(table):
         found = table.select(*quoted(dict.fromkeys([*columns, *order]), "`")).orderBy(*quoted(order, "`")).toArrow()
         return {column: found[column].to_numpy() for column in columns}
@@ -40,14 +42,14 @@ def read(table: Table, columns: list[str], order: list[str]) -> dict[str, np.nda
 
 
 def read_frame(table: Table, order: list[str]) -> pd.DataFrame:
-    """All columns as a pandas frame, in the order of some columns."""
+    """Return all columns as a pandas frame, in the order of some columns."""
     if is_spark(table):
         return table.orderBy(*quoted(order, "`")).toArrow().to_pandas()
     return table.order(", ".join(quoted(order, '"'))).df()
 
 
 def read_matrix(table: Table, columns: list[str], order: list[str]) -> np.ndarray:
-    """These columns of numbers, (columns, rows) float64, in the order of some columns. A null is nan."""
+    """Return numeric columns, (columns, rows) float64, in the order of some columns. A null is nan."""
     found = read(table, columns, order)
     values = np.empty((len(columns), len(found[columns[0]])))
     for place, column in enumerate(columns):
@@ -55,8 +57,8 @@ def read_matrix(table: Table, columns: list[str], order: list[str]) -> np.ndarra
     return values
 
 
-def drawn(table: Table, size: int, key: str) -> Table:
-    """The table, or as many of its rows as size where it has more: on both engines those with the least hash."""
+def sample_of(table: Table, size: int, key: str) -> Table:
+    """Return the rows with the smallest hashes of the key, the same on both engines; all rows where there are fewer."""
     if is_spark(table):
         from pyspark.sql import functions as sql
 
@@ -66,36 +68,39 @@ def drawn(table: Table, size: int, key: str) -> Table:
 
 
 def quoted(columns: Any, mark: str) -> list[str]:
-    """The names of columns between these marks."""
+    """Return the names of columns between these quotation marks."""
     return [f"{mark}{column}{mark}" for column in columns]
 
 
 def source_of(table: Table, features: list[str], sample_size: int, seed: int) -> Source:
-    """The scaled features of the customers as a source for the sweep, in the order of customer_id.
+    """Return the scaled features of the customers as a source for the sweep, in the order of customer_id.
 
     Raises ValueError where a feature has values that are missing or not finite.
     """
-    first = (seed * PLACES_OF_SEEDS) % HASHES
+    first = (seed * SEED_STRIDE) % HASHES
     if is_spark(table):
-        number = f"((cast(conv(substr(md5(customer_id), 1, 13), 16, 10) as bigint) + {first}) % {HASHES}) / {HASHES}.0D"
-        rows = SparkRows(table, features, sample_size, number)
-        if not rows.is_whole:
-            return rows
+        from customer_segmentation.sweep.spark_source import SparkSource
 
-    def numbers() -> np.ndarray:
-        number = f"((('0x' || substr(md5(customer_id), 1, 13))::bigint + {first}) % {HASHES}) / {HASHES}::double"
-        return table.order("customer_id").project(f"{number} as number").fetchnumpy()["number"]
+        hashed = "cast(conv(substr(md5(customer_id), 1, 13), 16, 10) as bigint)"
+        uniform = f"(({hashed} + {first}) % {HASHES}) / {HASHES}.0D"
+        source = SparkSource(table, features, sample_size, uniform)
+        if not source.is_whole:
+            return source
 
-    return LocalRows(read_matrix(table, features, ["customer_id"]), features, sample_size, numbers)
+    def uniforms() -> np.ndarray:
+        uniform = f"((('0x' || substr(md5(customer_id), 1, 13))::bigint + {first}) % {HASHES}) / {HASHES}::double"
+        return table.order("customer_id").project(f"{uniform} as uniform").fetchnumpy()["uniform"]
+
+    return LocalSource(read_matrix(table, features, ["customer_id"]), features, sample_size, uniforms)
 
 
 # ---- returning ---------------------------------------------------------------------------------------------------
 
 
-def returned(frame: pd.DataFrame, session: Any) -> pd.DataFrame | DataFrame:
-    """What a model returns for this frame: itself on DuckDB, a DataFrame with the same columns and types on Spark.
+def to_engine(frame: pd.DataFrame, session: Any) -> pd.DataFrame | DataFrame:
+    """Return the frame as dbt takes it: itself on DuckDB, a DataFrame with the same columns and types on Spark.
 
-    Raises ValueError where a column is neither numbers nor booleans nor texts.
+    Raises ValueError where a column holds neither numbers nor booleans nor texts.
     """
     if not is_spark(session):
         return frame

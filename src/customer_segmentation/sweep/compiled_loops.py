@@ -1,11 +1,11 @@
-"""The inner loops, compiled by numba. `plain.py` has the same functions in NumPy, and they agree to the last bit.
+"""The inner loops, compiled by numba. `reference_loops` has the same functions in NumPy; both agree to the last bit.
 
-They agree because both do the same operations on each number in the same order: distances are summed feature by
-feature, sums run over the rows from first to last, and nothing lets the compiler reorder them (no fastmath).
+They agree because both apply the same operations to each number in the same order: distances are summed feature by
+feature, sums run over the rows from first to last, and nothing allows the compiler to reorder them (no fastmath).
 
-A loop over the rows of a block is innermost wherever it can be, so that the compiler works on 8 or 16 rows at a time.
-The compiled code is cached beside this file. That needs a file that stays, and dbt runs a Python model from a
-temporary one, which is why this is a package.
+The loop over the rows of a block is the innermost one wherever possible, so that the compiler can work on 8 or 16 rows
+at a time. numba caches the compiled code beside this file. That requires a permanent file, whereas dbt runs a Python
+model from a temporary one: one reason why the loops live in an installed package.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+# Rows per block: eight columns of a block in float64 fill 32 KiB, a usual first-level cache.
 BLOCK = 512
-NONE = 255
+# The label of a row that has not been assigned yet.
+UNASSIGNED = 255
 compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @compiled
 def nearest_of_block(block, centroids, first, last, rows, partial, nearest, label):
-    """Find for each row of a block the nearest of centroids[first:last], the first of them on a tie.
+    """Find the nearest of centroids[first:last] for each row of a block; on a tie, the first.
 
-    The number of features is a multiple of four here; four are added up at a time, in registers.
+    The number of features is padded to a multiple of four; four at a time are summed in registers.
     """
     features = block.shape[0]
     for row in range(rows):
@@ -44,28 +46,29 @@ def nearest_of_block(block, centroids, first, last, rows, partial, nearest, labe
         x0, x1, x2, x3 = block[features - 4], block[features - 3], block[features - 2], block[features - 1]
         c0, c1 = centroids[centroid, features - 4], centroids[centroid, features - 3]
         c2, c3 = centroids[centroid, features - 2], centroids[centroid, features - 1]
-        number = np.int32(centroid - first)
+        candidate = np.int32(centroid - first)
         for row in range(rows):
             a, b, c, d = x0[row] - c0, x1[row] - c1, x2[row] - c2, x3[row] - c3
             distance = partial[row] + a * a + b * b + c * c + d * d
             closer = distance < nearest[row]
-            label[row] = number if closer else label[row]
+            label[row] = candidate if closer else label[row]
             nearest[row] = distance if closer else nearest[row]
 
 
 @compiled
 def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, into, out, changed):
-    """See plain.lloyd_chunk."""
+    """See reference_loops.lloyd_chunk."""
     features = columns.shape[0]
     partial, nearest = np.empty(BLOCK, block.dtype), np.empty(BLOCK, block.dtype)
-    found, new, none = np.empty(BLOCK, np.int32), np.full(BLOCK, NONE, np.uint8), np.full(BLOCK, NONE, np.uint8)
+    found = np.empty(BLOCK, np.int32)
+    new, unassigned = np.full(BLOCK, UNASSIGNED, np.uint8), np.full(BLOCK, UNASSIGNED, np.uint8)
     words = new.view(np.uint64)
     weighted = np.ones((BLOCK, features + 1))
-    # Flat, with indices without a sign, which need no check.
-    come, gone, values, width = into.ravel(), out.ravel(), weighted.ravel(), np.uint64(features + 1)
+    # Flat arrays with unsigned indices, which numba accesses without a check for negative ones.
+    gained, lost, values, width = into.ravel(), out.ravel(), weighted.ravel(), np.uint64(features + 1)
     for low in range(start, stop, BLOCK):
         rows = min(BLOCK, stop - low)
-        new[rows:] = NONE
+        new[rows:] = UNASSIGNED
         if weights.shape[0] > 0:
             weighted[:rows, features] = weights[low : low + rows]
         for feature in range(features):
@@ -79,8 +82,8 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
             nearest_of_block(block, centroids, first, offsets[group + 1], rows, partial, nearest, found)
             for row in range(rows):
                 new[row] = found[row]
-            old = labels[group, low : low + BLOCK] if labels.shape[1] > 0 else none
-            # Most rows stay where they are: eight labels are compared at a time.
+            old = labels[group, low : low + BLOCK] if labels.shape[1] > 0 else unassigned
+            # Most rows keep their cluster, so eight labels are compared at a time.
             old_words = old.view(np.uint64)
             differ = 0
             for word in range(BLOCK // 8):
@@ -91,12 +94,12 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
                         continue
                     differ += 1
                     source, target = np.uint64(row) * width, np.uint64(first + new[row]) * width
-                    for number in range(width):
-                        come[target + number] += values[source + number]
-                    if old[row] != NONE:
+                    for place in range(width):
+                        gained[target + place] += values[source + place]
+                    if old[row] != UNASSIGNED:
                         target = np.uint64(first + old[row]) * width
-                        for number in range(width):
-                            gone[target + number] += values[source + number]
+                        for place in range(width):
+                            lost[target + place] += values[source + place]
             changed[group] += differ
             if labels.shape[1] > 0:
                 for row in range(BLOCK):
@@ -105,7 +108,7 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
 
 @compiled
 def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest):
-    """See plain.label_chunk."""
+    """See reference_loops.label_chunk."""
     partial, distance = np.empty(BLOCK, block.dtype), np.empty(BLOCK, block.dtype)
     found = np.empty(BLOCK, np.int32)
     for low in range(start, stop, BLOCK):
@@ -123,7 +126,7 @@ def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest
 
 @compiled
 def nearer(columns, points, which, nearest, out):
-    """See plain.nearer."""
+    """See reference_loops.nearer."""
     features, rows = columns.shape
     partial = np.zeros(rows, columns.dtype)
     for point in range(points.shape[0]):
@@ -141,15 +144,15 @@ def nearer(columns, points, which, nearest, out):
 
 
 @compiled
-def summed_distances(queries, others, starts, cell_weights, cell_slots, sums):
-    """See plain.summed_distances. Four features are added up at a time, in registers."""
+def summed_distances(queries, others, starts, part_weights, part_slots, sums):
+    """See reference_loops.summed_distances. Four features at a time are summed in registers."""
     features, count = queries.shape
     partial, total = np.empty(BLOCK), np.empty(BLOCK)
     for low in range(0, count, BLOCK):
         rows = min(BLOCK, count - low)
-        for cell in range(len(starts) - 1):
+        for part in range(len(starts) - 1):
             total[:] = 0.0
-            for other in range(starts[cell], starts[cell + 1]):
+            for other in range(starts[part], starts[part + 1]):
                 partial[:] = 0.0
                 for feature in range(0, features - 4, 4):
                     x0, x1, x2, x3 = queries[feature], queries[feature + 1], queries[feature + 2], queries[feature + 3]
@@ -169,10 +172,10 @@ def summed_distances(queries, others, starts, cell_weights, cell_slots, sums):
                 for row in range(rows):
                     a, b, c, d = x0[low + row] - c0, x1[low + row] - c1, x2[low + row] - c2, x3[low + row] - c3
                     total[row] += np.sqrt(partial[row] + a * a + b * b + c * c + d * d)
-            weight = cell_weights[cell]
+            weight = part_weights[part]
             for row in range(rows):
                 total[row] *= weight
-            for slot in cell_slots[:, cell]:
+            for slot in part_slots[:, part]:
                 into = sums[slot]
                 for row in range(rows):
                     into[low + row] += total[row]

@@ -1,0 +1,47 @@
+"""The measures of trust for every k of the sweep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from customer_segmentation.validation.gap_statistic import draw_gaussian, draw_uniform, gap_statistic
+from customer_segmentation.validation.stability import stability
+
+
+def validate(
+    values: np.ndarray,
+    centroids: dict[int, np.ndarray],
+    *,
+    seed: int,
+    stability_refits: int,
+    gap_references: int,
+) -> pd.DataFrame:
+    """Measure the stability of each k and its gap statistics.
+
+    values: (customers, features), scaled, of all customers or a sample. centroids: {k: (k, features)}, what the sweep
+    found. Returns one row per k. A count of 0 leaves the columns that it feeds null, as do k = 1 and a k for which
+    there are too few distinct rows.
+    """
+    ks = sorted(centroids)
+    generator = np.random.default_rng([seed, 2])
+    distinct = len(np.unique(values, axis=0))
+    measured = [k for k in ks if 1 < k < distinct]
+    columns = np.ascontiguousarray(values.T)
+    stability_index = stability(columns, [centroids[k] for k in measured], stability_refits, generator)
+    uniform, gaussian = (
+        gap_statistic(columns, measured, draw, gap_references, generator) for draw in (draw_uniform, draw_gaussian)
+    )
+    found = pd.DataFrame(
+        {
+            "stability_index": stability_index,
+            "gap_uniform": uniform.statistic,
+            "gap_uniform_standard_error": uniform.standard_error,
+            "gap_gaussian": gaussian.statistic,
+            "gap_gaussian_standard_error": gaussian.standard_error,
+        },
+        index=measured,
+        dtype="float64",
+    )
+    frame = found.reindex(ks).astype("Float64").rename_axis("k").reset_index().astype({"k": "int64"})
+    return frame.assign(customers_measured=np.int64(len(values)))
