@@ -71,8 +71,8 @@ test-report: setup-dev  ## Open the report in Chromium (Debian's package chromiu
 # Other tests need what .venv-spark has not.
 test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
 	@sh scripts/need_java.sh
-	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/test_*spark*.py $(PYTEST_ARGS)
-	SPARK_MASTER='local[2]' .venv-spark/bin/pytest -m "not spark" -n 0 tests/python/test_sweep_on_spark.py
+	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/spark tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
+	SPARK_MASTER='local[2]' .venv-spark/bin/pytest -m "not spark" -n 0 tests/python/sweep/test_spark_source.py
 
 # In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing

@@ -79,12 +79,15 @@ def ours(path: str, features: list[str]) -> dict:
     """This project's sweep, and the time of each of its passes."""
     from pyspark.sql import SparkSession
 
-    from customer_segmentation import source, tables
+    from customer_segmentation import tables
+    from customer_segmentation.sweep import spark_source
+    from customer_segmentation.sweep.sources import SAMPLE_SIZE, Totals
+    from customer_segmentation.sweep.sweep import sweep
 
     spark, passes = SparkSession.active(), []
 
-    class Counted(source.SparkRows):
-        def totals(self, sets: list[np.ndarray]) -> list[source.Totals]:
+    class Counted(spark_source.SparkSource):
+        def totals(self, sets: list[np.ndarray]) -> list[Totals]:
             start = time.perf_counter()
             spark.sparkContext.setJobDescription(f"pass of {len(sets)} sets, {sum(map(len, sets))} centroids")
             try:
@@ -93,9 +96,9 @@ def ours(path: str, features: list[str]) -> dict:
                 passes.append((len(sets), time.perf_counter() - start))
                 spark.sparkContext.setJobDescription(None)
 
-    tables.SparkRows = Counted
-    with tables.source_of(spark.read.parquet(path), features, source.SAMPLE_SIZE, 42) as rows:
-        found = one_machine.load_model().sweep(rows, k_max=KS[-1], **one_machine.SETTINGS)
+    spark_source.SparkSource = Counted
+    with tables.source_of(spark.read.parquet(path), features, SAMPLE_SIZE, 42) as rows:
+        found = sweep(rows, k_max=KS[-1], **one_machine.SETTINGS)
     first = found.groupby("k").first()
     return {
         "inertia": first["inertia"].to_dict(),

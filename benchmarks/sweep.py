@@ -12,7 +12,6 @@ and the growth as a picture beside it.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -21,12 +20,10 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE.parent / "models" / "intermediate" / "clustering" / "int_kmeans_sweep.py"
 QUADRATIC_UP_TO = 20_000
 REPEATS = 3
 SAMPLED = 2_000
@@ -146,25 +143,19 @@ def faiss(columns: np.ndarray, ks: range) -> dict:
     return {"inertia": inertia, "index": {}}
 
 
-def load_model() -> ModuleType:
-    """The sweep's dbt model as a module."""
-    spec = importlib.util.spec_from_file_location("int_kmeans_sweep", MODEL)
-    model = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(model)
-    return model
-
-
 def ours(columns: np.ndarray, ks: range, fit_only: bool = False) -> dict:
     """This project's model, or its fit alone."""
-    from customer_segmentation import lloyd
-    from customer_segmentation.search import fit
-    from customer_segmentation.source import LocalRows
+    from customer_segmentation.sweep.lloyd import assign
+    from customer_segmentation.sweep.search import fit
+    from customer_segmentation.sweep.sources import LocalSource
+    from customer_segmentation.sweep.sweep import sweep
+    from customer_segmentation.threads import thread_limit
 
-    lloyd.THREADS = int(os.environ["OMP_NUM_THREADS"])
-    if fit_only:
-        found = fit(LocalRows(columns), list(ks), SETTINGS["starts"], SETTINGS["seed"])
-        return {"inertia": {k: float(lloyd.assign(columns, [each])[1].sum()) for k, each in found.items()}, "index": {}}
-    found = load_model().sweep(LocalRows(columns), k_max=ks[-1], **SETTINGS).groupby("k").first()
+    with thread_limit(int(os.environ["OMP_NUM_THREADS"])):
+        if fit_only:
+            fits = fit(LocalSource(columns), list(ks), SETTINGS["starts"], SETTINGS["seed"])
+            return {"inertia": {k: float(assign(columns, [each])[1].sum()) for k, each in fits.items()}, "index": {}}
+        found = sweep(LocalSource(columns), k_max=ks[-1], **SETTINGS).groupby("k").first()
     return {"inertia": found["inertia"].to_dict(), "index": found["davies_bouldin_index"].astype(float).to_dict()}
 
 
@@ -188,7 +179,7 @@ def run_side(side: str, data: str, n: int, k_max: int, cold: bool) -> None:
     ks = range(2, k_max + 1)
     columns = features(data, n)
     if side.endswith("without numba"):
-        from customer_segmentation import lloyd
+        from customer_segmentation.sweep import lloyd
 
         lloyd.has_numba = lambda: False
     if not cold:
@@ -325,7 +316,8 @@ def table_of_floor() -> list[str]:
     """What a pass over a million customers costs, beside what memory and a matrix multiplication would allow."""
     from threadpoolctl import threadpool_limits
 
-    from customer_segmentation import lloyd
+    from customer_segmentation.sweep import lloyd
+    from customer_segmentation.threads import thread_limit
 
     def fastest(work) -> float:
         times = []
@@ -337,11 +329,11 @@ def table_of_floor() -> list[str]:
 
     n, centroids = 1_000_000, 54
     columns = features("log", n)
-    lloyd.THREADS = 1
     rows = lloyd.Rows(columns, columns.mean(axis=1), np.empty(0))
     sets = [columns[:, :k].T.copy() for k in range(2, 11)]
-    rested = lloyd.lloyd(rows, sets, 20).centroids
-    one, eleven = (fastest(lambda passes=passes: lloyd.lloyd(rows, rested, passes)) for passes in (1, 11))
+    with thread_limit(1):
+        sets = lloyd.lloyd(rows, sets, 20).centroids
+        one, eleven = (fastest(lambda passes=passes: lloyd.lloyd(rows, sets, passes)) for passes in (1, 11))
     with threadpool_limits(limits=1):
         large = np.ones((2_000, 2_000), dtype=np.float32)
         rate = 2 * 2_000**3 / fastest(lambda: large @ large)

@@ -5,7 +5,7 @@
 ) }}
 {#-
     One insert, so that a build is logged whole or not at all. It depends on every mart and every tested table, so that
-    dbt build reaches it only after all of them were built and have passed. tests/python/test_rooms.py fails where one
+    dbt build reaches it only after all of them were built and have passed. tests/python/project/test_rooms.py fails where one
     is missing here.
 -#}
 {% for model in [

@@ -7,15 +7,23 @@ from types import SimpleNamespace
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pytest
+from conftest import load_model
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from customer_segmentation.map_axes import map_axes
+
 
 def names(count: int) -> list[str]:
     return [f"feature_{number}" for number in range(count)]
+
+
+def axes_of(covariance: np.ndarray, features: list[str]) -> pd.DataFrame:
+    return map_axes(covariance.ravel(), features)
 
 
 def loadings(frame, axis: int) -> np.ndarray:
@@ -35,40 +43,40 @@ def correlated(rows: int, features: int, seed: int) -> np.ndarray:
 
 
 @given(rows=st.integers(10, 200), features=st.integers(2, 6), seed=st.integers(0, 10_000))
-def test_the_shares_of_variance_are_those_of_scikit_learn(int_map_axes, rows, features, seed):
+def test_the_shares_of_variance_are_those_of_scikit_learn(rows, features, seed):
     values = correlated(rows, features, seed)
     pca = PCA(n_components=2).fit(values)
-    frame = int_map_axes.int_map_axes(values.T @ values / rows, names(features))
+    frame = axes_of(values.T @ values / rows, names(features))
     for axis in (1, 2):
         assert share(frame, axis) == pytest.approx(pca.explained_variance_ratio_[axis - 1], abs=1e-9)
         assert np.linalg.norm(loadings(frame, axis)) == pytest.approx(1, abs=1e-9)
 
 
 @given(features=st.integers(2, 6), seed=st.integers(0, 10_000))
-def test_the_loadings_are_those_of_scikit_learn_up_to_sign(int_map_axes, features, seed):
+def test_the_loadings_are_those_of_scikit_learn_up_to_sign(features, seed):
     """With variances far apart each component has one direction only."""
     generator = np.random.default_rng(seed)
     turned, _ = np.linalg.qr(generator.normal(size=(features, features)))
     drawn = generator.normal(size=(400, features))
     values = (drawn - drawn.mean(axis=0)) * 4.0 ** -np.arange(features) @ turned.T
     pca = PCA(n_components=2).fit(values)
-    frame = int_map_axes.int_map_axes(values.T @ values / len(values), names(features))
+    frame = axes_of(values.T @ values / len(values), names(features))
     for axis in (1, 2):
         found, expected = loadings(frame, axis), pca.components_[axis - 1]
         assert found == pytest.approx(expected * np.sign(found @ expected), abs=1e-9)
 
 
 @given(features=st.integers(1, 6), seed=st.integers(0, 10_000))
-def test_the_largest_loading_of_an_axis_is_positive(int_map_axes, features, seed):
+def test_the_largest_loading_of_an_axis_is_positive(features, seed):
     values = correlated(50, features, seed)
-    frame = int_map_axes.int_map_axes(values.T @ values / 50, names(features))
+    frame = axes_of(values.T @ values / 50, names(features))
     for axis in range(1, min(features, 2) + 1):
         found = loadings(frame, axis)
         assert found.max() >= np.abs(found).max() - 1e-9
 
 
-def test_the_first_of_two_equal_loadings_is_positive(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.array([[1.0, -0.5], [-0.5, 1.0]]), names(2))
+def test_the_first_of_two_equal_loadings_is_positive():
+    frame = axes_of(np.array([[1.0, -0.5], [-0.5, 1.0]]), names(2))
     half = np.sqrt(0.5)
     assert loadings(frame, 1) == pytest.approx([half, -half])
     assert loadings(frame, 2) == pytest.approx([half, half])
@@ -77,53 +85,53 @@ def test_the_first_of_two_equal_loadings_is_positive(int_map_axes):
 
 @pytest.mark.parametrize("features", [3, 4, 5, 6])
 @pytest.mark.parametrize("correlation", [0.1, 0.5, 0.9])
-def test_of_equal_loadings_the_last_digits_do_not_choose_the_sign(int_map_axes, features, correlation):
+def test_of_equal_loadings_the_last_digits_do_not_choose_the_sign(features, correlation):
     covariance = np.full((features, features), correlation)
     covariance[0] *= -1
     covariance[:, 0] *= -1
     np.fill_diagonal(covariance, 1)
     expected = np.full(features, -1 / np.sqrt(features))
     expected[0] *= -1
-    assert loadings(int_map_axes.int_map_axes(covariance, names(features)), 1) == pytest.approx(expected)
+    assert loadings(axes_of(covariance, names(features)), 1) == pytest.approx(expected)
 
 
-def test_the_rows_are_one_per_axis_and_feature_in_their_order(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.eye(3), ["c", "a", "b"])
+def test_the_rows_are_one_per_axis_and_feature_in_their_order():
+    frame = axes_of(np.eye(3), ["c", "a", "b"])
     assert list(zip(frame["axis"], frame["feature"], strict=True)) == [
         (axis, feature) for axis in (1, 2) for feature in ("c", "a", "b")
     ]
 
 
-def test_one_feature_is_the_first_axis_and_the_second_is_nothing(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.array([[1.0]]), names(1))
+def test_one_feature_is_the_first_axis_and_the_second_is_nothing():
+    frame = axes_of(np.array([[1.0]]), names(1))
     assert list(frame["loading"]) == [1, 0]
     assert list(frame["explained_variance_share"]) == [1, 0]
 
 
-def test_a_constant_feature_has_no_part_in_the_axes(int_map_axes):
+def test_a_constant_feature_has_no_part_in_the_axes():
     values = correlated(80, 3, seed=5)
     values[:, 1] = 0
-    frame = int_map_axes.int_map_axes(values.T @ values / 80, names(3))
+    frame = axes_of(values.T @ values / 80, names(3))
     pca = PCA(n_components=2).fit(values)
     assert [loadings(frame, axis)[1] for axis in (1, 2)] == pytest.approx([0, 0], abs=1e-12)
     assert [share(frame, axis) for axis in (1, 2)] == pytest.approx(pca.explained_variance_ratio_, abs=1e-9)
 
 
-def test_features_that_are_all_constant_give_axes_of_zeros(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.zeros((3, 3)), names(3))
+def test_features_that_are_all_constant_give_axes_of_zeros():
+    frame = axes_of(np.zeros((3, 3)), names(3))
     assert list(frame["loading"]) == [0] * 6
     assert list(frame["explained_variance_share"]) == [0] * 6
 
 
-def test_a_second_axis_without_variance_is_nothing(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.ones((3, 3)), names(3))
+def test_a_second_axis_without_variance_is_nothing():
+    frame = axes_of(np.ones((3, 3)), names(3))
     assert loadings(frame, 1) == pytest.approx([np.sqrt(1 / 3)] * 3)
     assert list(loadings(frame, 2)) == [0, 0, 0]
     assert (share(frame, 1), share(frame, 2)) == (1, 0)
 
 
-def test_the_numbers_have_twelve_significant_digits(int_map_axes):
-    frame = int_map_axes.int_map_axes(np.array([[1.0, 0.3], [0.3, 0.5]]), names(2))
+def test_the_numbers_have_twelve_significant_digits():
+    frame = axes_of(np.array([[1.0, 0.3], [0.3, 0.5]]), names(2))
     for number in [*frame["loading"], *frame["explained_variance_share"]]:
         assert number == float(f"{number:.11e}")
     # The principal axis of two features stands at half the angle of (variance - variance, 2 covariance).
@@ -149,10 +157,10 @@ def as_dbt(features: list[str], covariances: list[float]) -> SimpleNamespace:
     )
 
 
-def test_no_rows_give_no_rows_of_the_same_types(int_map_axes):
+def test_no_rows_give_no_rows_of_the_same_types():
     features = names(2)
-    empty = int_map_axes.model(as_dbt(features, []), None)
-    filled = int_map_axes.model(as_dbt(features, [1.0, 0.5, 0.5, 1.0]), None)
+    empty = load_model("int_map_axes").model(as_dbt(features, []), None)
+    filled = load_model("int_map_axes").model(as_dbt(features, [1.0, 0.5, 0.5, 1.0]), None)
     assert len(empty) == 0
     assert len(filled) == 4
     assert empty.dtypes.to_dict() == filled.dtypes.to_dict()

@@ -22,8 +22,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from customer_segmentation import lloyd, metrics, search, source, tables
-from customer_segmentation.source import LocalRows, Source, SparkRows
+from customer_segmentation import tables
+from customer_segmentation.sweep import lloyd, search
+from customer_segmentation.sweep import sweep as sweep_module
+from customer_segmentation.sweep.sources import LocalSource, Source, Totals
+from customer_segmentation.sweep.spark_source import SparkSource
+from customer_segmentation.sweep.sweep import sweep
 
 pytest.importorskip("pyspark")
 pytestmark = pytest.mark.xdist_group("spark")
@@ -134,7 +138,7 @@ def totals_by_hand(columns: np.ndarray, centroids: np.ndarray) -> list[list]:
     return found
 
 
-def as_rows(totals: source.Totals) -> np.ndarray:
+def as_rows(totals: Totals) -> np.ndarray:
     return np.column_stack(totals)
 
 
@@ -142,7 +146,7 @@ def as_rows(totals: source.Totals) -> np.ndarray:
 def test_both_engines_add_up_what_numpy_adds_up(engines, make: Callable):
     made = engines(make(900))
     here, there = made.both(100)
-    assert isinstance(there, SparkRows)
+    assert isinstance(there, SparkSource)
     columns = made.frame[made.features].to_numpy().T
     sets = some_sets(columns)
     for one, other, centroids in zip(here.totals(sets), there.totals(sets), sets, strict=True):
@@ -187,10 +191,10 @@ def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
     made = engines(logarithms(2_000))
     here, there = made.both(100, seed=3)
     ids = sorted(made.frame["customer_id"], key=str.encode)
-    turn = 3 * tables.PLACES_OF_SEEDS
+    turn = 3 * tables.SEED_STRIDE
     expected = [(int(md5(one.encode()).hexdigest()[:13], 16) + turn) % 2**52 / 2**52 for one in ids]
-    assert list(here.numbers()) == expected
-    found = dict(there.identified.select("customer_id", "number").collect())
+    assert list(here.uniforms()) == expected
+    found = dict(there.identified.select("customer_id", "uniform").collect())
     assert [found[one] for one in ids] == expected
 
 
@@ -199,7 +203,7 @@ def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
     columns = logarithms(5_000)
     weighted, uniform = [], []
     for seed in range(60):
-        rows = LocalRows(columns, None, 500, lambda seed=seed: np.random.default_rng([seed, 7]).random(5_000))
+        rows = LocalSource(columns, None, 500, lambda seed=seed: np.random.default_rng([seed, 7]).random(5_000))
         sample, is_uniform = rows.sample
         weighted.append((sample.columns * sample.weights).sum(axis=1) / 5_000)
         uniform.append(sample.columns[:, is_uniform].mean(axis=1))
@@ -228,29 +232,29 @@ def test_the_farthest_rows_are_all_drawn(engines):
 def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, steps: int):
     """Each is the oracle of the other: one adds everything up anew, the other only what changes."""
     columns = np.random.default_rng(seed).standard_t(4, size=(features, rows))
-    local = LocalRows(columns, None, 1)
+    local = LocalSource(columns, None, 1)
     sets = [centroids[:9] - local.center for centroids in some_sets(columns, seed)]
     found, expected = Source.lloyd(local, sets, steps), lloyd.lloyd(local.rows, sets, steps, precision=np.float64)
     for one, other in zip(found.centroids, expected.centroids, strict=True):
         assert one == pytest.approx(other, abs=1e-9)
     assert found.inertia == pytest.approx(expected.inertia, rel=1e-9, abs=1e-9)
-    assert list(found.at_rest) == list(expected.at_rest)
+    assert list(found.converged) == list(expected.converged)
 
 
 def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_for_one():
     """Spark works in float64, so the kernel has to: a far group moves the center away from rows that are close."""
     close = np.random.default_rng(0).normal(size=300) * 1e-5
-    local = LocalRows(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
+    local = LocalSource(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
     sets = [np.array([[-1e-5], [2e-6], [1e4]]) - local.center]
     (moved,), (expected,) = local.lloyd(sets, 2).centroids, Source.lloyd(local, sets, 2).centroids
     assert moved == pytest.approx(expected, abs=1e-9)
     sets = [np.append(close[:9], 1e4)[:, None] - local.center]
-    (rested,), (expected,) = local.rested(sets), Source.rested(local, sets)
-    assert rested == pytest.approx(expected, abs=1e-9)
+    (converged,), (expected,) = local.converge(sets), Source.converge(local, sets)
+    assert converged == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_cluster_without_rows_stays_where_it_is():
-    local = LocalRows(np.array([[0.0, 1.0, 2.0]]), None, 1)
+    local = LocalSource(np.array([[0.0, 1.0, 2.0]]), None, 1)
     far = np.array([[1.0], [500.0]]) - local.center
     found = Source.lloyd(local, [far], 10)
     assert found.centroids[0] + local.center == pytest.approx(np.array([[1.0], [500.0]]))
@@ -260,18 +264,18 @@ def test_a_cluster_without_rows_stays_where_it_is():
 def test_sets_that_rest_are_not_read_again():
     """And those that move are served together: one call an iteration."""
 
-    class Counted(LocalRows):
+    class Counted(LocalSource):
         asked: list[int] = []  # noqa: RUF012
 
-        def totals(self, sets: list[np.ndarray]) -> list[source.Totals]:
+        def totals(self, sets: list[np.ndarray]) -> list[Totals]:
             self.asked.append(len(sets))
             return super().totals(sets)
 
     columns = logarithms(2_000)
     local = Counted(columns, None, 1)
-    resting = local.rested([columns[:, :2].T - local.center])[0]
+    resting = local.converge([columns[:, :2].T - local.center])[0]
     found = Source.lloyd(local, [resting, columns[:, :3].T - local.center, columns[:, :9].T - local.center], 500)
-    assert found.at_rest.all()
+    assert found.converged.all()
     assert local.asked[:2] == [3, 2]
     assert local.asked == sorted(local.asked, reverse=True)
 
@@ -296,36 +300,36 @@ def int_segment_matches() -> ModuleType:
 
 
 @pytest.mark.parametrize(("rows", "make"), [(620, logarithms), (24_000, logarithms), (3_000, on_a_grid)])
-def test_up_to_the_sample_size_spark_gives_the_same_bits(int_kmeans_sweep, engines, rows: int, make: Callable):
+def test_up_to_the_sample_size_spark_gives_the_same_bits(engines, rows: int, make: Callable):
     here, there = engines(make(rows)).both(400_000)
-    assert isinstance(there, LocalRows)
-    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
+    assert isinstance(there, LocalSource)
+    found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     pd.testing.assert_frame_equal(found, expected, check_exact=True)
 
 
 @pytest.mark.parametrize("make", [logarithms, with_a_constant, on_a_grid])
-def test_beyond_the_sample_size_both_engines_give_the_same_model(int_kmeans_sweep, engines, make: Callable):
+def test_beyond_the_sample_size_both_engines_give_the_same_model(engines, make: Callable):
     here, there = engines(make(24_000)).both(5_000)
-    assert isinstance(there, SparkRows)
+    assert isinstance(there, SparkSource)
     with there:
-        found = int_kmeans_sweep.sweep(there, **SETTINGS)
-    expected = int_kmeans_sweep.sweep(here, **SETTINGS)
+        found = sweep(there, **SETTINGS)
+    expected = sweep(here, **SETTINGS)
     assert_same(found, expected)
     assert set(found["k"]) == set(range(2, 11))
     assert (found["silhouette_standard_error"] > 0).all()
 
 
-def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(int_kmeans_sweep, engines, monkeypatch):
+def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engines, monkeypatch):
     """Every other k has had some steps on all rows, each of which served all k."""
-    for module in (search, int_kmeans_sweep):
-        monkeypatch.setattr(module, "POLISH_ALL_UP_TO", 1_000)
-    asked, totals = [], SparkRows.totals
-    monkeypatch.setattr(SparkRows, "totals", lambda self, sets: asked.append(len(sets)) or totals(self, sets))
+    for module in (search, sweep_module):
+        monkeypatch.setattr(module, "CONVERGE_ALL_UP_TO", 1_000)
+    asked, totals = [], SparkSource.totals
+    monkeypatch.setattr(SparkSource, "totals", lambda self, sets: asked.append(len(sets)) or totals(self, sets))
     made = engines(logarithms(9_000))
     here, there = made.both(2_000)
-    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS, tell=None) for each in (there, here))
+    found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
-    # k = 1 and k = 11 are fitted for what their neighbours learn from them; then come the metrics and the polish.
+    # k = 1 and k = 11 are fitted as neighbours; then come the metrics and the last iterations of the k that serves.
     assert asked[0] == 11
     assert asked.count(9) >= 2
     assert asked.count(1) > 1
@@ -337,11 +341,9 @@ def test_of_very_many_customers_the_k_that_serves_is_polished_on_both_engines(in
     assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(int_kmeans_sweep, engines):
+def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(engines):
     made = engines(logarithms(24_000))
-    sampled, whole = (
-        int_kmeans_sweep.sweep(made.both(size)[0], **SETTINGS).groupby("k").first() for size in (5_000, 400_000)
-    )
+    sampled, whole = (sweep(made.both(size)[0], **SETTINGS).groupby("k").first() for size in (5_000, 400_000))
     assert (sampled["inertia"] <= whole["inertia"] * 1.01).all()
     assert list(sampled["is_best_k"]) == list(whole["is_best_k"])
     apart = (sampled["silhouette_score"] - whole["silhouette_score"]).abs()
@@ -350,11 +352,9 @@ def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(int_kme
 
 
 @pytest.mark.parametrize("columns", [np.empty((2, 0)), np.zeros((2, 1)), np.zeros((2, 400)), np.ones((1, 400))])
-def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_engines(
-    int_kmeans_sweep, engines, columns: np.ndarray
-):
+def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_engines(engines, columns: np.ndarray):
     here, there = engines(columns).both(100)
-    found, expected = (int_kmeans_sweep.sweep(each, **SETTINGS) for each in (there, here))
+    found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
     assert len(found) == min(columns.shape[1], 1)
 
@@ -368,39 +368,6 @@ def test_values_that_are_missing_or_not_finite_stop_both_engines(engines, bad: f
     for table in (made.relation, made.table):
         with pytest.raises(ValueError, match="The features order have values"):
             tables.source_of(table, made.features, sample_size, 42)
-
-
-# ---- silhouettes of a sample -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("exact_up_to", [0, 100])
-def test_a_cluster_without_rows_in_the_sample_does_not_count(exact_up_to: int):
-    columns = np.array([[0.0, 0.1, 0.2, 5.0, 5.1, 9.0]])
-    near, far = np.array([[0.1], [5.0], [9.0]]), np.array([[0.1], [5.0], [9.0], [1_000.0]])
-    sets = [near, far, np.array([[4.0], [1_000.0]])]
-    cells, _ = metrics.partition(columns, sets)
-    with np.errstate(all="raise"):
-        one, other, alone = metrics.silhouettes(columns, cells, [3, 4, 2], exact_up_to, 100, 0, of=60)
-    assert one == other
-    assert alone == (None, None)
-
-
-@pytest.mark.parametrize("exact_up_to", [0, 1_000])
-def test_the_standard_error_of_a_sample_tells_how_far_it_is_off(exact_up_to: int):
-    columns = logarithms(4_000)
-    sets = [columns[:, :3].T]
-    cells, _ = metrics.partition(columns, sets)
-    ((truth, none),) = metrics.silhouettes(columns, cells, [3], 4_000, 100, 0)
-    assert none == 0
-    scores, errors = [], []
-    for seed in range(100):
-        part = np.ascontiguousarray(columns[:, np.random.default_rng([seed, 7]).random(4_000) < 0.1])
-        cells, _ = metrics.partition(part, sets)
-        ((score, error),) = metrics.silhouettes(part, cells, [3], exact_up_to, 200, seed, of=4_000)
-        scores.append(score)
-        errors.append(error)
-    assert 0.88 <= (np.abs(np.array(scores) - truth) <= 2 * np.array(errors)).mean() <= 0.99
-    assert np.mean(errors) == pytest.approx(np.std(scores), rel=0.25)
 
 
 # ---- the models --------------------------------------------------------------------------------------------------
@@ -434,7 +401,7 @@ def assert_same_rows(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 @pytest.mark.parametrize("rows", [0, 1, 300])
 def test_the_sweep_is_the_same_table_on_both_engines(spark, int_kmeans_sweep, rows: int):
     frame = pd.DataFrame(logarithms(300)[:2, :rows].T, columns=["a", "order"]).assign(customer_id=identifiers(rows))
-    meta = {"features": ["a", "order"], "search_sample_size": 400_000, "sweep": SETTINGS}
+    meta = {"features": ["a", "order"], "search_sample_size": 400_000, "threads": None, "sweep": SETTINGS}
     parents = {"int_training_features_scaled": (frame, "a double, `order` double, customer_id string")}
     found, expected, types = on_both(spark, int_kmeans_sweep, meta, parents)
     assert_same_rows(found, expected)
@@ -443,20 +410,21 @@ def test_the_sweep_is_the_same_table_on_both_engines(spark, int_kmeans_sweep, ro
 
 
 @pytest.mark.parametrize("rows", [0, 400])
-def test_the_trust_is_the_same_table_on_both_engines(spark, int_kmeans_sweep, rows: int):
-    trust = load_model("int_kmeans_validation")
+def test_the_validation_is_the_same_table_on_both_engines(spark, rows: int):
+    validation = load_model("int_kmeans_validation")
     frame = pd.DataFrame(logarithms(400)[:2, :rows].T, columns=["a", "b"]).assign(customer_id=identifiers(rows))
-    sweep = int_kmeans_sweep.sweep(LocalRows(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
+    frame_of_ks = sweep(LocalSource(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
     meta = {
         "features": ["a", "b"],
         "validation_sample_size": 150,
-        "trust": {"seed": 1, "stability_refits": 3, "gap_references": 3},
+        "threads": None,
+        "validation": {"seed": 1, "stability_refits": 3, "gap_references": 3},
     }
     parents = {
         "int_training_features_scaled": (frame, "a double, b double, customer_id string"),
-        "int_kmeans_sweep": (sweep[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),
+        "int_kmeans_sweep": (frame_of_ks[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),
     }
-    found, expected, types = on_both(spark, trust, meta, parents)
+    found, expected, types = on_both(spark, validation, meta, parents)
     assert_same_rows(found, expected)
     assert types == {name: "double" if "_" in name else "bigint" for name in found.columns} | {
         "customers_measured": "bigint"
