@@ -28,6 +28,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 MODELS = (
     "base_shop__transactions",
     "base_shop__customers",
+    "int_rule_catalogue",
     "stg_shop__transactions",
     "stg_shop__customers",
     "int_customers_checked",

@@ -31,7 +31,7 @@ def check_yaml(folder: Path) -> subprocess.CompletedProcess:
 
 
 def test_the_yaml_check_finds_a_misspelt_key_a_key_out_of_place_and_a_missing_plus(copy):
-    models = copy / "models" / "staging" / "shop" / "_shop__models.yml"
+    models = copy / "models" / "staging" / "_staging__models.yml"
     models.write_text(
         models.read_text()
         .replace("description:", "descriptoin:", 1)
