@@ -32,8 +32,8 @@
 
 
 {% macro attribute_names() %}
-    {#- What customers_columns names beyond the columns we know: attributes that describe the segments. It reads the var
-        and not the setting, whose check asks for these names. -#}
+    {#- What customers_columns names beyond the known columns: attributes that describe the segments. Uses var():
+        setting() would recurse, because its check asks for these names. -#}
     {%- set columns = var('customers_columns') -%}
     {%- if columns is not mapping
         or (var('transactions_location') is not none and var('customers_location') is none) -%}
@@ -231,7 +231,7 @@
 
 
 {% macro limit_resources() -%}
-    {#- The settings memory_limit and threads, for all of DuckDB's connections in the run. They end with the process. -#}
+    {#- The settings memory_limit and threads, for all of DuckDB's connections in this process. -#}
     {%- if target.type == 'duckdb' -%}
     {%- if setting('memory_limit') is not none -%}
     set global memory_limit = {{ quote_literal(setting('memory_limit')) }};

@@ -1,6 +1,6 @@
 {#
-    Settings are the vars of dbt_project.yml. dbt takes any name and any value for a var and never says a word, so each
-    one has a rule here. `setting()` is how models read a var; `check_settings()` runs before any work.
+    Settings are the vars of dbt_project.yml. dbt accepts any name and any value of a var without a warning, so each one
+    has a rule here. `setting()` is how models read a var; `check_settings()` runs before any work.
 #}
 
 {% macro setting_rules() %}

@@ -77,8 +77,8 @@
 
 
 {% macro previous_segments() -%}
-    {#- The customers of the last finished build with their segment. Read anew by each model that asks, so that it is
-        right also where a run builds only some of the models. -#}
+    {#- The customers of the last completed build with their segment. Each model that asks reads it again, so that it is
+        right also in a run of only some of the models. -#}
     (
         select
             customer_id,

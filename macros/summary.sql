@@ -1,5 +1,5 @@
 {% macro print_summary(results) %}
-    {#- What came out, on the terminal, after a build or run that worked and that made the profiles. -#}
+    {#- Prints the results on the terminal, after a successful build or run that made the profiles. -#}
     {%- set k_selection, segment_profiles = ref('k_selection'), ref('segment_profiles') -%}
     {%- set segment_actions = ref('segment_actions') -%}
     {%- do ref('segment_events') -%}{%- do ref('segmentation_builds') -%}

@@ -19,8 +19,8 @@ first_seen as (
 ),
 
 {% endif %}
--- Rows of one id compete only among those that are right otherwise: the earliest signup stays, and a row with a signup
--- before one without. What is left of a tie is decided by the attributes and not by the order of the rows.
+-- Among otherwise valid rows of one id, the earliest signup is kept, and a row with a signup before one without. Ties
+-- are decided by the attributes, not by the order of the rows.
 ranked as (
     select
         *,
@@ -47,7 +47,7 @@ select
         when ranked.failed_rules is not null then ranked.failed_rules
         when ranked.position_of_id > 1 then 'duplicate_customer_id'
         {% if as_of_date is not none %}
-        -- With a day in the past, whoever came later is not known yet.
+        -- With an as-of date in the past, later customers are not known yet.
         when
             coalesce(ranked.signup_date, first_seen.first_seen_date)
             > cast('{{ as_of_date }}' as date)

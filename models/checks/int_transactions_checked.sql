@@ -42,7 +42,7 @@ customers_joined as (
                         then 'unknown_customer_id'
                 end
                 {%- if as_of_date is not none %},
-                -- With a day in the past, what was bought later is not known yet.
+                -- With an as-of date in the past, later purchases are not known yet.
                 case
                     when
                         transactions.transaction_date
@@ -102,8 +102,8 @@ customers_joined_in_window as (
 
 {% if unique_key -%}
 ,
--- Rows of one key compete only among those that are right otherwise. Which one stays is decided by what is in them and
--- not by their order, so that the same rows in another order give the same result.
+-- Among otherwise valid rows of one key, one is kept. Their content decides which, not their order, so that the same
+-- rows in another order give the same result.
 ranked as (
     select
         *,

@@ -36,7 +36,7 @@ transactions_aggregated as (
 ),
 
 {% if window is not none -%}
--- Also what lies before the window says since when somebody is a customer.
+-- Purchases before the window still tell when a customer first bought.
 first_purchases as (
     select
         customer_id,
@@ -94,7 +94,7 @@ select
     total_spending,
     total_quantity,
     cast(transaction_count as bigint) as transaction_count,
-    -- A signup after the as-of date is no time ago.
+    -- A signup after the as-of date counts as 0 days.
     cast(
         case
             when signup_date > as_of_date then 0

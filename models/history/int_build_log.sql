@@ -5,8 +5,8 @@
 ) }}
 {#-
     One insert, so that a build is logged whole or not at all. It depends on every mart and every tested table, so that
-    dbt build reaches it only after all of them were built and have passed. tests/python/project/test_rooms.py fails where one
-    is missing here.
+    dbt build reaches it only after all of them were built and have passed. tests/python/project/test_rooms.py fails
+    where one is missing here.
 -#}
 {% for model in [
     'customer_segments', 'data_quality', 'feature_catalogue', 'k_selection', 'segment_actions', 'segment_attributes',

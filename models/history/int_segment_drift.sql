@@ -155,7 +155,7 @@ measures_united as (
     from distances
     cross join served
     union all
-    -- In fewer customers the most distant thousandth is a handful.
+    -- With fewer customers, a thousandth is only a handful.
     select
         5 as measure_order,
         'outlier_share' as measure,

@@ -26,8 +26,8 @@ averaged as (
     where is_clustered
 ),
 
--- A feature pulls towards the own segment by as much as it lies nearer to that centroid than to the runner-up's. Over
--- all features the pulls add up to the difference of the two squared distances.
+-- The contribution of a feature is its squared distance to the runner-up's centroid less that to the own centroid. Over
+-- all features the contributions add up to the difference of the two squared distances.
 contributions_measured as (
     select
         customer_clusters.customer_id,
@@ -47,7 +47,7 @@ contributions_measured as (
         on customer_clusters.runner_up_cluster = runner_up.cluster
 ),
 
--- In shares of all pulling, either way.
+-- As shares of the absolute contributions.
 contributions_shared as (
     select
         customer_id,

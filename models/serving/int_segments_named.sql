@@ -54,7 +54,7 @@ archetypes_joined as (
         segments.cluster,
         segments.cluster_id,
         segments.avg_total_spending,
-        -- One segment of everybody is not above or below anybody.
+        -- A single segment has no one to be above or below.
         case
             when count(*) over () = 1 then 'All Customers'
             else rules_tried.archetype
@@ -76,7 +76,7 @@ tiers_numbered as (
     from archetypes_joined
 )
 
--- Clusters of one archetype are told apart by a tier; tier 1 spends the most.
+-- Clusters of one archetype are distinguished by a tier; tier 1 spends the most.
 select
     cluster,
     cluster_id,

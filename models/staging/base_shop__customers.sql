@@ -1,4 +1,4 @@
-{#- Spark numbers the rows anew each time it reads them, so there they are kept. -#}
+{#- A table on Spark, which numbers the rows differently each time it reads them. -#}
 {{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
 
 {% if customers_come_from_transactions() %}

@@ -58,7 +58,7 @@ stored_summarised as (
     from stored
 ),
 
--- A cluster that goes on no segment gets a key that was never given before; keys ascend by spending.
+-- A cluster that continues no segment gets a new key; new keys ascend by spending.
 keys_given as (
     select
         int_segment_matches.cluster,

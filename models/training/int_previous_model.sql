@@ -1,4 +1,4 @@
-{#- Rebuilt with every training run, so that the new model gets its keys from the last one. -#}
+{#- Rebuilt with every training run, so that the new model takes over the keys of the last one. -#}
 -- depends_on: {{ ref('int_trained_model') }}
 {% set features = clusterable_features() %}
 

@@ -1,4 +1,4 @@
-{#- What is stored shows also after an empty build (--empty), which must not hide it. -#}
+{#- render(): an empty build (--empty) must not hide what is stored. -#}
 with build_log as (
     select * from {{ ref('int_build_log').render() }}
 ),
@@ -52,7 +52,7 @@ migrations_unnested as (
         as_of_date,
         {{ unnest_structs('migrations') }}  -- noqa: AL03
     from builds
-    -- Before the first build there is nothing to come from.
+    -- The first build has no previous segments.
     where previous_segments is not null
 )
 

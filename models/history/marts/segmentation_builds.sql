@@ -1,4 +1,4 @@
-{#- What is stored shows also after an empty build (--empty), which must not hide it. -#}
+{#- render(): an empty build (--empty) must not hide what is stored. -#}
 with build_log as (
     select * from {{ ref('int_build_log').render() }}
 )

@@ -64,7 +64,7 @@ inputs_counted as (
     group by input
 ),
 
--- Valid rows that are worth knowing about.
+-- Valid rows that deserve attention.
 valid_customers as (
     select
         customers.customer_id,

@@ -22,7 +22,7 @@ overrides as (
     select * from {{ ref('int_segment_overrides') }}
 ),
 
--- The archetype of a segment that a hand put a customer into; nobody may be put where there is no such segment.
+-- The archetype of an override's segment; an override must name a segment that exists.
 archetypes as (
     select
         segment_name,

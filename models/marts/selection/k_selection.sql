@@ -138,7 +138,7 @@ sentences as (
         concat(
             'index ', {{ format_number('davies_bouldin_index', 3) }}, ', ',
             {{ format_number('abs(100 * excess)', 1) }},
-            -- Only a k that is not admissible can lie below the lowest.
+            -- Only an inadmissible k can lie below the lowest.
             case when excess < 0 then ' % below' else ' % above' end,
             ' the lowest, ', {{ format_number('lowest_index', 3) }}, ' at k = ',
             cast(lowest_k as string)
