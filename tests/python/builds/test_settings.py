@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, build, many_dbt_runs, write_inputs
+from conftest import PROJECT, Built, Once, build, dbt, green, many_dbt_runs, write_inputs
 
 pytestmark = pytest.mark.xdist_group("settings")
 
@@ -41,6 +41,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "customers_columns",
         "is signup_date meant?",
     ),
+    "no threads": ({"threads": 0}, "threads", "it must be a whole number from 1 to 1024"),
     "a limit without a unit": ({"memory_limit": "8"}, "memory_limit", "it must be such as 8GB or 512MB"),
     "SQL after a limit": ({"memory_limit": "8GB' or 1 = 1"}, "memory_limit", "it must be such as 8GB"),
     "a number out of bounds": ({"winsorize": 0.4}, "winsorize", "it must be a number from 0.5 to 1"),
@@ -323,51 +324,32 @@ def test_unusual_settings_that_are_right_stop_nothing(runs):
 # ---- the list of settings ----------------------------------------------------------------------------------------
 
 
-def rules() -> set[str]:
-    """The names that macros/settings.sql has a rule for."""
-    text = (PROJECT / "macros" / "settings.sql").read_text()
-    body = text[text.index("macro setting_rules()") :]
-    body = body[: body.index("endmacro")]
-    return set(re.findall(r"^ {8}'(\w+)': \{", body, re.M))
+# Settings that Python reads from dbt_project.yml: the tests of the report and of the publication see their effect.
+READ_BY_PYTHON = {"report_locale", "report_currency", "publications_kept"}
 
 
-def test_every_setting_has_a_rule_and_every_rule_a_setting():
-    settings = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
-    assert len(settings) > 20
-    assert settings == rules()
-
-
-def test_every_setting_is_read_by_something():
-    """A setting that nothing reads can be changed without any effect."""
-    files = [
-        *(PROJECT / "macros").glob("**/*.sql"),
-        *(PROJECT / "models").glob("**/*.sql"),
-        *(PROJECT / "models").glob("**/*.yml"),
-        *(PROJECT / "tests").glob("**/*.sql"),
+def test_every_setting_is_read_by_something(tmp_path):
+    """A setting that nothing reads could be changed without any effect."""
+    green(dbt(tmp_path, "parse"))
+    manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
+    texts = [node.get("raw_code", "") for node in manifest["nodes"].values()]
+    # The check of the settings names each of them; what counts is who else does.
+    texts += [
+        macro["macro_sql"]
+        for macro in manifest["macros"].values()
+        if macro["package_name"] == "customer_segmentation" and macro["name"] not in ("setting_rules", "check_settings")
     ]
-    read = set()
-    for file in files:
-        text = file.read_text()
-        if file.name == "settings.sql":
-            text = text[: text.index("macro check_settings()")]
-        read |= set(re.findall(r"(?:setting|var)\(\s*['\"](\w+)['\"]", text))
-    # Two inputs share the macros that read these.
-    of_inputs = {f"{each}_{kind}" for each in ("transactions", "customers") for kind in ("location", "columns")}
-    text = (PROJECT / "macros" / "inputs.sql").read_text()
-    assert all(f"setting(input ~ '_{kind}')" in text for kind in ("location", "columns"))
-    # The report reads its own from dbt_project.yml, or from a file of settings.
-    report = (PROJECT / "reports" / "build_report.py").read_text()
-    of_report = set(re.findall(r'settings\.get\("(report_\w+)"\)', report))
-    publication = (PROJECT / "scripts" / "publish.py").read_text()
-    of_publication = set(re.findall(r'settings\.get\("(publications_\w+)"\)', publication))
-    assert rules() - read - of_inputs - of_report - of_publication == set()
-
-
-def test_the_documentation_names_only_settings_that_exist():
-    text = (PROJECT / "docs" / "input.md").read_text() + (PROJECT / "README.md").read_text()
-    named = set(re.findall(r"^([a-z]+(?:_[a-z]+)+): ", text, re.M))
-    assert len(named) > 3
-    assert named <= rules()
+    read = set(re.findall(r"(?:setting|var)\(\s*['\"](\w+)['\"]", "\n".join(texts)))
+    # Two inputs share the macros that read theirs.
+    for end in re.findall(r"setting\(input ~ '(\w+)'\)", "\n".join(texts)):
+        read |= {f"{name}{end}" for name in ("transactions", "customers")}
+    for node in manifest["nodes"].values():
+        # The Python models get theirs as config.meta.
+        meta = node["config"].get("meta") or {}
+        read |= {*meta, *(name for value in meta.values() if isinstance(value, dict) for name in value)}
+    known = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
+    assert len(known) > 20
+    assert known - read == READ_BY_PYTHON
 
 
 @pytest.mark.parametrize(
