@@ -1,0 +1,50 @@
+{% test constraints_hold(model, model_name) %}
+    {#-
+        Fails with each constraint of the model's contract that some rows break. DuckDB enforces constraints while it
+        writes a table, so this runs only on engines that do not.
+    -#}
+    {%- set contract = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] if execute else {'columns': {}} -%}
+    {%- set counts = {} -%}
+    {%- for column in contract.columns.values() -%}
+        {%- for constraint in column.constraints -%}
+            {%- if constraint.type in ('not_null', 'primary_key') -%}
+                {%- do counts.update({column.name ~ ' is null': 'count(*) - count(' ~ column.name ~ ')'}) -%}
+            {%- endif -%}
+            {%- if constraint.type in ('unique', 'primary_key') -%}
+                {%- do counts.update({
+                    column.name ~ ' repeats': 'count(' ~ column.name ~ ') - count(distinct ' ~ column.name ~ ')'
+                }) -%}
+            {%- elif constraint.type == 'check' -%}
+                {%- do counts.update({
+                    'not ' ~ constraint.expression: 'count(case when not (' ~ constraint.expression ~ ') then 1 end)'
+                }) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for constraint in contract.constraints if constraint.type == 'primary_key' -%}
+        {%- set key = sort_key(constraint.columns) -%}
+        {%- set name = constraint.columns | join(', ') ~ ' repeats' -%}
+        {%- do counts.update({name: 'count(*) - count(distinct ' ~ key ~ ')'}) -%}
+    {%- endfor -%}
+
+    with counted as (
+        select
+            {%- for row_count in counts.values() %}
+            {{ row_count }} as constraint_{{ loop.index }},
+            {%- endfor %}
+            count(*) as row_count
+        from {{ model }}
+    )
+
+    {%- for broken in counts %}
+    {{ 'union all' if not loop.first }}
+    select
+        {{ quote_literal(broken) }} as broken_constraint,
+        constraint_{{ loop.index }} as rows_found
+    from counted
+    where constraint_{{ loop.index }} > 0
+    {%- endfor %}
+    {%- if not counts %}
+    select row_count from counted where false
+    {%- endif %}
+{% endtest %}
