@@ -28,18 +28,18 @@ from typing import Any
 
 import duckdb
 import vl_convert
-import yaml
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.numbers import UnknownCurrencyError, format_currency, format_decimal, format_percent, is_currency
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from customer_segmentation.publication.publications import current_database
+from customer_segmentation.publication.warehouse import warehouse_path
+from customer_segmentation.settings import SettingsError, project_settings
+
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import charts
-import publish
-import warehouse as warehouse_file
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
@@ -881,22 +881,6 @@ def write_pictures(marts: Marts, writer: Writer, folder: Path) -> list[Path]:
 # ---- the command line -------------------------------------------------------------------------------------------
 
 
-def report_settings(settings: Path | None) -> dict[str, Any]:
-    """The vars report_locale and report_currency: of dbt_project.yml, or of the file of settings where it has them."""
-    files = [PROJECT / "dbt_project.yml", *([settings] if settings else [])]
-    found: dict[str, Any] = {}
-    for file in files:
-        if not file.is_file():
-            raise ReportError(f"There is no file of settings {file}.")
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise ReportError(f"The file {file} is not YAML: {error}") from error
-        given = (content.get("vars") or {}) if file.name == "dbt_project.yml" else content
-        found |= {name: given[name] for name in ("report_locale", "report_currency") if name in given}
-    return found
-
-
 def writer_for(locale: str, currency: str | None) -> Writer:
     """The writer of a locale and a currency, both checked."""
     try:
@@ -914,13 +898,9 @@ def writer_for(locale: str, currency: str | None) -> Writer:
 
 
 def database() -> Path:
-    """What is read where nothing else is asked for: the current publication, or the warehouse where there is none."""
-    warehouse = warehouse_file.place()
-    folder = publish.folder_of(warehouse)
-    # Publications of another warehouse say nothing about this one.
-    if publish.published_warehouse(folder) != warehouse.name:
-        return warehouse
-    return (folder / "current" / publish.DATABASE).resolve()
+    """What is read by default: the current publication, or the warehouse if there is none."""
+    warehouse = warehouse_path()
+    return current_database(warehouse.resolve()) or warehouse
 
 
 def arguments_of(given: list[str]) -> argparse.Namespace:
@@ -939,7 +919,7 @@ def arguments_of(given: list[str]) -> argparse.Namespace:
 def main(given: list[str]) -> None:
     """Write the page, or the pictures, and say where they are."""
     arguments = arguments_of(given)
-    settings = report_settings(arguments.settings)
+    settings = project_settings(PROJECT, arguments.settings)
     currency = arguments.currency or settings.get("report_currency")
     writer = writer_for(
         arguments.locale or settings.get("report_locale") or "en_GB",
@@ -960,5 +940,5 @@ def main(given: list[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except ReportError as problem:
+    except (ReportError, SettingsError) as problem:
         sys.exit(str(problem))

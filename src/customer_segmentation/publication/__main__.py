@@ -1,0 +1,100 @@
+"""The command line of publications and of the warehouse file.
+
+Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [-- further arguments of dbt build]
+       python -m customer_segmentation.publication rollback [NUMBER]    without a number: the one before the current one
+       python -m customer_segmentation.publication list
+       python -m customer_segmentation.publication check-warehouse
+       python -m customer_segmentation.publication move-warehouse-aside
+
+Run it in the folder of the project, as `make` does. The exit code is 1, with one sentence, if something is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from customer_segmentation.publication.dbt_build import build
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.publications import (
+    CURRENT,
+    DATABASE,
+    describe_publications,
+    locked,
+    publications_folder,
+    publish_marts,
+    roll_back,
+)
+from customer_segmentation.publication.warehouse import WarehouseError, check_warehouse, move_aside, warehouse_path
+from customer_segmentation.settings import SettingsError, project_settings, read_settings
+
+
+def publish(settings: Path | None, arguments: list[str]) -> None:
+    """Build and test, then make the marts the current publication."""
+    project, warehouse = Path.cwd(), warehouse_path().resolve()
+    folder = publications_folder(warehouse)
+    if settings:
+        read_settings(settings)  # raises before any work
+    check_warehouse(warehouse)
+    with locked(folder):
+        given = build(project, settings, arguments)
+        # Every run of dbt checks the settings, so their values are valid here.
+        kept = (project_settings(project) | given)["publications_kept"]
+        number = publish_marts(warehouse, folder, kept)
+    print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
+
+
+def rollback(number: int | None) -> None:
+    """Let readers see an earlier publication."""
+    folder = publications_folder(warehouse_path().resolve())
+    print(f"Publication {roll_back(folder, number)} is current: {folder / CURRENT / DATABASE}")
+
+
+def list_publications() -> None:
+    """Print the publications, the newest first."""
+    folder = publications_folder(warehouse_path().resolve())
+    lines = describe_publications(folder) or [f"There are no publications in {folder}; `make publish` makes one."]
+    print("\n".join(lines))
+
+
+def move_warehouse_aside() -> None:
+    """Move the warehouse file aside, so that the next build creates a new one."""
+    aside = move_aside(warehouse_path())
+    if aside:
+        print(f"The old warehouse is now {aside}.")
+    check_warehouse(warehouse_path())
+
+
+def main(given: list[str]) -> None:
+    """Do what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_segmentation.publication", description="Publish the marts, and check the warehouse."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    publishing = commands.add_parser("publish", help="build, test, and let readers see the new marts")
+    publishing.add_argument("--settings", type=Path, help="the YAML file of settings for the build")
+    publishing.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
+    rolling_back = commands.add_parser("rollback", help="let readers see an earlier publication")
+    rolling_back.add_argument("number", type=int, nargs="?", help="default: the one before the current one")
+    commands.add_parser("list", help="print the publications")
+    commands.add_parser("check-warehouse", help="check that a build can use the warehouse file")
+    commands.add_parser("move-warehouse-aside", help="rename the warehouse file, so that a build creates a new one")
+    arguments = parser.parse_args(given)
+    if arguments.command == "publish":
+        publish(arguments.settings, arguments.arguments)
+    elif arguments.command == "rollback":
+        rollback(arguments.number)
+    elif arguments.command == "list":
+        list_publications()
+    elif arguments.command == "check-warehouse":
+        check_warehouse(warehouse_path())
+    else:
+        move_warehouse_aside()
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (PublicationError, SettingsError, WarehouseError) as problem:
+        sys.exit(str(problem))

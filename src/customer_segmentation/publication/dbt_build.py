@@ -1,0 +1,85 @@
+"""Run `dbt build`, and say whether it was whole and green."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from customer_segmentation.publication.errors import PublicationError
+
+GREEN = ("success", "pass", "warn", "no-op")
+
+
+def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[str, Any]:
+    """Run `dbt build` in a process of its own, and return the settings that it was given on its command line.
+
+    `settings` is a YAML file of settings, and `arguments` are further arguments of dbt.
+
+    Raises:
+        PublicationError: The build failed, or was not whole and green.
+    """
+    target = target_folder(project, arguments)
+    before = _run_results(target).get("metadata", {}).get("invocation_id")
+    variables = ["--vars", settings.read_text(encoding="utf-8")] if settings else []
+    dbt = Path(sys.executable).with_name("dbt")
+    finished = subprocess.run([str(dbt), "build", *variables, *arguments], cwd=project, check=False)
+    if finished.returncode:
+        raise PublicationError("The build failed, see above; nothing was published.")
+    results = _run_results(target)
+    if not results or results["metadata"]["invocation_id"] == before:
+        raise PublicationError(f"dbt left no results of this run in {target}; nothing was published.")
+    check_whole_and_green(results, json.loads((target / "manifest.json").read_text(encoding="utf-8")))
+    return results["args"]["vars"]
+
+
+def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> None:
+    """Check that every model, seed and data test of the project ran, and that none failed.
+
+    `results` and `manifest` are the content of dbt's run_results.json and manifest.json. Unit tests may be left out:
+    they test the code and say nothing about the published data. So may the training (tag `training`) and its tests: a
+    run that only scores makes every mart with the stored model.
+
+    Raises:
+        PublicationError: Something failed, was skipped, or did not run.
+    """
+    statuses = {result["unique_id"]: result["status"] for result in results["results"]}
+    failed = sorted(node for node, status in statuses.items() if status not in GREEN)
+    if failed:
+        raise PublicationError(f"The build is not green: {failed[0]} {statuses[failed[0]]}; nothing was published.")
+    nodes = manifest["nodes"]
+    training = {node for node, described in nodes.items() if "training" in described["tags"]}
+    needed = {
+        node
+        for node, described in nodes.items()
+        if described["resource_type"] in ("model", "seed", "snapshot", "test")
+        and described["config"].get("materialized") != "ephemeral"
+        and node not in training
+        and not (described["resource_type"] == "test" and training & set(described["depends_on"]["nodes"]))
+    }
+    # Part of a training is neither a training nor a scoring.
+    if training & set(statuses):
+        needed |= {node for node in training if nodes[node]["resource_type"] == "model"}
+    left_out = sorted(needed - set(statuses))
+    if left_out:
+        raise PublicationError(
+            f"The build left out {len(left_out)} of {len(needed)} models, seeds and tests ({left_out[0]}); a "
+            "publication needs a whole build: run it without --select and --exclude."
+        )
+
+
+def target_folder(project: Path, arguments: list[str]) -> Path:
+    """Where `dbt build` with these arguments writes run_results.json and manifest.json."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--target-path", default=os.environ.get("DBT_TARGET_PATH") or "target")
+    return project / parser.parse_known_args(arguments)[0].target_path
+
+
+def _run_results(target: Path) -> dict[str, Any]:
+    """What the last run of dbt with this target folder came to; empty if there was none."""
+    file = target / "run_results.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -1,0 +1,198 @@
+"""Publications: make one, go back to an earlier one, list them, find the current one.
+
+A publication is a folder such as publications/000007, with the marts of one build: segments.duckdb, a Parquet file for
+each mart, and manifest.json. It never changes once it has its name. publications/current is a symbolic link to one of
+them, and the only thing that is ever replaced. The folder `publications` lies beside the warehouse, or where
+SEGMENTATION_PUBLICATIONS says.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from customer_segmentation.publication.copying import DATABASE, copy_marts
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.manifest import Manifest, read_manifest
+from customer_segmentation.publication.warehouse import explain, is_locked
+
+CURRENT = "current"
+
+
+# ---- finding publications ----------------------------------------------------------------------------------------
+
+
+def publications_folder(warehouse: Path) -> Path:
+    """Where the publications of a warehouse are. The folder need not exist."""
+    return Path(os.environ.get("SEGMENTATION_PUBLICATIONS") or warehouse.parent / "publications")
+
+
+def publication_numbers(folder: Path) -> list[int]:
+    """The numbers of the publications in a folder, in ascending order."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
+
+
+def current_number(folder: Path) -> int | None:
+    """The number of the publication that readers see (None if there is none)."""
+    link = folder / CURRENT
+    return int(os.readlink(link)) if link.is_symlink() else None
+
+
+def current_database(warehouse: Path) -> Path | None:
+    """The database that readers of a warehouse's marts see, by its path without links.
+
+    None if there is no publication, or if the publications beside this warehouse are those of another one.
+    """
+    current = publications_folder(warehouse) / CURRENT
+    if not current.exists() or read_manifest(current).warehouse != warehouse.name:
+        return None
+    return (current / DATABASE).resolve()
+
+
+def describe_publications(folder: Path) -> list[str]:
+    """One line for each publication, the newest first: number, time, marts, rows, and which one is current."""
+    lines = []
+    for number in reversed(publication_numbers(folder)):
+        manifest = read_manifest(folder / _name(number))
+        rows = sum(mart.rows for mart in manifest.marts.values())
+        mark = "   <- current" if number == current_number(folder) else ""
+        lines.append(f"{number:6d}   {manifest.published_at}   {len(manifest.marts)} marts   {rows} rows{mark}")
+    return lines
+
+
+# ---- changing what readers see -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for one publication or rollback at a time. The lock goes with its process, however that ends.
+
+    Raises:
+        PublicationError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PublicationError(
+                f"Another publication or rollback is running in {folder}; wait until it ends and run this again."
+            ) from error
+        yield
+
+
+def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
+    """Make the marts of a warehouse the current publication, and return its number. The folder must be locked.
+
+    Only the newest `kept` publications stay. Whatever stops the work before the link changes, a kill or a full disk
+    included, leaves the current publication as it was.
+
+    Raises:
+        PublicationError: The publications are those of another warehouse, there are no marts, a copy differs, or
+            something cannot be read or written.
+    """
+    _remove_unfinished(folder)
+    before = current_number(folder)
+    published = None if before is None else read_manifest(folder / CURRENT).warehouse
+    if published not in (None, warehouse.name):
+        raise PublicationError(
+            f"The publications in {folder} are those of the warehouse {published}, and this one is "
+            f"{warehouse.name}; name another place in SEGMENTATION_PUBLICATIONS."
+        )
+    number = max(publication_numbers(folder), default=0) + 1
+    unfinished = folder / f".{_name(number)}.partial"
+    try:
+        unfinished.mkdir()
+        marts = copy_marts(warehouse, unfinished)
+        Manifest(number, warehouse.name, datetime.now(UTC).isoformat(timespec="seconds"), marts).write(unfinished)
+        for file in unfinished.iterdir():
+            _sync(file)
+        _sync(unfinished)
+        os.replace(unfinished, folder / _name(number))
+        _sync(folder)
+        _point_current_to(folder, number)
+    except (OSError, duckdb.Error) as error:
+        if isinstance(error, duckdb.Error) and is_locked(error):
+            raise PublicationError(explain(error, warehouse)) from error
+        still = "there is none yet" if before is None else f"readers still see publication {before}"
+        said = " ".join(str(error).split()).rstrip(".")
+        raise PublicationError(
+            f"The publication could not be written to {folder} ({said}); {still}. Free some space and run it again."
+        ) from error
+    finally:
+        # Once it has its name there is nothing left to remove.
+        shutil.rmtree(unfinished, ignore_errors=True)
+    remove_old(folder, kept)
+    return number
+
+
+def roll_back(folder: Path, number: int | None = None) -> int:
+    """Let readers see an earlier publication, by default the one before the current one, and return its number.
+
+    Raises:
+        PublicationError: There is no such publication, or another process holds the folder.
+    """
+    if not publication_numbers(folder):
+        raise PublicationError(f"There are no publications in {folder}; `make publish` makes one.")
+    with locked(folder):
+        available = publication_numbers(folder)
+        if number is None:
+            earlier = [each for each in available if each < (current_number(folder) or 0)]
+            if not earlier:
+                raise PublicationError(f"There is no publication before the current one; there are {available}.")
+            number = earlier[-1]
+        if number not in available:
+            raise PublicationError(
+                f"There is no publication {number} to go back to; there are {available}. Choose one of them with TO=."
+            )
+        _point_current_to(folder, number)
+    return number
+
+
+def remove_old(folder: Path, kept: int) -> None:
+    """Remove all but the newest `kept` publications; the current one always stays. The folder must be locked."""
+    for number in publication_numbers(folder)[:-kept]:
+        if number != current_number(folder):
+            # Renamed first: a folder whose name is a number is always complete.
+            leaving = folder / f".{_name(number)}.leaving"
+            os.replace(folder / _name(number), leaving)
+            shutil.rmtree(leaving)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what a killed publication has left."""
+    for each in folder.glob(".*"):
+        if each.is_dir() and not each.is_symlink():
+            shutil.rmtree(each)
+
+
+def _name(number: int) -> str:
+    """The name of a publication's folder. Names sort as numbers do."""
+    return f"{number:06d}"
+
+
+def _point_current_to(folder: Path, number: int) -> None:
+    """Let readers see this publication. Renaming a link over another is atomic: there is always exactly one."""
+    link = folder / f".{CURRENT}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(_name(number))
+    os.replace(link, folder / CURRENT)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    """Return once a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,98 @@
+"""The warehouse file: where it is, whether a build can use it, and how to move it aside.
+
+The file is the one that profiles.yml names: SEGMENTATION_WAREHOUSE, or warehouse.duckdb.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import duckdb
+
+# How much of DuckDB's own message an error quotes.
+QUOTED_CHARACTERS = 160
+
+
+class WarehouseError(Exception):
+    """Why the warehouse file cannot be used, as a sentence for the user."""
+
+
+def warehouse_path() -> Path:
+    """Where the warehouse is, relative to the current folder as in profiles.yml. The file need not exist."""
+    return Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
+
+
+def is_locked(error: duckdb.Error) -> bool:
+    """Whether DuckDB could not open a file because another process has it open."""
+    return any(phrase in str(error) for phrase in ("Could not set lock", "Conflicting lock"))
+
+
+def explain(error: duckdb.Error, warehouse: Path) -> str:
+    """Say why DuckDB could not open a warehouse, and what to do about it, in one sentence."""
+    said = " ".join(str(error).split())
+    if is_locked(error):
+        holder = re.search(r"PID (\d+)", said)
+        who = f"process {holder[1]}" if holder else "another process"
+        return (
+            f"The warehouse {warehouse} is held by {who}, such as another build or a query tool; "
+            "wait until it ends, or close it, and run this again."
+        )
+    if "Permission denied" in said or "Read-only file system" in said:
+        return f"The warehouse {warehouse} cannot be written; let this user write the file and its folder."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return f"The warehouse {warehouse} cannot be opened within the memory limit; give DuckDB more memory."
+    return (
+        f"The warehouse {warehouse} cannot be read as a DuckDB database: the file is damaged or is something else "
+        f"({said[:QUOTED_CHARACTERS].rstrip('.')}); `make build REBUILD=1` moves it aside and builds a new one from "
+        "the input."
+    )
+
+
+def check_warehouse(warehouse: Path) -> None:
+    """Check that a build can use this file, or create it. Nothing is created or changed.
+
+    Raises:
+        WarehouseError: The folder does not exist, something cannot be written, another process has the file open, or
+            it is not a DuckDB database.
+    """
+    folder = warehouse.parent
+    if not folder.is_dir():
+        raise WarehouseError(f"The folder of the warehouse {warehouse} does not exist; create {folder}.")
+    if not os.access(folder, os.W_OK):
+        raise WarehouseError(
+            f"The folder {folder.resolve()} of the warehouse {warehouse.name} cannot be written; let this user write "
+            "it, or name another place in SEGMENTATION_WAREHOUSE."
+        )
+    if not warehouse.exists():
+        return
+    if not os.access(warehouse, os.W_OK):
+        raise WarehouseError(f"The warehouse {warehouse} cannot be written; let this user write the file.")
+    try:
+        duckdb.connect(str(warehouse)).close()
+    except duckdb.Error as error:
+        raise WarehouseError(explain(error, warehouse)) from error
+
+
+def move_aside(warehouse: Path) -> Path | None:
+    """Rename the warehouse and its write-ahead log to a free name, and return it (None if there is no file).
+
+    Raises:
+        WarehouseError: Another process, such as a running build, has the file open.
+    """
+    if not warehouse.exists():
+        return None
+    try:
+        duckdb.connect(str(warehouse)).close()
+    except duckdb.Error as error:
+        if is_locked(error):
+            raise WarehouseError(explain(error, warehouse)) from error
+    number = 1
+    while (aside := warehouse.with_name(f"{warehouse.name}.aside-{number}")).exists():
+        number += 1
+    log = warehouse.with_name(f"{warehouse.name}.wal")
+    if log.exists():
+        log.rename(aside.with_name(f"{aside.name}.wal"))
+    warehouse.rename(aside)
+    return aside
