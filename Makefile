@@ -88,10 +88,10 @@ format: setup-dev  ## Write Python and SQL the way `make lint` wants them, as fa
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
 
 report: setup  ## Write the report of the publication, or of the warehouse where there is none, to reports/output/segmentation_report.html
-	.venv/bin/python reports/build_report.py $(if $(VARS),--settings "$(VARS)") $(ARGS)
+	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
 
 pictures: setup  ## Draw the pictures of the README anew
-	.venv/bin/python reports/build_report.py --pictures reports/pictures
+	.venv/bin/python -m customer_segmentation.report --pictures reports/pictures
 
 docs: build  ## Build, and write the documentation of the models to target/static_index.html
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")

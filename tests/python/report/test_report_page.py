@@ -5,7 +5,6 @@ The browser is Debian's Chromium. The pages are built once a session, from wareh
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import re
 import shutil
@@ -14,9 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import duckdb
@@ -26,9 +23,14 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import PROJECT, Built, Once, green, many_dbt_runs, write_inputs
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from customer_segmentation.report import ReportError
+from customer_segmentation.report.__main__ import main
+from customer_segmentation.report.page import page as page_of
+from customer_segmentation.report.reading import POINTS_OF_A_SEGMENT_AT_LEAST, Marts
+from customer_segmentation.report.wording import formatter_for
+
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report")]
 
-SCRIPT = PROJECT / "reports" / "build_report.py"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = [
     "--headless",
@@ -48,24 +50,10 @@ LONG = HOSTILE + "Donaudampfschifffahrtsgesellschaftskapitaen " * 3
 # ---- pages ------------------------------------------------------------------------------------------------------
 
 
-def load_script() -> ModuleType:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("build_report", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["build_report"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def report() -> ModuleType:
-    return load_script()
-
-
 def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script as a person would."""
+    """Run the command as a person would."""
     return subprocess.run(
-        [sys.executable, str(SCRIPT), "--warehouse", str(warehouse), *arguments],
+        [sys.executable, "-m", "customer_segmentation.report", "--warehouse", str(warehouse), *arguments],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -73,10 +61,10 @@ def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-def written(report: ModuleType, warehouse: Path, target: Path) -> Path:
+def written(warehouse: Path, target: Path) -> Path:
     """The page of a warehouse, with its size and how long it took."""
     started = time.perf_counter()
-    report.main(["--warehouse", str(warehouse), "--output", str(target)])
+    main(["--warehouse", str(warehouse), "--output", str(target)])
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - started:.1f} s")
     return target
 
@@ -155,10 +143,10 @@ def warehouses(once: Once, sample: Built) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def pages(once: Once, report: ModuleType, warehouses: dict[str, Path]) -> dict[str, Path]:
+def pages(once: Once, warehouses: dict[str, Path]) -> dict[str, Path]:
     def make(folder: Path) -> dict[str, Path]:
         folder.mkdir(parents=True, exist_ok=True)
-        return {name: written(report, path, folder / f"{name}.html") for name, path in warehouses.items()}
+        return {name: written(path, folder / f"{name}.html") for name, path in warehouses.items()}
 
     return once("report_pages", make)
 
@@ -390,10 +378,10 @@ def test_the_sections_stand_in_their_order(pages, opened) -> None:
     )
 
 
-def test_the_past_appears_from_the_second_build_on(report, warehouses, tmp_path) -> None:
-    first = report.page(report.Marts(warehouses["sample"]), report.writer_for("en_GB", None), "Title")
+def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
+    first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
     # Served with another k, which is a build of its own with another model.
-    second = report.page(report.Marts(warehouses["seven"]), report.writer_for("en_GB", None), "Title")
+    second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
     for heading in ("How the segments changed", "Who moved between segments", "Do the segments still fit?"):
         assert heading not in first
         assert heading in second
@@ -406,14 +394,14 @@ def test_the_past_appears_from_the_second_build_on(report, warehouses, tmp_path)
     assert all(f">{value}<" in row for value in (before, now, moved)), row
 
 
-def test_a_mart_that_is_not_there_or_empty_has_no_section(report, warehouses, tmp_path) -> None:
+def test_a_mart_that_is_not_there_or_empty_has_no_section(warehouses, tmp_path) -> None:
     warehouse = tmp_path / "shop.duckdb"
     shutil.copy(warehouses["seven"], warehouse)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("drop table marts.segment_events")
         connection.execute("delete from marts.segment_drift")
         connection.execute("delete from marts.segment_attributes")
-    html = report.page(report.Marts(warehouse), report.writer_for("en_GB", None), "Title")
+    html = page_of(Marts(warehouse), formatter_for("en_GB", None), "Title")
 
     assert "Who moved between segments" in html
     assert "How the segments changed" not in html
@@ -446,15 +434,15 @@ def test_the_file_is_small_and_the_sample_of_points_says_so(pages, warehouses, o
     assert "5,000 of 12,400 customers" in page.locator("#map figcaption").inner_text()
 
 
-def test_every_segment_is_sampled_by_its_size_and_a_small_one_stays(report, warehouses) -> None:
-    marts = report.Marts(warehouses["ten"])
+def test_every_segment_is_sampled_by_its_size_and_a_small_one_stays(warehouses) -> None:
+    marts = Marts(warehouses["ten"])
     sizes = dict(query(warehouses["ten"], "select segment_name, cluster_size from marts.segment_profiles"))
-    points, customers = report.points_of(marts, [], at_most=310)
+    points, customers = marts.map_points([], at_most=310)
     drawn = {name: sum(point["segment_name"] == name for point in points) for name in sizes}
 
     assert customers == sum(sizes.values())
     for name, size in sizes.items():
-        floor = min(size, report.POINTS_OF_A_SEGMENT_AT_LEAST)
+        floor = min(size, POINTS_OF_A_SEGMENT_AT_LEAST)
         assert abs(drawn[name] - max(size / 2, floor)) <= 1
 
 
@@ -465,9 +453,9 @@ def test_the_same_warehouse_gives_the_same_page(warehouses, pages, tmp_path) -> 
     assert (tmp_path / "again.html").read_bytes() == pages["sample"].read_bytes()
 
 
-def test_the_same_warehouse_gives_the_same_pictures(report, warehouses, tmp_path) -> None:
+def test_the_same_warehouse_gives_the_same_pictures(warehouses, tmp_path) -> None:
     for folder in ("one", "two"):
-        report.main(["--warehouse", str(warehouses["sample"]), "--pictures", str(tmp_path / folder)])
+        main(["--warehouse", str(warehouses["sample"]), "--pictures", str(tmp_path / folder)])
 
     for name in ("segments.png", "k_curve.png"):
         picture = (tmp_path / "one" / name).read_bytes()
@@ -476,105 +464,6 @@ def test_the_same_warehouse_gives_the_same_pictures(report, warehouses, tmp_path
 
 
 # ---- words and numbers ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("locale", "currency", "money", "share", "day"),
-    [
-        ("en_GB", "EUR", "€1,234,567.89", "12.3%", "31 December 2024"),
-        ("de_DE", "EUR", "1.234.567,89 €", "12,3 %", "2024-12-31"),
-        ("en-US", "USD", "$1,234,567.89", "12.3%", "31 December 2024"),
-        ("hi_IN", "INR", "₹12,34,567.89", "12.3%", "2024-12-31"),
-        ("en_GB", None, "1,234,567.89", "12.3%", "31 December 2024"),
-    ],
-)
-def test_numbers_are_written_as_the_locale_does(report, locale, currency, money, share, day) -> None:
-    writer = report.writer_for(locale, currency)
-
-    assert writer.money(1_234_567.89).replace("\xa0", " ") == money
-    assert writer.percent(0.1234, 1).replace("\xa0", " ") == share
-    assert writer.day(date(2024, 12, 31)) == day
-    prefix, suffix = writer.chart_locale()["currency"]
-    assert money == f"{prefix}{money.strip('€$₹ ')}{suffix}".replace("\xa0", " ")
-
-
-def test_a_share_is_never_rounded_to_nothing_or_all(report) -> None:
-    writer = report.writer_for("en_GB", None)
-
-    assert [writer.percent(share) for share in (0.0, 0.001, 0.006, 0.994, 0.999, 1.0)] == [
-        *("0%", "< 1%", "1%", "99%", "> 99%", "100%"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("silhouette", "word"),
-    [
-        (None, None),
-        (-0.2, "no clear"),
-        (0.25, "no clear"),
-        (0.3, "weak"),
-        (0.5, "weak"),
-        (0.51, "moderate"),
-        (0.8, "strong"),
-    ],
-)
-def test_a_silhouette_has_the_word_of_its_band(report, silhouette, word) -> None:
-    assert report.separation(silhouette) == word
-
-
-@pytest.mark.parametrize(
-    ("structure", "silhouette", "headline", "end"),
-    [
-        ("natural groups", 0.3, "Natural groups", "Their edges overlap."),
-        ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of them."),
-        ("continuum", 0.6, "Useful, not natural", "Take the borders as a choice, not as a finding."),
-        ("unstable", 0.6, "Not sure", "Another number of groups may hold better."),
-        ("not measured", 0.6, "Moderate separation", "The edges blur."),
-        ("one segment", None, "Nothing to compare", "One group has nothing to be apart from."),
-    ],
-)
-def test_how_sure_the_groups_are_follows_the_verdict(report, structure, silhouette, headline, end) -> None:
-    found, meaning = report.certainty(structure, silhouette)
-    assert found == headline
-    assert meaning.endswith(end)
-
-
-def test_every_structure_of_the_marts_has_a_headline(report) -> None:
-    columns = yaml.safe_load((PROJECT / "models/marts/selection/_selection__models.yml").read_text())["models"][0][
-        "columns"
-    ]
-    structure = next(column for column in columns if column["name"] == "validity")
-    values = structure["data_tests"][1]["accepted_values"]["arguments"]["values"]
-    assert set(values) == {*report.STRUCTURE_MEANS, "not measured", "one segment"}
-
-
-def test_an_axis_is_named_by_what_drives_it(report) -> None:
-    axes = [
-        {"axis": "x", "feature": "total_spending", "loading": 0.8, "explained_variance_share": 0.79},
-        {"axis": "x", "feature": "days_since_signup", "loading": -0.5, "explained_variance_share": 0.785},
-        {"axis": "x", "feature": "total_quantity", "loading": 0.1, "explained_variance_share": 0.785},
-        {"axis": "x", "feature": "shoe_size", "loading": -0.45, "explained_variance_share": 0.785},
-        {"axis": "y", "feature": "total_spending", "loading": 0.0, "explained_variance_share": 0.0},
-    ]
-    features = {
-        "total_spending": {"more": "more spending", "less": "less spending"},
-        "days_since_signup": {"more": "customer for longer", "less": "joined more recently"},
-        "shoe_size": {"more": "higher shoe size", "less": "lower shoe size"},
-    }
-    writer = report.writer_for("en_GB", None)
-
-    assert report.axis_title(axes, "x", features, writer) == (
-        "More spending, joined more recently and lower shoe size (79% of the variance)"
-    )
-    assert report.axis_title(axes, "y", features, writer) == "Nothing: one axis says it all"
-
-
-def test_names_on_the_map_do_not_meet(report) -> None:
-    points = [{"s": place, "x": place, "y": height} for place in range(3) for height in (0.0, 10.0)]
-
-    heights = [middle["y"] for middle in report.charts.middle_of_each(points, ["a", "b", "c"])]
-
-    assert heights == pytest.approx([5, 5.7, 6.4])
 
 
 @pytest.mark.parametrize(
@@ -601,79 +490,39 @@ def test_a_missing_or_foreign_warehouse_is_answered_by_a_sentence(tmp_path) -> N
     assert "lacks the marts customer_segments" in write_report(foreign).stderr
 
 
-def test_the_settings_of_the_build_say_how_numbers_are_written(report, warehouses, tmp_path) -> None:
+def test_the_settings_of_the_build_say_how_numbers_are_written(warehouses, tmp_path) -> None:
     settings = tmp_path / "my_shop.yml"
     settings.write_text("report_locale: de_DE\nreport_currency: EUR\nk: 4\n")
     target = tmp_path / "page.html"
 
-    report.main(["--warehouse", str(warehouses["sample"]), "--output", str(target), "--settings", str(settings)])
+    main(["--warehouse", str(warehouses["sample"]), "--output", str(target), "--settings", str(settings)])
 
     html = target.read_text()
     assert "3.000,20\xa0€" in html
 
 
-# ---- colours ----------------------------------------------------------------------------------------------------
-
-# How the three kinds of dichromats see linear sRGB: Machado, Oliveira and Fernandes (2009), severity 1.
-COLOUR_BLINDNESS = {
-    "none": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
-    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413), (-0.011820, 0.042940, 0.968881)),
-    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602), (0.004733, 0.691367, 0.303900)),
-}
-
-
-def linear(colour: str) -> tuple[float, ...]:
-    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
-    return tuple(part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-
-
-def seen(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
-    """The colour in CIE L*a*b* (D65), as an eye of this kind sees it."""
-    red, green_, blue = (
-        min(max(sum(weight * part for weight, part in zip(row, linear(colour), strict=True)), 0), 1) for row in matrix
-    )
-    x = (0.4124 * red + 0.3576 * green_ + 0.1805 * blue) / 0.95047
-    y = 0.2126 * red + 0.7152 * green_ + 0.0722 * blue
-    z = (0.0193 * red + 0.1192 * green_ + 0.9505 * blue) / 1.08883
-    fx, fy, fz = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in (x, y, z))
-    return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
-
-
-@pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
-@pytest.mark.parametrize(("palette", "ground"), [("LIGHT_PALETTE", "#ffffff"), ("DARK_PALETTE", "#1a1f28")])
-def test_colours_stay_apart_for_every_eye_and_stand_out_from_the_ground(report, palette, ground, kind) -> None:
-    colours = getattr(report.charts, palette)
-    apart = {
-        (one, other): sum((a - b) ** 2 for a, b in zip(seen(one, matrix), seen(other, matrix), strict=True)) ** 0.5
-        for matrix in [COLOUR_BLINDNESS[kind]]
-        for one, other in itertools.combinations(colours, 2)
-    }
-
-    # A difference of 2.3 can just be seen; these are far beyond it, and each group has a shape besides.
-    assert min(apart[pair] for pair in itertools.combinations(colours[:5], 2)) > 20
-    assert min(apart.values()) > 12
-    for colour in colours:
-        weights = (0.2126, 0.7152, 0.0722)
-        lights = sorted(
-            sum(weight * part for weight, part in zip(weights, linear(one), strict=True)) for one in (colour, ground)
-        )
-        assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 3, colour
-
-
-def test_ten_groups_have_ten_shapes(report) -> None:
-    assert len({report.charts.shape(place) for place in range(10)}) == 10
-    pairs = {(report.charts.shape(place), report.charts.colour_place(place)) for place in range(100)}
-    assert len(pairs) == 100
-
-
 # ---- lineage ----------------------------------------------------------------------------------------------------
 
 
-def test_the_exposure_names_every_mart_that_the_report_reads() -> None:
+def test_the_exposure_names_every_mart_that_the_report_reads(warehouses, tmp_path) -> None:
+    """Without the other marts the page is the same; without one of the named ones it is another, or there is none."""
     exposure = yaml.safe_load((PROJECT / "models" / "marts" / "_marts__exposures.yml").read_text())["exposures"][0]
     named = {re.fullmatch(r"ref\('(\w+)'\)", one)[1] for one in exposure["depends_on"]}
-    marts = {path.stem for path in (PROJECT / "models" / "marts").rglob("*.sql")}
 
-    read = set(re.findall(r"marts\.(\w+)", SCRIPT.read_text())) & marts
-    assert read == named
+    def page_without(marts: set[str]) -> str:
+        warehouse = tmp_path / "without.duckdb"
+        shutil.copy(warehouses["seven"], warehouse)
+        with duckdb.connect(str(warehouse)) as connection:
+            for mart in marts:
+                connection.execute(f"drop table marts.{mart}")
+        try:
+            return page_of(Marts(warehouse), formatter_for("en_GB", None), "Title")
+        except ReportError as error:
+            return str(error)
+
+    tables = "select table_name from information_schema.tables where table_schema = 'marts'"
+    others = {mart for (mart,) in query(warehouses["seven"], tables)} - named
+    assert others
+    whole = page_without(set())
+    assert page_without(others) == whole
+    assert [mart for mart in sorted(named) if page_without({mart}) == whole] == []

@@ -1,0 +1,72 @@
+"""Write the segmentation report, one HTML file, from the marts.
+
+It reads the current publication where there is one, otherwise the warehouse; --warehouse names another database.
+
+Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb] [--settings my_shop.yml]
+           [--output reports/output/segmentation_report.html] [--locale en_GB] [--currency EUR|none] [--title "..."]
+       python -m customer_segmentation.report --pictures reports/pictures
+
+It runs in the folder of the project, as dbt does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.publications import current_database
+from customer_segmentation.publication.warehouse import warehouse_path
+from customer_segmentation.report import ReportError
+from customer_segmentation.report.page import page, write_pictures
+from customer_segmentation.report.reading import Marts
+from customer_segmentation.report.wording import formatter_for
+from customer_segmentation.settings import SettingsError, project_settings
+
+
+def parse_arguments(given: list[str]) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_segmentation.report", description="Write the segmentation report from the marts."
+    )
+    parser.add_argument("--warehouse", type=Path, help="the database to read (default: the publication)")
+    parser.add_argument("--output", type=Path, default=Path("reports/output/segmentation_report.html"))
+    parser.add_argument("--settings", type=Path, help="the YAML file of settings that the build was given")
+    parser.add_argument("--locale", help="how numbers are written, such as en_GB (default: the var report_locale)")
+    parser.add_argument("--currency", help="of the amounts, such as EUR, or none (default: the var report_currency)")
+    parser.add_argument("--title", default="Customer segments")
+    parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the PNG pictures of the README instead")
+    return parser.parse_args(given)
+
+
+def main(given: list[str]) -> None:
+    """Write the page, or the pictures, and print where they are.
+
+    Raises:
+        ReportError, SettingsError, PublicationError: Why there is no report, as a sentence for the user.
+    """
+    arguments = parse_arguments(given)
+    settings = project_settings(Path(), arguments.settings)
+    currency = arguments.currency or settings.get("report_currency")
+    formatter = formatter_for(
+        arguments.locale or settings.get("report_locale") or "en_GB",
+        None if currency is None or str(currency).lower() == "none" else str(currency),
+    )
+    source = arguments.warehouse or current_database(warehouse_path()) or warehouse_path()
+    marts = Marts(source)
+    if arguments.pictures:
+        for picture in write_pictures(marts, formatter, arguments.pictures):
+            print(f"The picture is {picture}.")
+        return
+    html = page(marts, formatter, arguments.title)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(html, encoding="utf-8")
+    print(f"The report is {arguments.output} ({len(html.encode()) / 1e6:.1f} MB), from {source}.")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ReportError, SettingsError, PublicationError) as problem:
+        sys.exit(str(problem))

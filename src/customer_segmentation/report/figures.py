@@ -1,0 +1,160 @@
+"""Each chart of the page with its data, and the description that stands for it where it cannot be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from customer_segmentation.report import Row, charts
+from customer_segmentation.report.sections import PROFILE_AVERAGES
+from customer_segmentation.report.wording import (
+    Formatter,
+    axis_title,
+    lower_first,
+    metric_meanings,
+    shortened,
+)
+
+# The metrics that have a curve over k: column of k_selection, title, decimals.
+METRICS = (
+    ("davies_bouldin_index", "Davies-Bouldin index", 3),
+    ("silhouette_score", "Silhouette", 3),
+    ("inertia", "Inertia", 1),
+)
+# How the tooltip writes a feature, by its unit (d3-format).
+TOOLTIP_FORMATS = {"money": "$,.2f", "number": ",", "days": ",d"}
+
+
+def map_features(segments: list[Row]) -> list[str]:
+    """The features that a tooltip of the map shows: those of the profiles that the input has."""
+    clustered = [segment for segment in segments if segment["is_clustered"]]
+    return [
+        feature
+        for column, feature in PROFILE_AVERAGES.items()
+        if any(segment["measures"] and segment[column] is not None for segment in clustered)
+    ]
+
+
+def segment_map(
+    points: list[Row],
+    customers: int,
+    axes: list[Row],
+    segments: list[Row],
+    features: Mapping[str, Row],
+    formatter: Formatter,
+    theme: charts.Theme,
+    **size: Any,
+) -> dict[str, Any] | None:
+    """The map of the customers, None where there are none.
+
+    Args:
+        points: The customers to show, as `Marts.map_points` returns them for `map_features`.
+        customers: The number of customers that the map could show.
+        axes: Rows of segment_map_axes.
+        segments: The segments of the page.
+        features: The catalogue of features.
+        formatter: Writes the numbers.
+        theme: Colours and sizes.
+        size: Width, height and legend, as `charts.segment_scatter` takes them.
+
+    Returns:
+        `spec`, `description`, `titles` (of both axes), `shown` (the number of points) and `customers`.
+    """
+    if not points:
+        return None
+    clustered = [segment for segment in segments if segment["is_clustered"]]
+    place = {segment["segment_name"]: segment["place"] for segment in clustered}
+    shown = map_features(segments)
+    records = [
+        {
+            "s": place[row["segment_name"]],
+            "x": round(row["x"], 3),
+            "y": round(row["y"], 3),
+            "customer": shortened(row["customer_id"]),
+        }
+        | {name: None if row[name] is None else float(row[name]) for name in shown}
+        for row in points
+    ]
+    tooltip = [
+        ("customer:N", "Customer", ""),
+        *((f"{name}:Q", features[name]["label"], TOOLTIP_FORMATS[features[name]["unit"]]) for name in shown),
+    ]
+    titles = (axis_title(axes, "x", features, formatter), axis_title(axes, "y", features, formatter))
+    names = [segment["segment_name"] for segment in clustered]
+    chart = charts.segment_scatter(records, names, (f"{titles[0]} →", f"{titles[1]} →"), tooltip, theme, **size)
+    description = (
+        f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
+        f" To the right: {lower_first(titles[0])}. Upwards: {lower_first(titles[1])}."
+    )
+    return {
+        "spec": charts.dressed(chart, theme, description),
+        "description": description,
+        "titles": titles,
+        "shown": len(records),
+        "customers": customers,
+    }
+
+
+def share_chart(segments: list[Row], formatter: Formatter, theme: charts.Theme, **size: Any) -> dict[str, Any] | None:
+    """The chart of each segment's share of customers and of spending; None where there is nothing to compare."""
+    compared = [segment for segment in segments if segment["is_clustered"] and segment["spending_share"] is not None]
+    if len(compared) < 2:
+        return None
+    records = [
+        {"segment": segment["segment_name"], "measure": measure, "share": segment[column]}
+        for segment in compared
+        for measure, column in (("of the customers", "customer_share"), ("of the spending", "spending_share"))
+    ]
+    description = "Share of the customers and of the spending. " + " ".join(
+        f"{segment['segment_name']}: {formatter.percent(segment['customer_share'])} of the customers,"
+        f" {formatter.percent(segment['spending_share'])} of the spending."
+        for segment in compared
+    )
+    return {
+        "spec": charts.dressed(charts.share_bars(records, theme, **size), theme, description),
+        "description": description,
+    }
+
+
+def metric_curves(
+    choice: Row, formatter: Formatter, theme: charts.Theme, *, with_value: bool = False, **size: Any
+) -> list[dict[str, Any]]:
+    """The three curves over k, each with the sentence that says how to read it; none where no k is served.
+
+    Args:
+        choice: The choice of k, as `sections.choice_of_k` returns it.
+        formatter: Writes the numbers.
+        theme: Colours and sizes.
+        with_value: Whether the value of the served k stands beside its point.
+        size: Width and height, as `charts.metric_curve` takes them.
+    """
+    served = choice["served"]
+    if not served or not choice["drawn"]:
+        return []
+    first, last = choice["drawn"][0]["k"], choice["drawn"][-1]["k"]
+    meanings = metric_meanings(choice, formatter)
+    curves = []
+    for field, title, decimals in METRICS:
+        rows = [
+            {"k": row["k"], "role": row["role"], "note": row["note"], field: row[field]}
+            for row in choice["drawn"]
+            if row[field] is not None
+        ]
+        is_index = field == "davies_bouldin_index"
+        chart = charts.metric_curve(rows, field, title, theme, with_minima=is_index, with_value=with_value, **size)
+        # One segment has no index and so no place on the curve.
+        value = formatter.number(served[field], decimals) if served in choice["drawn"] else ""
+        description = f"{title} for {first} to {last} groups. {meanings[field]}"
+        if value:
+            description += f" {value} at the chosen k = {served['k']}."
+        curves.append(
+            {
+                "id": field,
+                "title": title,
+                "value": value,
+                "means": meanings[field],
+                "spec": charts.dressed(chart, theme, description),
+                "description": description,
+            }
+        )
+    return curves

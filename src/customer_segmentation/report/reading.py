@@ -1,0 +1,206 @@
+"""What the report reads: its settings, the database that it is about, and the rows of the marts."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import duckdb
+
+from customer_segmentation.report import ReportError, Row
+
+# More points than this are a blot on a screen, and megabytes in a file.
+POINTS_AT_MOST = 5_000
+# Where the map is a sample, each segment keeps at least so many of its points, so that small ones stay visible.
+POINTS_OF_A_SEGMENT_AT_LEAST = 50
+
+# Without these marts there is no report.
+REQUIRED_MARTS = (
+    "customer_segments",
+    "data_quality",
+    "feature_catalogue",
+    "k_selection",
+    "segment_actions",
+    "segment_features",
+    "segment_map",
+    "segment_map_axes",
+    "segment_profiles",
+    "segmentation_models",
+)
+
+
+class Marts:
+    """The marts of a warehouse or of a publication, opened read-only. Nothing else is read of it."""
+
+    def __init__(self, database: Path) -> None:
+        """Open a database.
+
+        Raises:
+            ReportError: There is no database, it cannot be opened, or it lacks marts.
+        """
+        if not database.is_file():
+            raise ReportError(f"There is no warehouse {database}. `make build` makes one.")
+        try:
+            self.connection = duckdb.connect(str(database), read_only=True)
+        except duckdb.Error as error:
+            raise ReportError(f"The warehouse {database} cannot be opened: {error}") from error
+        found = self._rows("select table_name from information_schema.tables where table_schema = 'marts'")
+        self._names = {row["table_name"] for row in found}
+        if missing := sorted(set(REQUIRED_MARTS) - self._names):
+            raise ReportError(f"The warehouse {database} lacks the marts {', '.join(missing)}. Run `make build`.")
+
+    def _rows(self, sql: str, parameters: dict[str, int] | None = None) -> list[Row]:
+        answer = self.connection.execute(sql, parameters or {})
+        columns = [column[0] for column in answer.description]
+        return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+
+    # ---- the segments -------------------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def features(self) -> dict[str, Row]:
+        """The catalogue of features: label, unit, and what a high and a low value mean, by name."""
+        return {row["feature"]: row for row in self._rows("from marts.feature_catalogue")}
+
+    def segment_profiles(self) -> list[Row]:
+        """The segments, those that spend most first and the customers without a purchase last."""
+        return self._rows("from marts.segment_profiles order by cluster_id desc nulls last, segment_name")
+
+    def segment_actions(self) -> list[Row]:
+        """The actions of each segment, by rank."""
+        return self._rows("from marts.segment_actions order by segment_name, action_rank")
+
+    def segment_features(self) -> list[Row]:
+        """The average of each feature in each segment."""
+        return self._rows("from marts.segment_features order by cluster_id, feature")
+
+    def segment_attributes(self) -> list[Row]:
+        """The share of each value of each attribute in each segment; none where the mart is missing."""
+        if "segment_attributes" not in self._names:
+            return []
+        return self._rows("from marts.segment_attributes order by attribute, value, segment_name")
+
+    # ---- the map ------------------------------------------------------------------------------------------------
+
+    def segment_map_axes(self) -> list[Row]:
+        """The loading of each feature on each axis of the map."""
+        return self._rows("from marts.segment_map_axes order by axis, feature")
+
+    def map_points(self, features: list[str], at_most: int = POINTS_AT_MOST) -> tuple[list[Row], int]:
+        """The customers on the map.
+
+        Beyond `at_most` each segment is sampled in proportion to its size. Which customers are drawn depends on their
+        ids alone, so the same warehouse gives the same picture.
+
+        Args:
+            features: Columns of customer_segments that each point carries.
+            at_most: How many points are shown, besides those that small segments keep.
+
+        Returns:
+            One row per point (`segment_name`, `customer_id`, `x`, `y` and the features), and the number of customers
+            that the map could show.
+        """
+        columns = "".join(f', customer_segments."{name}"' for name in features)
+        points = self._rows(
+            f"""
+            with placed as (
+                select
+                    segment_map.segment_name,
+                    segment_map.customer_id,
+                    segment_map.x,
+                    segment_map.y{columns},
+                    row_number() over (
+                        partition by segment_map.segment_name
+                        order by md5(segment_map.customer_id), segment_map.customer_id
+                    ) as place,
+                    count(*) over (partition by segment_map.segment_name) as segment_size,
+                    count(*) over () as customers
+                from marts.segment_map
+                inner join marts.customer_segments using (customer_id)
+            ),
+
+            -- The first customers of this order are drawn from each segment in proportion to its size.
+            interleaved as (
+                select
+                    *,
+                    row_number() over (
+                        order by (place - 0.5) / segment_size, segment_name
+                    ) as turn
+                from placed
+            )
+
+            select * exclude (place, segment_size, turn)
+            from interleaved
+            where turn <= $at_most or place <= $at_least
+            order by md5(customer_id), customer_id
+            """,
+            {"at_most": at_most, "at_least": POINTS_OF_A_SEGMENT_AT_LEAST},
+        )
+        return points, points[0]["customers"] if points else 0
+
+    # ---- the model and its data ---------------------------------------------------------------------------------
+
+    def k_selection(self) -> list[Row]:
+        """The metrics of each number of groups."""
+        return self._rows("from marts.k_selection order by k")
+
+    def data_quality(self) -> list[Row]:
+        """The rows of the input by outcome and rule: the transactions first, and the used rows of each input first."""
+        return self._rows("from marts.data_quality order by input desc, outcome desc, row_count desc, rule")
+
+    def serving_model(self) -> Row | None:
+        """The model that serves; None where there is none."""
+        return next(iter(self._rows("from marts.segmentation_models where is_serving")), None)
+
+    # ---- the past -----------------------------------------------------------------------------------------------
+
+    def segment_events(self) -> list[Row]:
+        """The segments that came, went or were renamed, the latest first; none where the mart is missing."""
+        if "segment_events" not in self._names:
+            return []
+        return self._rows(
+            """
+            select
+                build,
+                as_of_date,
+                event,
+                previous_segment_name as name_before,
+                segment_name as name_now,
+                customers
+            from marts.segment_events
+            order by build desc, segment_key
+            """
+        )
+
+    def latest_migrations(self) -> list[Row]:
+        """The moves between segments in the latest build, the largest first; none where the mart is missing."""
+        if "segment_migrations" not in self._names:
+            return []
+        return self._rows(
+            """
+            select
+                coalesce(from_segment_name, 'New customers') as before,
+                coalesce(to_segment_name, 'No longer here') as now,
+                customers,
+                total_spending
+            from marts.segment_migrations
+            where step = 'both' and is_move and build = (select max(build) from marts.segment_migrations)
+            order by customers desc, from_segment_key nulls first, to_segment_key nulls first
+            """
+        )
+
+    def latest_drift(self) -> list[Row]:
+        """The measures of drift that have a threshold, in the latest build; none where the mart is missing."""
+        if "segment_drift" not in self._names:
+            return []
+        return self._rows(
+            """
+            select
+                replace(measure, '_', ' ') as measure,
+                replace(subject, '_', ' ') as subject,
+                training_value as in_training,
+                value as now,
+                threshold as warns_above
+            from marts.segment_drift
+            where threshold is not null and build = (select max(build) from marts.segment_drift where build > 1)
+            """
+        )

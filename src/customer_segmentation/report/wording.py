@@ -1,0 +1,306 @@
+"""How the page words things: numbers, money and dates as a locale writes them, labels, and sentences.
+
+Everything here is a pure function of its arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import UnknownCurrencyError, format_currency, format_decimal, format_percent, is_currency
+
+from customer_segmentation.report import ReportError, Row
+
+# Shown where there is no value.
+MISSING = "\N{EN DASH}"
+# Longer texts of the input are shortened where they occur once per customer, so that the file stays small.
+LONGEST_ID = 40
+
+# ---- numbers and dates ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Formatter:
+    """Writes numbers, money and dates as a locale does."""
+
+    locale: Locale
+    currency: str | None
+
+    def number(self, value: float | Decimal | None, decimals: int = 0) -> str:
+        """A number with a fixed number of decimals; a dash where there is none."""
+        if value is None or (isinstance(value, float) and math.isnan(value)):
+            return MISSING
+        pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
+        pattern = pattern.replace("#,##0", "#,##,##0") if self._has_indian_grouping() else pattern
+        return format_decimal(value, format=pattern, locale=self.locale)
+
+    def money(self, value: float | Decimal | None, decimals: int = 2) -> str:
+        """An amount, with the currency where one is set."""
+        if value is None or not self.currency:
+            return self.number(value, decimals)
+        # The pattern for positive amounts; Babel derives the negative one from it.
+        pattern = self.locale.currency_formats["standard"].pattern.split(";")[0]
+        pattern = re.sub(r"0\.0+", "0." + "0" * decimals if decimals else "0", pattern)
+        return format_currency(value, self.currency, format=pattern, locale=self.locale, currency_digits=False)
+
+    def percent(self, share: float | None, decimals: int = 0) -> str:
+        """A share (0 to 1) as a percentage. A share above zero is never rounded to 0 %, nor one below 1 to 100 %."""
+        if share is None:
+            return MISSING
+        step = 10.0 ** -(decimals + 2)
+        if 0 < share < step / 2:
+            return "< " + self.percent(step, decimals)
+        if 1 - step / 2 < share < 1:
+            return "> " + self.percent(1 - step, decimals)
+        pattern = self.locale.percent_formats[None].pattern
+        pattern = pattern.replace("0", "0." + "0" * decimals, 1) if decimals else pattern
+        return format_percent(share, format=pattern, locale=self.locale)
+
+    def date(self, value: date | None) -> str:
+        """A date: 31 December 2024 in an English locale, as the page is English, and 2024-12-31 in any other."""
+        if value is None:
+            return MISSING
+        return format_date(value, "d MMMM y", self.locale) if self.locale.language == "en" else value.isoformat()
+
+    def feature(self, value: float | Decimal | None, unit: str) -> str:
+        """A value of a feature: money with cents, days without decimals, other numbers with one decimal."""
+        return self.money(value) if unit == "money" else self.number(value, 0 if unit == "days" else 1)
+
+    def decimal_points(self, text: str) -> str:
+        """A text of a mart, which writes numbers with a point, with the decimal separator of the locale."""
+        return re.sub(r"(?<=\d)\.(?=\d)", self.locale.number_symbols["latn"]["decimal"], text)
+
+    def chart_locale(self) -> dict[str, Any]:
+        """The locale of the charts, as d3-format defines it (https://d3js.org/d3-format#formatLocale)."""
+        symbols = self.locale.number_symbols["latn"]
+        prefix, suffix = "", ""
+        if self.currency:
+            sample = format_currency(1, self.currency, locale=self.locale, currency_digits=False)
+            prefix, suffix = re.sub(r"\d([\d.,]*\d)?", "|", sample, count=1).split("|")
+        return {
+            "decimal": symbols["decimal"],
+            "thousands": symbols["group"],
+            "grouping": [3, 2, 2, 2, 2, 2] if self._has_indian_grouping() else [3],
+            "currency": [prefix, suffix],
+            "percent": self.percent(0.5).replace("50", ""),
+            "minus": symbols["minusSign"],
+        }
+
+    def _has_indian_grouping(self) -> bool:
+        """Whether the locale writes 12,34,567 for 1,234,567."""
+        return self.locale.decimal_formats[None].grouping == (3, 2)
+
+
+def formatter_for(locale: str, currency: str | None) -> Formatter:
+    """The formatter of a locale (en_GB or en-GB) and a currency (EUR).
+
+    Raises:
+        ReportError: One of them is unknown.
+    """
+    try:
+        known = Locale.parse(locale.replace("-", "_"))
+    except (ValueError, UnknownLocaleError) as error:
+        raise ReportError(f"The locale {locale!r} is unknown; examples are en_GB, de_DE and fr_FR.") from error
+    if currency:
+        try:
+            is_known = is_currency(currency.upper())
+        except UnknownCurrencyError:
+            is_known = False
+        if not is_known:
+            raise ReportError(f"The currency {currency!r} is unknown; examples are EUR, USD and GBP, or none.")
+    return Formatter(known, currency.upper() if currency else None)
+
+
+# ---- labels -----------------------------------------------------------------------------------------------------
+
+
+def label(column: str) -> str:
+    """The name of a column as words: `in_training` is "In training"."""
+    return column.replace("_", " ").strip().capitalize()
+
+
+def enumeration(items: list[str]) -> str:
+    """Items as words: a, b and c."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}" if items else ""
+
+
+def count_with_noun(count: int, singular: str, plural: str, formatter: Formatter) -> str:
+    """A count with its noun: 1 customer, 2 customers."""
+    return f"{formatter.number(count)} {singular if count == 1 else plural}"
+
+
+def lower_first(text: str) -> str:
+    """The text with a small first letter, unless it begins with an abbreviation."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def shortened(text: str) -> str:
+    """A text of the input with at most `LONGEST_ID` characters."""
+    return text if len(text) <= LONGEST_ID else text[: LONGEST_ID - 1] + "…"
+
+
+def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatter: Formatter) -> str:
+    """The title of an axis of the map: its heaviest features, and its share of the variance.
+
+    Args:
+        axes: Rows of segment_map_axes.
+        axis: Its name, x or y.
+        features: The catalogue of features.
+        formatter: Writes the share.
+
+    Returns:
+        The features whose loadings are at least half as large as the largest, such as "More spending and joined more
+        recently (79% of the variance)".
+    """
+    loadings = [row for row in axes if row["axis"] == axis and abs(row["loading"]) > 1e-9]
+    if not loadings or loadings[0]["explained_variance_share"] <= 0:
+        return "Nothing: one axis says it all"
+    largest = max(abs(row["loading"]) for row in loadings)
+    heavy = [row for row in loadings if abs(row["loading"]) >= largest / 2]
+    heavy.sort(key=lambda row: (-abs(row["loading"]), row["feature"]))
+    words = [features[row["feature"]]["more" if row["loading"] > 0 else "less"] for row in heavy]
+    share = formatter.percent(loadings[0]["explained_variance_share"])
+    return f"{enumeration(words).capitalize()} ({share} of the variance)"
+
+
+# ---- how clear the groups are -----------------------------------------------------------------------------------
+
+SEPARATION_MEANINGS = {
+    "strong": "The groups stand clearly apart.",
+    "moderate": "Most customers clearly belong to one group. The edges blur.",
+    "weak": "The groups overlap. Take them as a way to order the customers, not as kinds of people.",
+    "no clear": "The customers form no clear groups. Take the borders as a choice, not as a finding.",
+}
+# After the meaning of "natural groups".
+SEPARATION_OF_NATURAL_GROUPS = {
+    "strong": "They stand clearly apart.",
+    "moderate": "Most customers clearly belong to one of them.",
+    "weak": "Their edges overlap.",
+    "no clear": "Their edges run into each other.",
+}
+# A headline and a meaning for each value of k_selection.validity that says something about the groups.
+VALIDITY_MEANINGS = {
+    "natural groups": (
+        "Natural groups",
+        "They come back when other customers are drawn, and customers without groups would not fall apart as far.",
+    ),
+    "continuum": (
+        "Useful, not natural",
+        "The same groups come back when other customers are drawn, but customers shade into each other. Take the"
+        " borders as a choice, not as a finding.",
+    ),
+    "unstable": (
+        "Not sure",
+        "When other customers are drawn, other groups come out. Another number of groups may hold better.",
+    ),
+}
+
+
+def separation(silhouette: float | None) -> str | None:
+    """The separation that a silhouette stands for, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
+    if silhouette is None:
+        return None
+    for lower_bound, word in ((0.70, "strong"), (0.50, "moderate"), (0.25, "weak")):
+        if silhouette > lower_bound:
+            return word
+    return "no clear"
+
+
+def certainty(validity: str | None, silhouette: float | None) -> tuple[str, str]:
+    """How certain the groups are, as a headline and its meaning.
+
+    It follows the validity of the selected k where it was measured, and the separation otherwise.
+    """
+    word = separation(silhouette)
+    if word is None:
+        return "Nothing to compare", "One group has nothing to be apart from."
+    if validity not in VALIDITY_MEANINGS:
+        return f"{word.capitalize()} separation", SEPARATION_MEANINGS[word]
+    headline, meaning = VALIDITY_MEANINGS[validity]
+    return headline, f"{meaning} {SEPARATION_OF_NATURAL_GROUPS[word]}" if validity == "natural groups" else meaning
+
+
+# ---- sentences --------------------------------------------------------------------------------------------------
+
+
+def comparison(ratio: float | None, formatter: Formatter) -> tuple[str, str]:
+    """A ratio to the average in words, and its side: above, below or near. Within 5 % is near."""
+    if ratio is None:
+        return "", "near"
+    if 0.95 <= ratio <= 1.05:
+        return "about average", "near"
+    if ratio >= 2:
+        return f"{formatter.number(ratio, 1)}\N{MULTIPLICATION SIGN} average", "above"
+    if ratio > 1:
+        return f"{formatter.percent(ratio - 1)} above average", "above"
+    if ratio <= 0:
+        return "below zero", "below"
+    return f"{formatter.percent(1 - ratio)} below average", "below"
+
+
+def answer(segments: list[Row], average: dict[str, float | None], formatter: Formatter) -> dict[str, str]:
+    """The answer that the page opens with: one sentence, and the rest.
+
+    Args:
+        segments: The segments of the page, in its order.
+        average: The average customer.
+        formatter: Writes the numbers.
+    """
+    clustered = [segment for segment in segments if segment["is_clustered"]]
+    without_purchase = sum(segment["cluster_size"] for segment in segments if not segment["is_clustered"])
+    customers = sum(segment["cluster_size"] for segment in clustered)
+    if not clustered:
+        count = count_with_noun(without_purchase, "customer", "customers", formatter)
+        return {"sentence": f"{count}, and not one with a purchase.", "rest": "There is nothing to group yet."}
+    further = count_with_noun(without_purchase, "customer has", "customers have", formatter)
+    further = f" A further {further} not bought anything yet." if without_purchase else ""
+    if len(clustered) == 1:
+        count = count_with_noun(customers, "customer forms", "customers form", formatter)
+        spending = formatter.money(average["avg_total_spending"], 0)
+        return {
+            "sentence": f"{count} one group, spending {spending} on average.",
+            "rest": clustered[0]["description"] + further,
+        }
+    top = clustered[0]
+    sentence = f"{formatter.number(customers)} customers form {len(clustered)} groups"
+    if top["spending_share"] is not None and top["spending_share"] > 0:
+        sentence += (
+            f". “{shortened(top['segment_name'])}” is {formatter.percent(top['customer_share'])} of them and brings"
+            f" {formatter.percent(top['spending_share'])} of the spending"
+        )
+    first_action = f"Start there: {lower_first(top['actions'][0]['action'])}." if top["actions"] else ""
+    return {"sentence": sentence + ".", "rest": first_action + further}
+
+
+def used_rows(source: str, used: int, total: int, formatter: Formatter) -> str:
+    """How many rows of an input (`transactions` or `customers`) could be used."""
+    count = count_with_noun(total, f"row of the {source}", f"rows of the {source}", formatter)
+    if used == total:
+        return f"All {count} could be used."
+    return f"{formatter.number(used)} of {count} could be used ({formatter.percent(used / total, 1)})."
+
+
+def metric_meanings(choice: Row, formatter: Formatter) -> dict[str, str]:
+    """How to read each metric over the number of groups.
+
+    Args:
+        choice: The choice of k, as `sections.choice_of_k` returns it.
+        formatter: Writes the numbers.
+    """
+    score = choice["served"]["silhouette_score"]
+    minima = enumeration([str(k) for k in choice["minima"]])
+    others = f" Other local {'minimum' if len(choice['minima']) == 1 else 'minima'}: k = {minima}." if minima else ""
+    value = f"{formatter.number(score, 2)} is {choice['separation']} separation." if score is not None else ""
+    return {
+        "davies_bouldin_index": "Lower is better: tight groups, far apart." + others,
+        "silhouette_score": f"Higher is better, 1 at most. {value}".strip(),
+        "inertia": "Always falls with more groups. Look for a bend, not for the lowest point.",
+    }

@@ -1,0 +1,108 @@
+"""The words and numbers of the report."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import yaml
+from conftest import PROJECT
+
+from customer_segmentation.report.wording import (
+    VALIDITY_MEANINGS,
+    axis_title,
+    certainty,
+    formatter_for,
+    separation,
+)
+
+
+@pytest.mark.parametrize(
+    ("locale", "currency", "money", "share", "day"),
+    [
+        ("en_GB", "EUR", "€1,234,567.89", "12.3%", "31 December 2024"),
+        ("de_DE", "EUR", "1.234.567,89 €", "12,3 %", "2024-12-31"),
+        ("en-US", "USD", "$1,234,567.89", "12.3%", "31 December 2024"),
+        ("hi_IN", "INR", "₹12,34,567.89", "12.3%", "2024-12-31"),
+        ("en_GB", None, "1,234,567.89", "12.3%", "31 December 2024"),
+    ],
+)
+def test_numbers_are_written_as_the_locale_does(locale, currency, money, share, day) -> None:
+    formatter = formatter_for(locale, currency)
+
+    assert formatter.money(1_234_567.89).replace("\xa0", " ") == money
+    assert formatter.percent(0.1234, 1).replace("\xa0", " ") == share
+    assert formatter.date(date(2024, 12, 31)) == day
+    prefix, suffix = formatter.chart_locale()["currency"]
+    assert money == f"{prefix}{money.strip('€$₹ ')}{suffix}".replace("\xa0", " ")
+
+
+def test_a_share_is_never_rounded_to_nothing_or_all() -> None:
+    formatter = formatter_for("en_GB", None)
+
+    assert [formatter.percent(share) for share in (0.0, 0.001, 0.006, 0.994, 0.999, 1.0)] == [
+        *("0%", "< 1%", "1%", "99%", "> 99%", "100%"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "word"),
+    [
+        (None, None),
+        (-0.2, "no clear"),
+        (0.25, "no clear"),
+        (0.3, "weak"),
+        (0.5, "weak"),
+        (0.51, "moderate"),
+        (0.8, "strong"),
+    ],
+)
+def test_a_silhouette_has_the_word_of_its_band(silhouette, word) -> None:
+    assert separation(silhouette) == word
+
+
+@pytest.mark.parametrize(
+    ("validity", "silhouette", "headline", "end"),
+    [
+        ("natural groups", 0.3, "Natural groups", "Their edges overlap."),
+        ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of them."),
+        ("continuum", 0.6, "Useful, not natural", "Take the borders as a choice, not as a finding."),
+        ("unstable", 0.6, "Not sure", "Another number of groups may hold better."),
+        ("not measured", 0.6, "Moderate separation", "The edges blur."),
+        ("one segment", None, "Nothing to compare", "One group has nothing to be apart from."),
+    ],
+)
+def test_how_sure_the_groups_are_follows_the_validity(validity, silhouette, headline, end) -> None:
+    found, meaning = certainty(validity, silhouette)
+    assert found == headline
+    assert meaning.endswith(end)
+
+
+def test_every_validity_of_the_marts_has_a_headline() -> None:
+    columns = yaml.safe_load((PROJECT / "models/marts/selection/_selection__models.yml").read_text())["models"][0][
+        "columns"
+    ]
+    validity = next(column for column in columns if column["name"] == "validity")
+    (values,) = (test["accepted_values"]["arguments"]["values"] for test in validity["data_tests"])
+    assert set(values) == {*VALIDITY_MEANINGS, "not measured", "one segment"}
+
+
+def test_an_axis_is_named_by_what_drives_it() -> None:
+    axes = [
+        {"axis": "x", "feature": "total_spending", "loading": 0.8, "explained_variance_share": 0.79},
+        {"axis": "x", "feature": "days_since_signup", "loading": -0.5, "explained_variance_share": 0.785},
+        {"axis": "x", "feature": "total_quantity", "loading": 0.1, "explained_variance_share": 0.785},
+        {"axis": "x", "feature": "shoe_size", "loading": -0.45, "explained_variance_share": 0.785},
+        {"axis": "y", "feature": "total_spending", "loading": 0.0, "explained_variance_share": 0.0},
+    ]
+    features = {
+        "total_spending": {"more": "more spending", "less": "less spending"},
+        "days_since_signup": {"more": "customer for longer", "less": "joined more recently"},
+        "shoe_size": {"more": "higher shoe size", "less": "lower shoe size"},
+    }
+    formatter = formatter_for("en_GB", None)
+
+    assert axis_title(axes, "x", features, formatter) == (
+        "More spending, joined more recently and lower shoe size (79% of the variance)"
+    )
+    assert axis_title(axes, "y", features, formatter) == "Nothing: one axis says it all"
