@@ -1,1 +1,1 @@
-"""The arithmetic behind the model int_kmeans_sweep: fitting KMeans for many k at once, and measuring the partitions."""
+"""The Python of the project: fitting KMeans for many k at once, publications, and the warehouse file."""

@@ -358,8 +358,8 @@ def test_every_setting_is_read_by_something():
     # The report reads its own from dbt_project.yml, or from a file of settings.
     report = (PROJECT / "reports" / "build_report.py").read_text()
     of_report = set(re.findall(r'settings\.get\("(report_\w+)"\)', report))
-    publication = (PROJECT / "scripts" / "publish.py").read_text()
-    of_publication = set(re.findall(r'settings\.get\("(publications_\w+)"\)', publication))
+    publication = (PROJECT / "src" / "customer_segmentation" / "publication" / "__main__.py").read_text()
+    of_publication = set(re.findall(r'\["(publications_\w+)"\]', publication))
     assert rules() - read - of_inputs - of_report - of_publication == set()
 
 
