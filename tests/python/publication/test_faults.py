@@ -194,8 +194,8 @@ def kill_and_build_again(folder: Path, kills: int, seed: int) -> None:
         before = check_publication_is_whole(folder)
         # Half of the runs publish something else, so that old and new can be told apart.
         arguments = publish_arguments(folder, 3 if turn % 2 == 0 else None)
-        progress = moments.uniform(0, 1.1)
-        kill_build(folder, arguments, progress, moments.uniform(0, 0.1 if progress < 1 else 1.5))
+        progress = moments.uniform(0, 1.2)
+        kill_build(folder, arguments, progress, moments.uniform(0, 0.1 if progress < 1 else 1.0))
         after = check_publication_is_whole(folder)
         assert after in (before, before + 1)
         check_history(folder / "warehouse.duckdb")

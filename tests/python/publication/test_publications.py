@@ -117,7 +117,7 @@ def test_two_publications_at_once_the_second_refuses(tmp_path):
 def test_the_publications_of_one_warehouse_are_not_replaced_by_those_of_another(tmp_path):
     publish_stamp(tmp_path, 1)
     write_warehouse(tmp_path / "other.duckdb", 2)
-    with pytest.raises(PublicationError, match=r"those of the warehouse warehouse\.duckdb, and this one is other"):
+    with pytest.raises(PublicationError, match=r"belong to the warehouse warehouse\.duckdb, not to other\.duckdb"):
         publish_marts(tmp_path / "other.duckdb", tmp_path / "publications", 3)
 
 

@@ -63,20 +63,12 @@ def test_the_command_line_starts_without_the_libraries_of_the_models_and_the_rep
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "There is no file of settings"),
-        ("k: [3", "is not valid YAML"),
-        ("- k", "must hold lines such as `k: 5`"),
-    ],
-)
-def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path, content, said):
+def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
     settings = tmp_path / "settings.yml"
-    if content:
-        settings.write_text(content)
+    settings.write_text("- k")
     ended = command(tmp_path, "publish", "--settings", str(settings))
-    assert (ended.returncode, said in ended.stderr, ended.stdout) == (1, True, "")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"The file of settings {settings} must hold lines such as")
 
 
 @pytest.mark.xdist_group("publication")
