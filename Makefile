@@ -37,7 +37,7 @@ setup-spark:  ## Make .venv-spark with Apache Spark (500 MB); it needs Java 17 o
 
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@$(need_vars)
-	.venv/bin/python scripts/warehouse.py $(if $(REBUILD),rebuild,check)
+	.venv/bin/python -m customer_segmentation.publication $(if $(REBUILD),move-warehouse-aside,check-warehouse)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 # Java is asked first: what Spark says without it is long.
@@ -47,17 +47,17 @@ build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine
 	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
-	.venv/bin/python scripts/warehouse.py check
+	.venv/bin/python -m customer_segmentation.publication check-warehouse
 	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 publish: setup  ## Build, test, and let readers see the new marts all at once; takes VARS and ARGS as build does
-	.venv/bin/python scripts/publish.py publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
+	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
 
 rollback: setup  ## Let readers see an earlier publication: TO=3, or the one before the current one
-	.venv/bin/python scripts/publish.py rollback $(TO)
+	.venv/bin/python -m customer_segmentation.publication rollback $(TO)
 
 publications: setup  ## List the publications
-	.venv/bin/python scripts/publish.py list
+	.venv/bin/python -m customer_segmentation.publication list
 
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)

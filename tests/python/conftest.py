@@ -11,9 +11,10 @@ import importlib.util
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -64,10 +65,28 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if outcome == "passed":
                 tried += sum(value for name, value in report.user_properties if name == "faults")
-            elif outcome in ("failed", "error") and "test_faults" in report.nodeid:
+            elif outcome in ("failed", "error") and {"faults", "short_faults"} & set(report.keywords):
                 failed += 1
     if tried or failed:
         terminalreporter.write_line(f"Faults survived: {tried}. Tests of faults that failed: {failed}.")
+
+
+@pytest.fixture
+def survived(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Call it with the number of faults that a test has tried, once they are survived."""
+    return lambda count: record_property("faults", count)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MB; skipped if this user cannot mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 # ---- the Python models -------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[st
         raise PublicationError("The build failed, see above; nothing was published.")
     results = _run_results(target)
     if not results or results["metadata"]["invocation_id"] == before:
-        raise PublicationError(f"dbt left no results of this run in {target}; nothing was published.")
+        raise PublicationError(f"dbt wrote no results of this run to {target}; nothing was published.")
     check_whole_and_green(results, json.loads((target / "manifest.json").read_text(encoding="utf-8")))
     return results["args"]["vars"]
 

@@ -50,7 +50,7 @@ def current_number(folder: Path) -> int | None:
 def current_database(warehouse: Path) -> Path | None:
     """The database that readers of a warehouse's marts see, by its path without links.
 
-    None if there is no publication, or if the publications beside this warehouse are those of another one.
+    None if there is no publication, or if the publications beside this warehouse belong to another one.
     """
     current = publications_folder(warehouse) / CURRENT
     if not current.exists() or read_manifest(current).warehouse != warehouse.name:
@@ -97,7 +97,7 @@ def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     included, leaves the current publication as it was.
 
     Raises:
-        PublicationError: The publications are those of another warehouse, there are no marts, a copy differs, or
+        PublicationError: The publications belong to another warehouse, there are no marts, a copy differs, or
             something cannot be read or written.
     """
     _remove_unfinished(folder)
@@ -105,8 +105,8 @@ def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     published = None if before is None else read_manifest(folder / CURRENT).warehouse
     if published not in (None, warehouse.name):
         raise PublicationError(
-            f"The publications in {folder} are those of the warehouse {published}, and this one is "
-            f"{warehouse.name}; name another place in SEGMENTATION_PUBLICATIONS."
+            f"The publications in {folder} belong to the warehouse {published}, not to {warehouse.name}; set "
+            "SEGMENTATION_PUBLICATIONS to another folder."
         )
     number = max(publication_numbers(folder), default=0) + 1
     unfinished = folder / f".{_name(number)}.partial"

@@ -40,7 +40,7 @@ def explain(error: duckdb.Error, warehouse: Path) -> str:
             "wait until it ends, or close it, and run this again."
         )
     if "Permission denied" in said or "Read-only file system" in said:
-        return f"The warehouse {warehouse} cannot be written; let this user write the file and its folder."
+        return f"The warehouse {warehouse} cannot be written; give this user write access to the file and its folder."
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"The warehouse {warehouse} cannot be opened within the memory limit; give DuckDB more memory."
     return (
@@ -62,13 +62,13 @@ def check_warehouse(warehouse: Path) -> None:
         raise WarehouseError(f"The folder of the warehouse {warehouse} does not exist; create {folder}.")
     if not os.access(folder, os.W_OK):
         raise WarehouseError(
-            f"The folder {folder.resolve()} of the warehouse {warehouse.name} cannot be written; let this user write "
-            "it, or name another place in SEGMENTATION_WAREHOUSE."
+            f"The folder {folder.resolve()} of the warehouse {warehouse.name} cannot be written; give this user "
+            "write access, or set SEGMENTATION_WAREHOUSE to another path."
         )
     if not warehouse.exists():
         return
     if not os.access(warehouse, os.W_OK):
-        raise WarehouseError(f"The warehouse {warehouse} cannot be written; let this user write the file.")
+        raise WarehouseError(f"The warehouse {warehouse} cannot be written; give this user write access.")
     try:
         duckdb.connect(str(warehouse)).close()
     except duckdb.Error as error:

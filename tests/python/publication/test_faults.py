@@ -1,36 +1,34 @@
-"""Faults: kills, full disks, too little memory, damaged and held files. Nothing that was published is ever lost.
+"""Faults: kills, full disks, too little memory. Nothing that was published is ever lost.
 
 `make test` runs the short ones; `make test-faults` runs all, and both print how many faults were tried and survived.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import math
 import os
 import random
+import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
-import test_publication
-from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, environment
-from test_publication import publish, publish_stamp, stamps, write_warehouse
+from conftest import PROJECT, WITHOUT_UNIT_TESTS, environment
+from stamped import MARTS, MODULE, publish_stamp, publish_warehouse, stamps, write_warehouse
 
-SCRIPT = PROJECT / "scripts" / "publish.py"
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.publications import locked, publish_marts
 
-
-@pytest.fixture
-def survived(record_property) -> Callable[[int], None]:
-    """Call it with the number of faults that a test has tried, once they are survived."""
-    return lambda count: record_property("faults", count)
-
+# How long the kernel may take to end a killed process: far longer than it needs, on a machine however busy.
+SECONDS_TO_END = 60
 
 # ---- what must hold after any fault -----------------------------------------------------------------------------
 
@@ -39,7 +37,8 @@ def contents(database: Path) -> dict[str, tuple[int, int]]:
     """{mart: (rows, sum of the hashes of its rows)}."""
     with duckdb.connect(os.path.realpath(database), read_only=True) as connection:
         marts = connection.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall()
-        return {mart: publish.fingerprint(connection, f'marts."{mart}"') for (mart,) in marts}
+        hashes = "select count(*), sum(hash(each)::hugeint) from marts.{} as each"
+        return {mart: connection.execute(hashes.format(mart)).fetchone() for (mart,) in marts}
 
 
 def check_publication_is_whole(folder: Path) -> int:
@@ -110,19 +109,21 @@ def check_history(warehouse: Path) -> None:
 # ---- building and publishing the sample --------------------------------------------------------------------------
 
 
-def planned(folder: Path, k: int | None = None, **settings: str) -> list[str]:
+def publish_arguments(folder: Path, k: int | None = None, **settings: str) -> list[str]:
+    """The command that builds the project in a folder and publishes it."""
     variables = json.dumps(settings if k is None else settings | {"k": k})
-    paths = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    return [sys.executable, str(SCRIPT), "publish", "--", *WITHOUT_UNIT_TESTS, *paths, "--vars", variables]
+    # dbt parses the project anew if the settings of a target folder change.
+    paths = ["--target-path", str(folder / f"target_{k}"), "--log-path", str(folder / "logs")]
+    return [*MODULE, "publish", "--", *WITHOUT_UNIT_TESTS, *paths, "--vars", variables]
 
 
-def run(folder: Path, arguments: list[str], limit: int | None = None, **changed: str) -> subprocess.CompletedProcess:
+def run(folder: Path, arguments: list[str], limit: int | None = None) -> subprocess.CompletedProcess:
     """Run to the end; `limit` is the size in bytes that no file may exceed."""
     limited = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     return subprocess.run(
         arguments,
         cwd=PROJECT,
-        env=environment(folder / "warehouse.duckdb") | changed,
+        env=environment(folder / "warehouse.duckdb"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -130,39 +131,75 @@ def run(folder: Path, arguments: list[str], limit: int | None = None, **changed:
     )
 
 
-def killed_after(folder: Path, arguments: list[str], seconds: float) -> None:
-    """Start, and kill it and all that it has started after so many seconds."""
-    process = subprocess.Popen(
+def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
+    """Start a command as a process group of its own."""
+    return subprocess.Popen(
         arguments,
         cwd=PROJECT,
         env=environment(folder / "warehouse.duckdb"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         start_new_session=True,
     )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+
+
+def kill(process: subprocess.Popen, warehouse: Path) -> None:
+    """Kill a command and all that it has started, and return once none of them holds the warehouse.
+
+    dbt is a child of the command. The kernel ends it some time after the command itself, and lets go of its files
+    last, so waiting for the command alone is not enough.
+    """
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + SECONDS_TO_END
+    with warehouse.open("r+b") as file:
+        while True:
+            try:
+                # The lock that DuckDB takes on a file that it opens.
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except (BlockingIOError, PermissionError):
+                assert time.monotonic() < deadline, f"{warehouse} is still held after the kill"
+                time.sleep(0.01)
+
+
+def kill_build(folder: Path, arguments: list[str], progress: float, delay: float) -> None:
+    """Build and publish, and kill it at a share of its nodes (above 1: in the publication), so many seconds later."""
+    process = start(folder, arguments)
+    for line in process.stdout:
+        started = re.search(r"(\d+) of (\d+) START", line)
+        if started and int(started[1]) >= math.ceil(progress * int(started[2])):
+            break
+        if "Done. PASS=" in line:
+            break
+    time.sleep(delay)
+    kill(process, folder / "warehouse.duckdb")
+
+
+@pytest.fixture
+def published(tmp_path, sample) -> Path:
+    """A folder with the warehouse of the sample and its publication."""
+    shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
+    publish_warehouse(tmp_path)
+    return tmp_path
 
 
 def kill_and_build_again(folder: Path, kills: int, seed: int) -> None:
-    """Publish, kill so many runs at random moments, each on top of what the last one left, and publish again."""
-    began = time.monotonic()
-    first = run(folder, planned(folder))
-    assert first.returncode == 0, first.stdout[-4_000:]
-    lasts = time.monotonic() - began
+    """Kill so many builds at random moments, each on top of what the last one left, and build again."""
     moments = random.Random(seed)
     sample = Path(shutil.copy(folder / "publications" / "current" / "segments.duckdb", folder / "sample_marts.duckdb"))
     for turn in range(kills):
         before = check_publication_is_whole(folder)
         # Half of the runs publish something else, so that old and new can be told apart.
-        killed_after(folder, planned(folder, 3 if turn % 2 == 0 else None), moments.uniform(0.3, 1.05) * lasts)
+        arguments = publish_arguments(folder, 3 if turn % 2 == 0 else None)
+        progress = moments.uniform(0, 1.2)
+        kill_build(folder, arguments, progress, moments.uniform(0, 0.1 if progress < 1 else 1.0))
         after = check_publication_is_whole(folder)
         assert after in (before, before + 1)
         check_history(folder / "warehouse.duckdb")
-    again = run(folder, planned(folder))
+    again = run(folder, publish_arguments(folder))
     assert again.returncode == 0, again.stdout[-4_000:]
     check_publication_is_whole(folder)
     check_history(folder / "warehouse.duckdb")
@@ -170,43 +207,48 @@ def kill_and_build_again(folder: Path, kills: int, seed: int) -> None:
 
 
 @pytest.mark.short_faults
-@pytest.mark.xdist_group("faults")
-def test_a_build_is_killed_and_built_again(tmp_path, survived):
-    kill_and_build_again(tmp_path, 1, seed=1)
+@pytest.mark.xdist_group("publication")
+def test_a_build_is_killed_and_built_again(published, survived):
+    kill_and_build_again(published, 1, seed=1)
     survived(1)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_builds_are_killed_at_random_moments_and_built_again(tmp_path, survived, seed):
-    kill_and_build_again(tmp_path, 5, seed)
+def test_builds_are_killed_at_random_moments_and_built_again(published, survived, seed):
+    kill_and_build_again(published, 5, seed)
     survived(5)
 
 
 PUBLISH_ALONE = """
 import sys
-sys.path.insert(0, sys.argv[1])
-import publish
 from pathlib import Path
-folder = Path(sys.argv[2])
-with publish.locked(folder / "publications"):
-    publish.publish_marts(folder / "warehouse.duckdb", folder / "publications", 3)
+from customer_segmentation.publication.publications import locked, publish_marts
+print("publishing", flush=True)
+folder = Path(sys.argv[1])
+with locked(folder / "publications"):
+    publish_marts(folder / "warehouse.duckdb", folder / "publications", 3)
 """
 
 
 @pytest.mark.short_faults
 def test_the_publication_alone_is_killed_at_random_moments(tmp_path, survived):
     publish_stamp(tmp_path, 0)
-    alone = [sys.executable, "-c", PUBLISH_ALONE, str(PROJECT / "scripts"), str(tmp_path)]
-    began = time.monotonic()
-    assert run(tmp_path, alone).returncode == 0
+    alone = [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)]
+    with start(tmp_path, alone) as process:
+        assert process.stdout.readline() == "publishing\n"
+        began = time.monotonic()
+    assert process.returncode == 0
     lasts = time.monotonic() - began
     moments = random.Random(0)
     link = tmp_path / "publications" / "current" / "segments.duckdb"
     for stamp in range(1, 21):
         (before,) = stamps(link)
         write_warehouse(tmp_path / "warehouse.duckdb", stamp)
-        killed_after(tmp_path, alone, moments.uniform(0.3, 1.1) * lasts)
+        process = start(tmp_path, alone)
+        assert process.stdout.readline() == "publishing\n"
+        time.sleep(moments.uniform(0, 1.1) * lasts)
+        kill(process, tmp_path / "warehouse.duckdb")
         assert stamps(link) in ({before}, {stamp})
     publish_stamp(tmp_path, 99)
     assert stamps(link) == {99}
@@ -240,7 +282,7 @@ print(len(seen))
 def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, survived):
     publish_stamp(tmp_path, 0)
     folder = tmp_path / "publications"
-    arguments = [sys.executable, "-c", READER, str(folder), ",".join(test_publication.MARTS)]
+    arguments = [sys.executable, "-c", READER, str(folder), ",".join(MARTS)]
     reader = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert reader.stdout.readline() == "reading\n"
     for stamp in range(1, 21):
@@ -259,8 +301,7 @@ def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, s
 def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path, survived):
     publish_stamp(tmp_path, 1)
     write_warehouse(tmp_path / "warehouse.duckdb", 2)
-    alone = [sys.executable, "-c", PUBLISH_ALONE, str(PROJECT / "scripts"), str(tmp_path)]
-    ended = run(tmp_path, alone, limit=200_000)
+    ended = run(tmp_path, [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)], limit=200_000)
     assert ended.returncode == 1
     assert "could not be written to" in ended.stdout
     assert "readers still see publication 1" in ended.stdout
@@ -268,114 +309,38 @@ def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path,
     survived(1)
 
 
-@pytest.fixture
-def small_disk(tmp_path) -> Iterator[Path]:
-    """A file system of 4 MB; skipped where this user cannot mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 @pytest.mark.short_faults
 def test_a_full_disk_leaves_the_publication_before(tmp_path, small_disk, survived, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     warehouse, folder = tmp_path / "warehouse.duckdb", small_disk / "publications"
     write_warehouse(warehouse, 1, rows=100)
-    with publish.locked(folder):
-        publish.publish_marts(warehouse, folder, 3)
+    with locked(folder):
+        publish_marts(warehouse, folder, 3)
         # Random digits, which do not compress.
         write_warehouse(warehouse, 2, rows=400_000)
         with duckdb.connect(str(warehouse)) as connection:
             connection.execute("update marts.first set money = (hash(row_id) % 1000000000000) / 100")
-        with pytest.raises(publish.PublishError, match=r"could not be written .* readers still see publication 1"):
-            publish.publish_marts(warehouse, folder, 3)
+        with pytest.raises(PublicationError, match=r"could not be written .* readers still see publication 1"):
+            publish_marts(warehouse, folder, 3)
     assert stamps(folder / "current" / "segments.duckdb") == {1}
     survived(1)
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fault", ["disk", "memory"])
-def test_a_build_without_disk_or_memory_says_so_and_leaves_the_publication(tmp_path, survived, fault):
-    assert run(tmp_path, planned(tmp_path)).returncode == 0
-    before = contents(tmp_path / "publications" / "current" / "segments.duckdb")
+def test_a_build_without_disk_or_memory_says_so_and_leaves_the_publication(published, survived, fault):
+    before = contents(published / "publications" / "current" / "segments.duckdb")
     if fault == "disk":
-        (tmp_path / "warehouse.duckdb").unlink()
-        ended = run(tmp_path, planned(tmp_path, 3), limit=500_000)
+        (published / "warehouse.duckdb").unlink()
+        ended = run(published, publish_arguments(published, 3), limit=500_000)
         said = "File too large"
     else:
-        ended = run(tmp_path, planned(tmp_path, 3, memory_limit="2MB"))
+        ended = run(published, publish_arguments(published, 3, memory_limit="2MB"))
         said = "Out of Memory"
     assert ended.returncode == 1
     assert said in ended.stdout, ended.stdout[-3_000:]
     assert "nothing was published" in ended.stdout
-    assert contents(tmp_path / "publications" / "current" / "segments.duckdb") == before
-    again = run(tmp_path, planned(tmp_path))
+    assert contents(published / "publications" / "current" / "segments.duckdb") == before
+    again = run(published, publish_arguments(published))
     assert again.returncode == 0, again.stdout[-3_000:]
-    survived(1)
-
-
-# ---- the warehouse file -----------------------------------------------------------------------------------------
-
-HOLDER = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(120)"
-
-
-@pytest.mark.short_faults
-def test_a_second_build_refuses_with_a_sentence_that_names_the_first(tmp_path, survived):
-    warehouse = tmp_path / "warehouse.duckdb"
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(warehouse)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert holder.stdout.readline() == "held\n"
-        ended = run(tmp_path, planned(tmp_path))
-        rebuilt = run(tmp_path, [sys.executable, str(PROJECT / "scripts" / "warehouse.py"), "rebuild"])
-    finally:
-        holder.kill()
-        holder.wait()
-    for each in (ended, rebuilt):
-        assert each.returncode == 1
-        assert f"The warehouse {warehouse} is held by process {holder.pid}" in each.stdout
-        assert len(each.stdout.strip().splitlines()) == 1
-    assert warehouse.exists()
-    survived(2)
-
-
-@pytest.mark.short_faults
-def test_a_damaged_warehouse_is_told_and_moved_aside_on_request(tmp_path, survived):
-    warehouse = tmp_path / "warehouse.duckdb"
-    publish_stamp(tmp_path, 1)
-    # The headers of the file are overwritten: what a failing disk does.
-    with warehouse.open("r+b") as file:
-        file.write(b"\xff" * 16_384)
-    damaged = warehouse.read_bytes()
-    ended = run(tmp_path, planned(tmp_path))
-    assert ended.returncode == 1
-    assert "cannot be read as a DuckDB database" in ended.stdout
-    assert "make build REBUILD=1" in ended.stdout
-    assert stamps(tmp_path / "publications" / "current" / "segments.duckdb") == {1}
-    rebuilt = run(tmp_path, [sys.executable, str(PROJECT / "scripts" / "warehouse.py"), "rebuild"])
-    assert rebuilt.returncode == 0
-    assert not warehouse.exists()
-    assert (tmp_path / "warehouse.duckdb.aside-1").read_bytes() == damaged
-    survived(1)
-
-
-@pytest.mark.short_faults
-def test_a_read_only_folder_is_told(small_disk, survived):
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    ended = run(small_disk, [sys.executable, str(PROJECT / "scripts" / "warehouse.py"), "check"])
-    assert (ended.returncode, "cannot be written" in ended.stdout) == (1, True)
-    survived(1)
-
-
-@pytest.mark.short_faults
-def test_a_warehouse_named_like_a_schema_stops_before_any_work(tmp_path, survived):
-    warehouse = tmp_path / "Marts.duckdb"
-    arguments = [str(DBT), "build", "--target-path", str(tmp_path / "t"), "--log-path", str(tmp_path / "l")]
-    ended = run(tmp_path, arguments, SEGMENTATION_WAREHOUSE=str(warehouse))
-    assert ended.returncode != 0
-    assert "has the name of the schema 'marts'" in ended.stdout
-    assert not warehouse.exists() or not contents(warehouse)
     survived(1)

@@ -1,0 +1,129 @@
+"""Publications: readers see the marts of one build, and go back to earlier ones."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import duckdb
+import pytest
+from stamped import MARTS, command, publish_stamp, publish_warehouse, stamps, write_warehouse
+
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.publications import (
+    current_database,
+    locked,
+    publication_numbers,
+    publish_marts,
+    remove_old,
+)
+
+
+def test_a_publication_holds_all_marts_with_their_comments_and_constraints_and_nothing_else(tmp_path):
+    assert publish_stamp(tmp_path, 7) == 1
+    current = tmp_path / "publications" / "current"
+    with duckdb.connect(str(current / "segments.duckdb"), read_only=True) as connection:
+        tables = connection.execute("select schema_name, table_name, comment from duckdb_tables() order by all")
+        assert tables.fetchall() == [("marts", mart, "It's a mart") for mart in MARTS]
+        comment = "select distinct comment from duckdb_columns() where column_name = 'stamp'"
+        assert connection.execute(comment).fetchall() == [("Which; build",)]
+        kinds = "select distinct constraint_type from duckdb_constraints() order by all"
+        assert [row[0] for row in connection.execute(kinds).fetchall()] == ["NOT NULL", "PRIMARY KEY"]
+    for mart in MARTS:
+        total = duckdb.sql(f"select count(*), sum(money) from '{current / mart}.parquet'").fetchall()[0]
+        assert (total[0], str(total[1])) == (2_000, "19990.00")
+    manifest = json.loads((current / "manifest.json").read_text())
+    assert (manifest["publication"], manifest["warehouse"]) == (1, "warehouse.duckdb")
+    assert manifest["marts"]["first"] == {"rows": 2_000, "amounts": {"money": "19990.00"}}
+
+
+def test_a_view_is_published_as_a_table(tmp_path):
+    write_warehouse(tmp_path / "warehouse.duckdb", 1)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("create view marts.totals as select sum(money) as money from marts.first")
+        connection.execute("comment on view marts.totals is 'All money'")
+    publish_warehouse(tmp_path)
+    with duckdb.connect(str(tmp_path / "publications" / "current" / "segments.duckdb"), read_only=True) as connection:
+        found = connection.execute("select comment from duckdb_tables() where table_name = 'totals'").fetchall()
+        assert found == [("All money",)]
+        assert str(connection.execute("select money from marts.totals").fetchone()[0]) == "19990.00"
+
+
+def test_a_copy_that_differs_is_not_published(tmp_path):
+    publish_stamp(tmp_path, 1)
+    write_warehouse(tmp_path / "warehouse.duckdb", 2)
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        # Other numbers each time it is read.
+        connection.execute("create view marts.restless as select random() as number")
+    with pytest.raises(PublicationError, match="The copy of the mart restless differs"):
+        publish_warehouse(tmp_path)
+    assert stamps(tmp_path / "publications" / "current" / "segments.duckdb") == {1}
+    assert sorted(each.name for each in (tmp_path / "publications").iterdir()) == [".lock", "000001", "current"]
+
+
+def test_a_warehouse_without_marts_is_not_published(tmp_path):
+    duckdb.connect(str(tmp_path / "warehouse.duckdb")).close()
+    with pytest.raises(PublicationError, match=r"has no marts to publish; run `make build`"):
+        publish_warehouse(tmp_path)
+
+
+def test_a_reader_keeps_what_it_opened_and_a_new_one_sees_the_new(tmp_path):
+    publish_stamp(tmp_path, 1, kept=1)
+    link = tmp_path / "publications" / "current" / "segments.duckdb"
+    with duckdb.connect(os.path.realpath(link), read_only=True) as reader:
+        assert reader.execute("select max(stamp) from marts.first").fetchone() == (1,)
+        publish_stamp(tmp_path, 2, kept=1)
+        # Its folder is gone by now, and the open file is not.
+        assert reader.execute("select max(stamp) from marts.third").fetchone() == (1,)
+        assert stamps(link) == {2}
+
+
+def test_so_many_publications_are_kept_and_the_current_one_always(tmp_path):
+    for stamp in range(1, 6):
+        publish_stamp(tmp_path, stamp, kept=3)
+    folder = tmp_path / "publications"
+    assert publication_numbers(folder) == [3, 4, 5]
+    assert command(tmp_path, "rollback", "3").returncode == 0
+    assert stamps(folder / "current" / "segments.duckdb") == {3}
+    remove_old(folder, 1)
+    assert publication_numbers(folder) == [3, 5]
+
+
+def test_rollback_goes_to_the_one_before_and_says_what_there_is(tmp_path):
+    for verb in ("rollback", "list"):
+        ended = command(tmp_path, verb)
+        assert "There are no publications in" in ended.stdout + ended.stderr
+    for stamp in (1, 2):
+        publish_stamp(tmp_path, stamp)
+    assert "Publication 1 is current" in command(tmp_path, "rollback").stdout
+    assert "There is no publication before the current one; there are [1, 2]" in command(tmp_path, "rollback").stderr
+    assert "There is no publication 9 to go back to; there are [1, 2]" in command(tmp_path, "rollback", "9").stderr
+    newest, oldest = command(tmp_path, "list").stdout.splitlines()
+    assert newest.split()[0] == "2"
+    assert "3 marts   6000 rows" in newest
+    assert oldest.split()[0] == "1"
+    assert [line.endswith("<- current") for line in (newest, oldest)] == [False, True]
+    # Numbers are never used twice, whatever is current.
+    assert publish_stamp(tmp_path, 3) == 3
+
+
+def test_two_publications_at_once_the_second_refuses(tmp_path):
+    publish_stamp(tmp_path, 1)
+    with locked(tmp_path / "publications"):
+        refused = command(tmp_path, "rollback", "1")
+    assert (refused.returncode, "Another publication or rollback is running in" in refused.stderr) == (1, True)
+
+
+def test_the_publications_of_one_warehouse_are_not_replaced_by_those_of_another(tmp_path):
+    publish_stamp(tmp_path, 1)
+    write_warehouse(tmp_path / "other.duckdb", 2)
+    with pytest.raises(PublicationError, match=r"belong to the warehouse warehouse\.duckdb, not to other\.duckdb"):
+        publish_marts(tmp_path / "other.duckdb", tmp_path / "publications", 3)
+
+
+def test_the_current_database_is_that_of_the_warehouse_or_none(tmp_path):
+    warehouse = tmp_path / "warehouse.duckdb"
+    assert current_database(warehouse) is None
+    publish_stamp(tmp_path, 1)
+    assert current_database(warehouse) == tmp_path / "publications" / "000001" / "segments.duckdb"
+    assert current_database(tmp_path / "other.duckdb") is None

@@ -1,0 +1,128 @@
+"""`make publish`: only a whole, green build of the project is published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, dbt_folders, environment
+from stamped import command, publish_warehouse, write_warehouse
+
+from customer_segmentation.publication.dbt_build import check_whole_and_green, target_folder
+from customer_segmentation.publication.errors import PublicationError
+
+MANIFEST = {
+    "nodes": {
+        "model.a": {"resource_type": "model", "config": {"materialized": "table"}, "tags": []},
+        "model.e": {"resource_type": "model", "config": {"materialized": "ephemeral"}, "tags": []},
+        "test.a": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.a"]}},
+        "model.t": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
+        "model.u": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
+        "test.t": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.t"]}},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ({"model.a": "success", "test.a": "fail"}, "not green: test.a fail"),
+        ({"model.a": "success", "test.a": "skipped"}, "not green: test.a skipped"),
+        ({"model.a": "success"}, "left out 1 of 2 models, seeds and tests"),
+        ({"model.a": "success", "test.a": "warn"}, None),
+        # Half a training is neither a training nor a scoring.
+        ({"model.a": "success", "test.a": "pass", "model.t": "success"}, "left out 1 of 4 models, seeds and tests"),
+    ],
+)
+def test_only_a_whole_green_build_is_published(statuses, said):
+    results = {"results": [{"unique_id": node, "status": status} for node, status in statuses.items()]}
+    if said is None:
+        check_whole_and_green(results, MANIFEST)
+        return
+    with pytest.raises(PublicationError, match=said):
+        check_whole_and_green(results, MANIFEST)
+
+
+def test_the_results_are_read_where_dbt_writes_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    assert target_folder(tmp_path, ["--select", "marts"]) == tmp_path / "target"
+    assert target_folder(tmp_path, ["--target-path", "there", "--full-refresh"]) == tmp_path / "there"
+    assert target_folder(tmp_path, ["--target-path=/elsewhere"]) == tmp_path / "/elsewhere"
+    monkeypatch.setenv("DBT_TARGET_PATH", "of_the_environment")
+    assert target_folder(tmp_path, []) == tmp_path / "of_the_environment"
+
+
+def test_the_command_line_starts_without_the_libraries_of_the_models_and_the_report():
+    """Every `make build` starts it."""
+    heavy = "{'pandas', 'numpy', 'numba', 'sklearn', 'altair', 'dbt'}"
+    program = f"import sys, customer_segmentation.publication.__main__; print(sorted({heavy} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
+    settings = tmp_path / "settings.yml"
+    settings.write_text("- k")
+    ended = command(tmp_path, "publish", "--settings", str(settings))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"The file of settings {settings} must hold lines such as")
+
+
+@pytest.mark.xdist_group("publication")
+def test_a_failed_or_partial_build_leaves_the_publication_and_a_green_one_replaces_it(tmp_path, sample):
+    shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
+    publish_warehouse(tmp_path)
+    quick = [*WITHOUT_UNIT_TESTS, *dbt_folders(tmp_path)]
+    current = tmp_path / "publications" / "current"
+    failed = command(tmp_path, "publish", "--", *quick, "--vars", "{publications_kept: 0}")
+    assert (failed.returncode, "nothing was published" in failed.stderr) == (1, True)
+    assert "Setting 'publications_kept' is 0; it must be a whole number from 1 to 1000" in failed.stdout
+    partial = command(tmp_path, "publish", "--", *quick, "--select", "feature_catalogue")
+    assert (partial.returncode, "a publication needs a whole build" in partial.stderr) == (1, True)
+    assert os.readlink(current) == "000001"
+    settings = tmp_path / "settings.yml"
+    settings.write_text("k: 3\npublications_kept: 1\n")
+    green = command(tmp_path, "publish", "--settings", str(settings), "--", *quick)
+    assert (green.returncode, "Publication 2 is current" in green.stdout) == (0, True)
+    assert [each.name for each in (tmp_path / "publications").glob("0*")] == ["000002"]
+    with duckdb.connect(os.path.realpath(current / "segments.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from marts.segment_profiles").fetchone() == (3,)
+        comment = "select count(*) from duckdb_columns() where schema_name = 'marts' and comment is null"
+        assert connection.execute(comment).fetchone() == (0,)
+
+
+@pytest.mark.xdist_group("publication")
+def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
+    text = (PROJECT / "docs" / "serving.md").read_text()
+    readers = [block.split("```")[0] for block in text.split("```python\n")[1:]]
+    assert len(readers) == 2
+    # What the readers ask for, in a publication beside a warehouse that a build holds.
+    warehouse = tmp_path / "warehouse.duckdb"
+    write_warehouse(warehouse, 1)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create table marts.segment_profiles as select 'A' as segment_name, 3 as cluster_size")
+        connection.execute("create table marts.customer_segments as select 'c' as customer_id, 'A' as segment_name")
+    publish_warehouse(tmp_path)
+    build = subprocess.Popen(
+        [str(DBT), "build", *WITHOUT_UNIT_TESTS, *dbt_folders(tmp_path)],
+        cwd=PROJECT,
+        env=environment(warehouse),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        # Probing before dbt holds the file would keep dbt from it.
+        assert any("START seed" in line for line in build.stdout)
+        probe = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True)"
+        assert subprocess.run([sys.executable, "-c", probe, str(warehouse)], capture_output=True).returncode != 0
+        for reader in readers:
+            asked = subprocess.run([sys.executable, "-c", reader], cwd=tmp_path, capture_output=True, text=True)
+            assert asked.returncode == 0, asked.stderr
+            assert "A" in asked.stdout
+        assert build.poll() is None
+    finally:
+        build.kill()
+        build.wait()

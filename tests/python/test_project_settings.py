@@ -1,0 +1,35 @@
+"""The settings as Python reads them, without dbt."""
+
+from __future__ import annotations
+
+import pytest
+
+from customer_segmentation.settings import SettingsError, project_settings
+
+
+def test_a_file_of_settings_goes_over_the_project(tmp_path):
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nvars: {k: 5, report_currency: null}\n")
+    overrides = tmp_path / "my_shop.yml"
+    overrides.write_text("report_currency: EUR\n")
+    assert project_settings(tmp_path) == {"k": 5, "report_currency": None}
+    assert project_settings(tmp_path, overrides) == {"k": 5, "report_currency": "EUR"}
+    overrides.write_text("# nothing yet\n")
+    assert project_settings(tmp_path, overrides) == {"k": 5, "report_currency": None}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "There is no file of settings"),
+        (b"k: [3", "is not valid YAML"),
+        (b"currency: \xa4", "is not valid YAML"),
+        (b"- k", "must hold lines such as `k: 5`"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, content, said):
+    (tmp_path / "dbt_project.yml").write_text("name: shop\n")
+    overrides = tmp_path / "my_shop.yml"
+    if content is not None:
+        overrides.write_bytes(content)
+    with pytest.raises(SettingsError, match=rf"my_shop\.yml.*{said}|{said}.*my_shop\.yml"):
+        project_settings(tmp_path, overrides)
