@@ -21,7 +21,7 @@ export DO_NOT_TRACK = 1
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -95,6 +95,10 @@ pictures: setup  ## Draw the pictures of the README anew
 
 docs: build  ## Build, and write the documentation of the models to target/static_index.html
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")
+
+architecture: setup-dev  ## Draw the rooms of models/ anew, from dbt's manifest, for docs/architecture.md
+	.venv/bin/dbt --quiet parse
+	.venv/bin/python scripts/draw_architecture.py target/manifest.json docs/architecture.svg
 
 example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
 	.venv/bin/python examples/prepare.py cdnow

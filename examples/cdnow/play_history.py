@@ -72,7 +72,7 @@ STORY = """
         coalesce(moved.moved_by_behaviour, 0) as "moved by behaviour",
         coalesce(moved.moved_by_model, 0) as "moved by model",
         coalesce(moved.their_spending, 0) as "their spending",
-        round(drift.feature_psi, 2) as "largest stability index",
+        round(drift.feature_psi, 2) as "largest PSI",
         round(drift.distance_ratio, 2) as "distance to training"
     from marts.segmentation_builds as builds
     inner join keys on builds.build = keys.build
