@@ -1,54 +1,47 @@
 {#
-    What a model (centroids and scaling) does to customers. The same SQL serves three of them: the one that was just
-    trained, the one that serves, and the one that served in the build before.
+    How a model (centroids and scaling) treats customers. Three models share this SQL: the one being trained, the one that
+    serves, and the one that served in the previous build.
 #}
 
-{% macro scale_customer_features(features, customer_features, scaling) -%}
-    {#- One row per clustered customer, with each feature transformed and scaled as the scaling, one row per feature,
-        says. A feature that the scaling does not have is 0 for everybody. -#}
-    with customer_features as (
-        select * from {{ customer_features }}
-    ),
+{% macro scale_customer_features(features) -%}
+    {#- CTEs that follow customer_features and scaling (one row per feature). The last one, scaled, has one row per
+        clustered customer with each feature transformed and scaled; a feature that the scaling lacks is 0. -#}
+-- One row, so that every customer meets every center and scale without a join by feature.
+scaling_pivoted as (
+    select
+        {%- for feature in features %}
+        max(case when feature = '{{ feature }}' then transform end)
+            as {{ feature }}_transform,
+        max(case when feature = '{{ feature }}' then lower_bound end)
+            as {{ feature }}_lower,
+        max(case when feature = '{{ feature }}' then upper_bound end)
+            as {{ feature }}_upper,
+        max(case when feature = '{{ feature }}' then center end)
+            as {{ feature }}_center,
+        max(case when feature = '{{ feature }}' then scale end)
+            as {{ feature }}_scale
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from scaling
+),
 
-    scaling as (
-        select * from {{ scaling }}
-    ),
+capped as (
+    select
+        customer_features.customer_id,
+        {%- for feature in features %}
+        {{ winsorized(
+            'customer_features.' ~ feature,
+            'scaling_pivoted.' ~ feature ~ '_lower',
+            'scaling_pivoted.' ~ feature ~ '_upper'
+        ) }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from customer_features
+    cross join scaling_pivoted
+    where customer_features.is_clustered
+),
 
-    -- One row, so that every customer meets every center and scale without a join by feature.
-    scaling_pivoted as (
-        select
-            {%- for feature in features %}
-            max(case when feature = '{{ feature }}' then transform end)
-                as {{ feature }}_transform,
-            max(case when feature = '{{ feature }}' then lower_bound end)
-                as {{ feature }}_lower,
-            max(case when feature = '{{ feature }}' then upper_bound end)
-                as {{ feature }}_upper,
-            max(case when feature = '{{ feature }}' then center end)
-                as {{ feature }}_center,
-            max(case when feature = '{{ feature }}' then scale end)
-                as {{ feature }}_scale
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        from scaling
-    ),
-
-    capped as (
-        select
-            customer_features.customer_id,
-            {%- for feature in features %}
-            {{ winsorized(
-                'customer_features.' ~ feature,
-                'scaling_pivoted.' ~ feature ~ '_lower',
-                'scaling_pivoted.' ~ feature ~ '_upper'
-            ) }} as {{ feature }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        from customer_features
-        cross join scaling_pivoted
-        where customer_features.is_clustered
-    )
-
+scaled as (
     select
         capped.customer_id,
         {%- for feature in features %}
@@ -67,74 +60,69 @@
         {%- endfor %}
     from capped
     cross join scaling_pivoted
+)
 {%- endmacro %}
 
 
-{% macro nearest_clusters(features, clusters, scaled, model) -%}
-    {#- One row per customer: the nearest centroid of a model with one row per cluster, and the nearest but one. -#}
-    with scaled as (
-        select * from {{ scaled }}
-    ),
+{% macro nearest_clusters(features, clusters) -%}
+    {#- CTEs that follow scaled (one row per customer) and model (one row per cluster). The last one, nearest, has one
+        row per customer with the nearest and the second-nearest centroid. -#}
+-- All centroids in one row, so that each customer is read once and nothing has to be grouped. A cluster that the
+-- model does not have is null, and so are the distances to it.
+centroids_pivoted as (
+    select
+        {%- for cluster in clusters %}
+        {%- for feature in features %}
+        max(case when cluster = {{ cluster }} then {{ feature }} end)
+            as {{ feature }}_{{ cluster }},
+        {%- endfor %}
+        {%- endfor %}
+        count(*) as clusters
+    from model
+),
 
-    model as (
-        select * from {{ model }}
-    ),
+distances_measured as (
+    select
+        scaled.customer_id,
+        {%- for cluster in clusters %}
+        {%- for feature in features %}
+        {{ '+ ' if not loop.first -}}
+        (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+        * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+        {%- endfor %} as squared_distance_{{ cluster }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from scaled
+    cross join centroids_pivoted
+),
 
-    -- All centroids in one row, so that each customer is read once and nothing has to be grouped. A cluster that the
-    -- model does not have is null, and so are the distances to it.
-    centroids_pivoted as (
-        select
+-- On a tie the lower cluster wins, here as in the fit.
+nearest_found as (
+    select
+        *,
+        {{ greatest_or_least('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
+        case {{ greatest_or_least('least', clusters, 'squared_distance_') }}
             {%- for cluster in clusters %}
-            {%- for feature in features %}
-            max(case when cluster = {{ cluster }} then {{ feature }} end)
-                as {{ feature }}_{{ cluster }},
+            when squared_distance_{{ cluster }} then {{ cluster }}
             {%- endfor %}
-            {%- endfor %}
-            count(*) as clusters
-        from model
-    ),
+        end as nearest_cluster
+    from distances_measured
+),
 
-    distances_measured as (
-        select
-            scaled.customer_id,
-            {%- for cluster in clusters %}
-            {%- for feature in features %}
-            {{ '+ ' if not loop.first -}}
-            (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
-            * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
-            {%- endfor %} as squared_distance_{{ cluster }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        from scaled
-        cross join centroids_pivoted
-    ),
+others_left as (
+    select
+        customer_id,
+        nearest_cluster,
+        nearest_squared_distance,
+        {%- for cluster in clusters %}
+        case when nearest_cluster != {{ cluster }} then squared_distance_{{ cluster }} end
+            as other_squared_distance_{{ cluster }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from nearest_found
+),
 
-    -- On a tie the lower cluster wins, here as in the fit.
-    nearest_found as (
-        select
-            *,
-            {{ greatest_or_least('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
-            case {{ greatest_or_least('least', clusters, 'squared_distance_') }}
-                {%- for cluster in clusters %}
-                when squared_distance_{{ cluster }} then {{ cluster }}
-                {%- endfor %}
-            end as nearest_cluster
-        from distances_measured
-    ),
-
-    others_left as (
-        select
-            customer_id,
-            nearest_cluster,
-            nearest_squared_distance,
-            {%- for cluster in clusters %}
-            case when nearest_cluster != {{ cluster }} then squared_distance_{{ cluster }} end
-                as other_squared_distance_{{ cluster }}
-            {{- ',' if not loop.last }}
-            {%- endfor %}
-        from nearest_found
-    )
-
+nearest as (
     select
         customer_id,
         cast(nearest_cluster as bigint) as cluster,
@@ -148,6 +136,7 @@
         ) as runner_up_cluster,
         sqrt({{ greatest_or_least('least', clusters, 'other_squared_distance_') }}) as distance_to_runner_up
     from others_left
+)
 {%- endmacro %}
 
 

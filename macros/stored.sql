@@ -107,54 +107,6 @@
 {%- endmacro %}
 
 
-{% macro stored_rows(column, register, model) -%}
-    {#- A query of the rows that a model was stored with as one list; none where the model has no such list. -#}
-    with model_register as (
-        select * from {{ register }}
-    ),
-
-    model as (
-        select * from {{ model }}
-    )
-
-    select {{ unnest_structs(column) }}  -- noqa: AL03
-    from model_register
-    where model_id in (select model.model_id from model)
-{%- endmacro %}
-
-
-{% macro stored_scaling(register, model) -%}
-    {#- A query of the scaling and the loadings of a model: one row per feature, for every cluster has the same. -#}
-    with model_register as (
-        select * from {{ register }}
-    ),
-
-    model as (
-        select * from {{ model }}
-    ),
-
-    clusters_unnested as (
-        select {{ unnest_structs('clusters') }}  -- noqa: AL03
-        from model_register
-        where model_id in (select model.model_id from model)
-    )
-
-    select distinct
-        feature_order,
-        feature,
-        transform,
-        lower_bound,
-        upper_bound,
-        center,
-        scale,
-        loading_x,
-        loading_y,
-        explained_x,
-        explained_y
-    from clusters_unnested
-{%- endmacro %}
-
-
 {% macro model_cluster_type() -%}
     {{ array_of_structs_type({
         'cluster': 'bigint', 'segment_key': 'string', 'cluster_size': 'bigint', 'mean_distance': 'double',

@@ -1,5 +1,3 @@
-{% set features = setting('features') %}
-
 with model_register as (
     select * from {{ ref('int_model_register') }}
 ),
@@ -63,26 +61,25 @@ edges as (
     from bins
 ),
 
-values_united as (
-    {%- for feature in features %}
-    select
-        '{{ feature }}' as feature,
-        cast({{ feature }} as double) as value
+clustered as (
+    select *
     from customer_features
     where is_clustered
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+),
+
+features_unpivoted as (
+    {{- unpivot('clustered', setting('features'), 'feature', 'value') }}
 ),
 
 values_binned as (
     select
-        values_united.feature,
-        {{ bin_index('values_united.value', 'edges.edges') }} as bin,
+        features_unpivoted.feature,
+        {{ bin_index('features_unpivoted.value', 'edges.edges') }} as bin,
         count(*) as customers
-    from values_united
+    from features_unpivoted
     inner join edges
-        on values_united.feature = edges.feature
-    group by values_united.feature, bin
+        on features_unpivoted.feature = edges.feature
+    group by features_unpivoted.feature, bin
 ),
 
 features_compared as (

@@ -1,1 +1,28 @@
-{{ stored_scaling(ref('int_model_register'), ref('int_serving_model')) }}
+with model_register as (
+    select * from {{ ref('int_model_register') }}
+),
+
+model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
+clusters_unnested as (
+    select {{ unnest_structs('clusters') }}  -- noqa: AL03
+    from model_register
+    where model_id in (select model.model_id from model)
+)
+
+-- Every cluster is stored with the same scaling.
+select distinct
+    feature_order,
+    feature,
+    transform,
+    lower_bound,
+    upper_bound,
+    center,
+    scale,
+    loading_x,
+    loading_y,
+    explained_x,
+    explained_y
+from clusters_unnested

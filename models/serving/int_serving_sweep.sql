@@ -1,1 +1,11 @@
-{{ stored_rows('ks', ref('int_model_register'), ref('int_serving_model')) }}
+with model_register as (
+    select * from {{ ref('int_model_register') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+)
+
+select {{ unnest_structs('ks') }}  -- noqa: AL03
+from model_register
+where model_id in (select serving_model.model_id from serving_model)

@@ -1,2 +1,12 @@
-{#- One row per k. A model that was stored before this was measured has none. -#}
-{{ stored_rows('validations', ref('int_model_register'), ref('int_serving_model')) }}
+{#- One row per k. A model that was stored before these were measured has none. -#}
+with model_register as (
+    select * from {{ ref('int_model_register') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+)
+
+select {{ unnest_structs('validations') }}  -- noqa: AL03
+from model_register
+where model_id in (select serving_model.model_id from serving_model)

@@ -109,50 +109,46 @@ axes_pivoted as (
     group by feature
 ),
 
-centroids_united as (
-    {%- for feature in features %}
-    select
-        cluster,
-        cluster_size,
-        '{{ feature }}' as feature,
-        {{ feature }} as centroid
-    from trained_model
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+centroids_unpivoted as (
+    {{- unpivot(
+        'trained_model', features, 'feature', 'centroid', ['cluster', 'cluster_size']
+    ) }}
 ),
 
 clusters_joined as (
     select
-        centroids_united.cluster,
+        centroids_unpivoted.cluster,
         keys_given.segment_key,
-        centroids_united.cluster_size,
+        centroids_unpivoted.cluster_size,
         distances_summarised.mean_distance,
         scaling.feature_order,
-        centroids_united.feature,
+        centroids_unpivoted.feature,
         scaling.transform,
         scaling.lower_bound,
         scaling.upper_bound,
         scaling.center,
         scaling.scale,
-        centroids_united.centroid,
+        centroids_unpivoted.centroid,
         case scaling.transform
             when 'log1p'
-                then exp(scaling.center + scaling.scale * centroids_united.centroid) - 1
-            else scaling.center + scaling.scale * centroids_united.centroid
+                then
+                    exp(scaling.center + scaling.scale * centroids_unpivoted.centroid)
+                    - 1
+            else scaling.center + scaling.scale * centroids_unpivoted.centroid
         end as centroid_original,
         axes_pivoted.loading_x,
         axes_pivoted.loading_y,
         axes_pivoted.explained_x,
         axes_pivoted.explained_y
-    from centroids_united
+    from centroids_unpivoted
     inner join keys_given
-        on centroids_united.cluster = keys_given.cluster
+        on centroids_unpivoted.cluster = keys_given.cluster
     inner join distances_summarised
-        on centroids_united.cluster = distances_summarised.cluster
+        on centroids_unpivoted.cluster = distances_summarised.cluster
     inner join scaling
-        on centroids_united.feature = scaling.feature
+        on centroids_unpivoted.feature = scaling.feature
     inner join axes_pivoted
-        on centroids_united.feature = axes_pivoted.feature
+        on centroids_unpivoted.feature = axes_pivoted.feature
 ),
 
 clusters_listed as (

@@ -1,3 +1,11 @@
-{{ scale_customer_features(
-    clusterable_features(), ref('int_customer_features'), ref('int_previous_scaling')
-) }}
+with customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+scaling as (
+    select * from {{ ref('int_previous_scaling') }}
+),
+
+{{ scale_customer_features(clusterable_features()) }}
+
+select * from scaled

@@ -1,3 +1,11 @@
-{{ scale_customer_features(
-    setting('features'), ref('int_customer_features'), ref('int_feature_scaling')
-) }}
+with customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+scaling as (
+    select * from {{ ref('int_feature_scaling') }}
+),
+
+{{ scale_customer_features(setting('features')) }}
+
+select * from scaled
