@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -68,6 +69,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 failed += 1
     if tried or failed:
         terminalreporter.write_line(f"Faults survived: {tried}. Tests of faults that failed: {failed}.")
+
+
+# ---- the project -------------------------------------------------------------------------------------------------
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy what dbt reads of the project into this folder, so that a test can change it, and return the folder."""
+    for name in ("models", "macros", "seeds", "tests", "analyses"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(PROJECT / name, folder)
+    return folder
 
 
 # ---- the Python models -------------------------------------------------------------------------------------------

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, build, many_dbt_runs, write_inputs
+from conftest import PROJECT, Built, Once, build, copy_of_project, many_dbt_runs, write_inputs
 
 pytestmark = pytest.mark.xdist_group("settings")
 
@@ -378,11 +377,7 @@ def test_the_documentation_names_only_settings_that_exist():
     ],
 )
 def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):
-    project = tmp_path / "project"
-    for name in ("models", "macros", "seeds", "tests", "analyses"):
-        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(PROJECT / name, project)
+    project = copy_of_project(tmp_path / "project")
     seed = project / "seeds" / "playbook" / file
     seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))
     ended = build(tmp_path / "run", None, project=project)
