@@ -18,12 +18,9 @@ SENTENCE = re.compile(
     r"^ *Setting '(?P<name>\w+)' is (?P<value>.+?); (?P<allowed>.+)\. " + re.escape(WHERE_TO_CHANGE_IT) + "$", re.M
 )
 
-FEATURE_NAMES = (
-    "total_spending, total_quantity, transaction_count, days_since_signup, days_since_last_transaction,"
-    " average_transaction_value"
-)
 NOT_THERE = "there is no such (file|table)"
 INPUT = "INPUT"  # stands for the folder with the two files of a small own input
+FEATURES = "FEATURES"  # stands for the names of the features in the catalogue
 
 # {what is wrong: (the settings, the setting that is named, what must be said about it)}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -58,11 +55,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "features",
         "it must be a list of at least one of total_spending",
     ),
-    "an empty list": ({"features": []}, "features", f"it must be a list of at least one of {FEATURE_NAMES}"),
+    "an empty list": ({"features": []}, "features", f"it must be a list of at least one of {FEATURES}"),
     "an unknown feature": (
         {"features": ["spending"]},
         "features",
-        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+        f"'spending' is unknown; allowed are {FEATURES}",
     ),
     "a feature that stands twice": (
         {"features": ["total_spending", "total_spending"]},
@@ -78,7 +75,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a transform of an unknown feature": (
         {"transforms": {"spending": "log1p"}},
         "transforms",
-        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+        f"'spending' is unknown; allowed are {FEATURES}",
     ),
     "an unknown column in a mapping": (
         {"transactions_columns": {"customer": "c"}},
@@ -251,10 +248,13 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
             }
             for number, (what, settings) in enumerate(variables.items())
         ]
-        variables["right settings"] = {}
-        planned.append(
-            {"arguments": arguments, "variables": ACCEPTED, "warehouse": str(folder / "right" / "warehouse.duckdb")}
-        )
+        for what, selected, settings in (
+            ("right settings", arguments, ACCEPTED),
+            ("the catalogue", ["run", "--select", "int_feature_catalogue"], {}),
+        ):
+            variables[what] = {}
+            warehouse = str(folder / what / "warehouse.duckdb")
+            planned.append({"arguments": selected, "variables": settings, "warehouse": warehouse})
         for run in planned:
             Path(run["warehouse"]).parent.mkdir(parents=True)
         answers = many_dbt_runs(folder, planned)
@@ -270,6 +270,13 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
     return once("settings", run_all)
 
 
+@pytest.fixture(scope="session")
+def features(runs) -> list[str]:
+    """The names of the features, in the order of the catalogue."""
+    _, built, _ = runs["the catalogue"]
+    return built.column("select feature from intermediate.int_feature_catalogue")
+
+
 def located(text: str, settings: dict) -> str:
     """The text with the folder of the input in it."""
     folders = [
@@ -281,7 +288,7 @@ def located(text: str, settings: dict) -> str:
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_with_one_sentence(runs, what):
+def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
     _, name, said = REFUSED[what.removesuffix(", parsed")]
     settings, ended, _ = runs[what]
     assert ended.returncode == 1
@@ -294,7 +301,7 @@ def test_a_wrong_setting_stops_with_one_sentence(runs, what):
     assert (
         re.search(NOT_THERE, sentence["allowed"])
         if said == NOT_THERE
-        else located(said, settings) in sentence["allowed"]
+        else located(said, settings).replace(FEATURES, ", ".join(features)) in sentence["allowed"]
     )
 
 
