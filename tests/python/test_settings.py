@@ -379,7 +379,11 @@ def test_the_documentation_names_only_settings_that_exist():
 @pytest.mark.parametrize(
     ("file", "line", "said"),
     [
-        ("segment_rules.csv", "5,Low Activity,", "The rules have 0 without a condition, and the last is rule_order 4"),
+        (
+            "segment_rules.csv",
+            "50,Low Activity,",
+            "The rules have 0 without a condition, and the last is rule_order 40",
+        ),
         ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' of the rules has no action"),
     ],
 )
