@@ -93,8 +93,9 @@ report: setup  ## Write the report of the publication, or of the warehouse where
 pictures: setup  ## Draw the pictures of the README anew
 	.venv/bin/python -m customer_segmentation.report --pictures reports/pictures
 
-docs: build  ## Build, and write the documentation of the models to target/static_index.html
+docs: build  ## Build, and write the documentation of the models to target/static_index.html and the rules into docs/input.md
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")
+	.venv/bin/python scripts/write_rule_tables.py
 
 architecture: setup-dev  ## Draw the rooms of models/ anew, from dbt's manifest, for docs/architecture.md
 	.venv/bin/dbt --quiet parse

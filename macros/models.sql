@@ -1,6 +1,6 @@
 {#
-    How a model (centroids and scaling) treats customers. Three models share this SQL: the one being trained, the one that
-    serves, and the one that served in the previous build.
+    How a model (centroids and scaling) treats customers. Three models share this SQL: the one being trained, the one
+    that serves, and the one that served in the previous build.
 #}
 
 {% macro scale_customer_features(features) -%}

@@ -4,49 +4,49 @@
 #}
 
 {% macro feature_catalogue() %}
-    {#- One entry per feature, in the order in which lists of features show them.
-        label: its name in the report. unit: money, number or days. transform: what happens to it before its z-score,
-        none or log1p. more, less: what a high and a low value mean. phrase: how a sentence compares a value with the
-        average, as a ratio ("spends 3.3x the average") or as two values ("10 orders against 4.2"), with the words
-        before a value, and after one and after several. -#}
-    {% do return([
-        {
-            'feature': 'total_spending', 'label': 'Spending', 'unit': 'money', 'transform': 'log1p',
+    {#- One entry per feature, by its name, in the order in which lists of features show them. label: its name in the
+        report. unit: money, number or days. transform: what happens to it before its z-score, none or log1p. more,
+        less: what a high and a low value mean. phrase: how a sentence compares a value with the average, as a ratio
+        ("spends 3.3x the average") or as two values ("10 orders against 4.2"), with the words before a value, and
+        after one and after several. -#}
+    {% do return({
+        'total_spending': {
+            'label': 'Spending', 'unit': 'money', 'transform': 'log1p',
             'more': 'more spending', 'less': 'less spending',
             'phrase': {'compares': 'ratio', 'before': 'spends ', 'one': '', 'many': ''},
         },
-        {
-            'feature': 'total_quantity', 'label': 'Quantity', 'unit': 'number', 'transform': 'log1p',
+        'total_quantity': {
+            'label': 'Quantity', 'unit': 'number', 'transform': 'log1p',
             'more': 'more items', 'less': 'fewer items',
             'phrase': {'compares': 'values', 'before': '', 'one': ' item', 'many': ' items'},
         },
-        {
-            'feature': 'transaction_count', 'label': 'Purchases', 'unit': 'number', 'transform': 'log1p',
+        'transaction_count': {
+            'label': 'Purchases', 'unit': 'number', 'transform': 'log1p',
             'more': 'more purchases', 'less': 'fewer purchases',
             'phrase': {'compares': 'values', 'before': '', 'one': ' order', 'many': ' orders'},
         },
-        {
-            'feature': 'days_since_signup', 'label': 'Days since signup', 'unit': 'days', 'transform': 'none',
+        'days_since_signup': {
+            'label': 'Days since signup', 'unit': 'days', 'transform': 'none',
             'more': 'customer for longer', 'less': 'joined more recently',
             'phrase': {'compares': 'values', 'before': 'joined ', 'one': ' day ago', 'many': ' days ago'},
         },
-        {
-            'feature': 'days_since_last_transaction', 'label': 'Days since last purchase', 'unit': 'days',
-            'transform': 'log1p', 'more': 'longer since the last purchase', 'less': 'bought more recently',
+        'days_since_last_transaction': {
+            'label': 'Days since last purchase', 'unit': 'days', 'transform': 'log1p',
+            'more': 'longer since the last purchase', 'less': 'bought more recently',
             'phrase': {'compares': 'values', 'before': 'last bought ', 'one': ' day ago', 'many': ' days ago'},
         },
-        {
-            'feature': 'average_transaction_value', 'label': 'Value of a purchase', 'unit': 'money',
-            'transform': 'log1p', 'more': 'larger purchases', 'less': 'smaller purchases',
+        'average_transaction_value': {
+            'label': 'Value of a purchase', 'unit': 'money', 'transform': 'log1p',
+            'more': 'larger purchases', 'less': 'smaller purchases',
             'phrase': {'compares': 'values', 'before': 'spends ', 'one': ' an order', 'many': ' an order'},
         },
-    ]) %}
+    }) %}
 {% endmacro %}
 
 
 {% macro available_features() %}
     {#- The names of the features in the catalogue. -#}
-    {% do return(feature_catalogue() | map(attribute='feature') | list) %}
+    {% do return(feature_catalogue().keys() | list) %}
 {% endmacro %}
 
 
@@ -61,10 +61,11 @@
 
 {% macro catalogued_feature(feature) %}
     {#- The catalogue's entry of a feature. A clustered attribute has one made from its name. -#}
-    {%- for entry in feature_catalogue() if entry.feature == feature -%}{%- do return(entry) -%}{%- endfor -%}
+    {%- set entry = feature_catalogue().get(feature) -%}
+    {%- if entry -%}{%- do return(entry) -%}{%- endif -%}
     {%- set label = feature | replace('_', ' ') | trim | capitalize -%}
     {%- do return({
-        'feature': feature, 'label': label, 'unit': 'number', 'transform': 'none',
+        'label': label, 'unit': 'number', 'transform': 'none',
         'more': 'higher ' ~ label | lower, 'less': 'lower ' ~ label | lower,
         'phrase': {'compares': 'values', 'before': feature ~ ' ', 'one': '', 'many': ''},
     }) -%}

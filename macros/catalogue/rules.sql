@@ -5,149 +5,177 @@
 #}
 
 {% macro rule_catalogue() %}
-    {#- One entry per rule, in the order in which rules are tried. kind: rejected rows break a rule, excluded rows are
-        left out on purpose by a setting, and flagged rows are used and worth knowing about. input: transactions,
-        customers or both. label: the rule in the
-        report. remedy: what to do about rejected rows. -#}
-    {% do return([
-        {
-            'rule': 'excluded_line', 'input': 'transactions', 'kind': 'excluded',
+    {#- One entry per rule, by its name, in the order in which rules are tried. kind: rejected rows break a rule,
+        excluded rows are left out on purpose by a setting, and flagged rows are used and worth knowing about. input:
+        transactions, customers or both. label: the rule in the report. meaning: when a row breaks it, in
+        docs/input.md. remedy: what to do about rejected rows. -#}
+    {% do return({
+        'excluded_line': {
+            'input': 'transactions', 'kind': 'excluded',
             'label': 'Left out by the setting excluded_lines',
+            'meaning': 'the setting excluded_lines leaves it out',
             'remedy': none,
         },
-        {
-            'rule': 'missing_customer_id', 'input': 'both', 'kind': 'rejected',
+        'missing_customer_id': {
+            'input': 'both', 'kind': 'rejected',
             'label': 'No customer id',
+            'meaning': 'there is no customer id',
             'remedy': 'map customer_id to the column that names the buyer, or accept the share',
         },
-        {
-            'rule': 'missing_date', 'input': 'transactions', 'kind': 'rejected',
+        'missing_date': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'No date',
+            'meaning': 'there is no date',
             'remedy': 'map transaction_date to the column that has the day',
         },
-        {
-            'rule': 'unparsable_date', 'input': 'transactions', 'kind': 'rejected',
+        'unparsable_date': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'A date that cannot be read',
+            'meaning': 'the date cannot be read',
             'remedy': 'set date_format (day_first or month_first) to how the dates are written',
         },
-        {
-            'rule': 'date_in_future', 'input': 'transactions', 'kind': 'rejected',
+        'date_in_future': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'A date in the future',
+            'meaning': 'the date is after the day of the run',
             'remedy': 'correct the dates at their source, or set date_format',
         },
-        {
-            'rule': 'missing_amount', 'input': 'transactions', 'kind': 'rejected',
+        'missing_amount': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'No amount',
+            'meaning': 'there is no amount (or, without amounts, no unit price or no quantity)',
             'remedy': 'map amount to the total of the line, or unit_price and quantity',
         },
-        {
-            'rule': 'unparsable_amount', 'input': 'transactions', 'kind': 'rejected',
+        'unparsable_amount': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'An amount that cannot be read',
+            'meaning': 'the amount cannot be read, or has more than 16 digits before the decimal mark',
             'remedy': 'set decimal_mark to the one that the amounts have',
         },
-        {
-            'rule': 'unparsable_quantity', 'input': 'transactions', 'kind': 'rejected',
+        'unparsable_quantity': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'A quantity that cannot be read',
+            'meaning': 'there is a quantity and it cannot be read',
             'remedy': 'set decimal_mark, or leave quantity out of transactions_columns',
         },
-        {
-            'rule': 'missing_currency', 'input': 'transactions', 'kind': 'rejected',
+        'missing_currency': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'No currency',
+            'meaning': 'a currency is mapped and empty',
             'remedy': 'fill the currency at its source, or leave it out of transactions_columns',
         },
-        {
-            'rule': 'unknown_customer_id', 'input': 'transactions', 'kind': 'rejected',
+        'unknown_customer_id': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'A customer who is not in the customer list',
+            'meaning': 'no valid row of the customers input has this id',
             'remedy': 'complete the customers input, set ids_are_whole_numbers where one input writes 17850.0 for'
                 ~ ' 17850, or leave customers_location unset to take the customers from the transactions',
         },
-        {
-            'rule': 'after_as_of_date', 'input': 'transactions', 'kind': 'excluded',
+        'after_as_of_date': {
+            'input': 'both', 'kind': 'excluded',
             'label': 'After the day the report is for',
+            'meaning': 'the setting as_of_date is set and the date (of a customer: the signup) is after it',
             'remedy': none,
         },
-        {
-            'rule': 'before_observation_window', 'input': 'transactions', 'kind': 'excluded',
+        'before_observation_window': {
+            'input': 'transactions', 'kind': 'excluded',
             'label': 'Before the days that the report looks at',
+            'meaning': 'the setting observation_window_days is set and the date is before that window, which ends with'
+                ~ ' the as-of date',
             'remedy': none,
         },
-        {
-            'rule': 'duplicate_key', 'input': 'transactions', 'kind': 'rejected',
+        'duplicate_key': {
+            'input': 'transactions', 'kind': 'rejected',
             'label': 'The same row again',
+            'meaning': 'the setting unique_key is set and another valid row with the same key is kept',
             'remedy': 'correct unique_key: it does not tell these rows apart',
         },
-        {
-            'rule': 'unparsable_signup_date', 'input': 'customers', 'kind': 'rejected',
+        'unparsable_signup_date': {
+            'input': 'customers', 'kind': 'rejected',
             'label': 'A signup date that cannot be read',
+            'meaning': 'there is a signup date and it cannot be read',
             'remedy': 'set date_format (day_first or month_first) to how the dates are written',
         },
-        {
-            'rule': 'signup_in_future', 'input': 'customers', 'kind': 'rejected',
+        'signup_in_future': {
+            'input': 'customers', 'kind': 'rejected',
             'label': 'A signup in the future',
+            'meaning': 'the signup is after the day of the run',
             'remedy': 'correct the dates at their source, or set date_format',
         },
-        {
-            'rule': 'signup_implausible', 'input': 'customers', 'kind': 'rejected',
+        'signup_implausible': {
+            'input': 'customers', 'kind': 'rejected',
             'label': 'A signup that is too long ago',
+            'meaning': 'the signup is before the setting earliest_signup_date',
             'remedy': 'correct the dates at their source, or lower earliest_signup_date',
         },
-        {
-            'rule': 'duplicate_customer_id', 'input': 'customers', 'kind': 'rejected',
+        'duplicate_customer_id': {
+            'input': 'customers', 'kind': 'rejected',
             'label': 'The same customer again',
+            'meaning': 'another row of the same id, right in every other way, is kept',
             'remedy': 'map customer_id to a column that is unique in the customers input',
         },
-        {
-            'rule': 'return', 'input': 'transactions', 'kind': 'flagged',
+        'return': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': 'Returns',
+            'meaning': 'it takes something back: its amount is negative, or return_flag or return_id_prefix marks it',
             'remedy': none,
         },
-        {
-            'rule': 'zero_amount', 'input': 'transactions', 'kind': 'flagged',
+        'zero_amount': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': 'Amounts of zero',
+            'meaning': 'the amount is 0: a gift, a voucher, or a fault',
             'remedy': none,
         },
-        {
-            'rule': 'rounded_amount', 'input': 'transactions', 'kind': 'flagged',
+        'rounded_amount': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': 'Amounts with more than two decimals, rounded',
+            'meaning': 'the amount had more than two decimals, zeros at the end aside',
             'remedy': none,
         },
-        {
-            'rule': 'missing_quantity', 'input': 'transactions', 'kind': 'flagged',
+        'missing_quantity': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': 'No quantity, taken for 0',
+            'meaning': 'a quantity is mapped and empty; it counts as 0',
             'remedy': none,
         },
-        {
-            'rule': 'before_signup', 'input': 'transactions', 'kind': 'flagged',
+        'before_signup': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': "Before the customer's signup",
+            'meaning': 'the transaction is older than the signup of its customer',
             'remedy': none,
         },
-        {
-            'rule': 'identical_line', 'input': 'transactions', 'kind': 'flagged',
+        'identical_line': {
+            'input': 'transactions', 'kind': 'flagged',
             'label': 'Repeats another line; counted',
+            'meaning': 'it repeats another line in every mapped column but line_id; the first of them is not counted',
             'remedy': none,
         },
-        {
-            'rule': 'missing_signup_date', 'input': 'customers', 'kind': 'flagged',
+        'missing_signup_date': {
+            'input': 'customers', 'kind': 'flagged',
             'label': 'No signup date; the first purchase stands in',
+            'meaning': 'there is no signup date; the first purchase stands in',
             'remedy': none,
         },
-        {
-            'rule': 'no_purchase', 'input': 'customers', 'kind': 'flagged',
+        'no_purchase': {
+            'input': 'customers', 'kind': 'flagged',
             'label': 'No purchase',
+            'meaning': 'the customer has no valid purchase and is in the segment No Purchases',
             'remedy': none,
         },
-        {
-            'rule': 'nothing_spent_net', 'input': 'customers', 'kind': 'flagged',
+        'nothing_spent_net': {
+            'input': 'customers', 'kind': 'flagged',
             'label': 'Returned as much as they bought, or more',
+            'meaning': 'the customer bought something and spent nothing on the whole; log1p takes such spending for 0',
             'remedy': none,
         },
-    ]) %}
+    }) %}
 {% endmacro %}
 
 
 {% macro catalogued_rule(name) %}
     {#- The catalogue's entry of a rule. A name that the catalogue does not have stops the run. -#}
-    {%- for entry in rule_catalogue() if entry.rule == name -%}{%- do return(entry) -%}{%- endfor -%}
+    {%- set entry = rule_catalogue().get(name) -%}
+    {%- if entry -%}{%- do return(entry) -%}{%- endif -%}
     {%- do exceptions.raise_compiler_error(
         "The rule '" ~ name ~ "' is not in the catalogue; add its entry to macros/catalogue/rules.sql."
     ) -%}
@@ -157,8 +185,8 @@
 {% macro rule_catalogue_rows() %}
     {#- The catalogue as rows for a table. -#}
     {%- set rows = [] -%}
-    {%- for entry in rule_catalogue() -%}
-        {%- do rows.append({'rule_order': loop.index}) -%}
+    {%- for rule, entry in rule_catalogue().items() -%}
+        {%- do rows.append({'rule_order': loop.index, 'rule': rule}) -%}
         {%- do rows[-1].update(entry) -%}
     {%- endfor -%}
     {%- do return(rows) -%}

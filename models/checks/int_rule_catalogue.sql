@@ -5,6 +5,7 @@ select
     input,
     kind,
     label,
+    meaning,
     remedy
 from (
     {{- literal_rows(rule_catalogue_rows()) }}

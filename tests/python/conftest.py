@@ -89,6 +89,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
+# ---- the project -------------------------------------------------------------------------------------------------
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy what dbt reads of the project into this folder, so that a test can change it, and return the folder."""
+    for name in ("models", "macros", "seeds", "tests", "analyses"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
+    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
+        shutil.copy(PROJECT / name, folder)
+    return folder
+
+
 # ---- the Python models -------------------------------------------------------------------------------------------
 
 

@@ -91,6 +91,7 @@ valid_transactions as (
 transactions_flagged as (
     select
         {%- for rule, condition in transaction_flags.items() %}
+        {%- do catalogued_rule(rule) %}
         count(case when {{ condition }} then 1 end) as {{ rule }}_rows,
         sum(case when {{ condition }} then amount end) as {{ rule }}_amount
         {{- ',' if not loop.last }}
@@ -101,6 +102,7 @@ transactions_flagged as (
 customers_flagged as (
     select
         {%- for rule, condition in customer_flags.items() %}
+        {%- do catalogued_rule(rule) %}
         count(case when {{ condition }} then 1 end) as {{ rule }}_rows
         {{- ',' if not loop.last }}
         {%- endfor %}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, build, dbt, green, many_dbt_runs, write_inputs
+from conftest import PROJECT, Built, Once, build, copy_of_project, dbt, green, many_dbt_runs, write_inputs
 
 pytestmark = pytest.mark.xdist_group("settings")
 
@@ -19,12 +18,9 @@ SENTENCE = re.compile(
     r"^ *Setting '(?P<name>\w+)' is (?P<value>.+?); (?P<allowed>.+)\. " + re.escape(WHERE_TO_CHANGE_IT) + "$", re.M
 )
 
-FEATURE_NAMES = (
-    "total_spending, total_quantity, transaction_count, days_since_signup, days_since_last_transaction,"
-    " average_transaction_value"
-)
 NOT_THERE = "there is no such (file|table)"
 INPUT = "INPUT"  # stands for the folder with the two files of a small own input
+FEATURES = "FEATURES"  # stands for the names of the features in the catalogue
 
 # {what is wrong: (the settings, the setting that is named, what must be said about it)}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -60,11 +56,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "features",
         "it must be a list of at least one of total_spending",
     ),
-    "an empty list": ({"features": []}, "features", f"it must be a list of at least one of {FEATURE_NAMES}"),
+    "an empty list": ({"features": []}, "features", f"it must be a list of at least one of {FEATURES}"),
     "an unknown feature": (
         {"features": ["spending"]},
         "features",
-        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+        f"'spending' is unknown; allowed are {FEATURES}",
     ),
     "a feature that stands twice": (
         {"features": ["total_spending", "total_spending"]},
@@ -80,7 +76,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a transform of an unknown feature": (
         {"transforms": {"spending": "log1p"}},
         "transforms",
-        f"'spending' is unknown; allowed are {FEATURE_NAMES}",
+        f"'spending' is unknown; allowed are {FEATURES}",
     ),
     "an unknown column in a mapping": (
         {"transactions_columns": {"customer": "c"}},
@@ -253,10 +249,13 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
             }
             for number, (what, settings) in enumerate(variables.items())
         ]
-        variables["right settings"] = {}
-        planned.append(
-            {"arguments": arguments, "variables": ACCEPTED, "warehouse": str(folder / "right" / "warehouse.duckdb")}
-        )
+        for what, selected, settings in (
+            ("right settings", arguments, ACCEPTED),
+            ("the catalogue", ["run", "--select", "int_feature_catalogue"], {}),
+        ):
+            variables[what] = {}
+            warehouse = str(folder / what / "warehouse.duckdb")
+            planned.append({"arguments": selected, "variables": settings, "warehouse": warehouse})
         for run in planned:
             Path(run["warehouse"]).parent.mkdir(parents=True)
         answers = many_dbt_runs(folder, planned)
@@ -272,6 +271,13 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
     return once("settings", run_all)
 
 
+@pytest.fixture(scope="session")
+def features(runs) -> list[str]:
+    """The names of the features, in the order of the catalogue."""
+    _, built, _ = runs["the catalogue"]
+    return built.column("select feature from intermediate.int_feature_catalogue")
+
+
 def located(text: str, settings: dict) -> str:
     """The text with the folder of the input in it."""
     folders = [
@@ -283,7 +289,7 @@ def located(text: str, settings: dict) -> str:
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_with_one_sentence(runs, what):
+def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
     _, name, said = REFUSED[what.removesuffix(", parsed")]
     settings, ended, _ = runs[what]
     assert ended.returncode == 1
@@ -296,7 +302,7 @@ def test_a_wrong_setting_stops_with_one_sentence(runs, what):
     assert (
         re.search(NOT_THERE, sentence["allowed"])
         if said == NOT_THERE
-        else located(said, settings) in sentence["allowed"]
+        else located(said, settings).replace(FEATURES, ", ".join(features)) in sentence["allowed"]
     )
 
 
@@ -355,16 +361,16 @@ def test_every_setting_is_read_by_something(tmp_path):
 @pytest.mark.parametrize(
     ("file", "line", "said"),
     [
-        ("segment_rules.csv", "5,Low Activity,", "The rules have 0 without a condition, and the last is rule_order 4"),
+        (
+            "segment_rules.csv",
+            "50,Low Activity,",
+            "The rules have 0 without a condition, and the last is rule_order 40",
+        ),
         ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' of the rules has no action"),
     ],
 )
 def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):
-    project = tmp_path / "project"
-    for name in ("models", "macros", "seeds", "tests", "analyses"):
-        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dbt_project.yml", "profiles.yml"):
-        shutil.copy(PROJECT / name, project)
+    project = copy_of_project(tmp_path / "project")
     seed = project / "seeds" / "playbook" / file
     seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))
     ended = build(tmp_path / "run", None, project=project)

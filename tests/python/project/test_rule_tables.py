@@ -1,0 +1,21 @@
+"""docs/input.md lists the rules for rows as the catalogue has them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import PROJECT, Built, green
+
+
+def test_the_tables_of_rules_are_those_of_the_catalogue(sample: Built, tmp_path: Path):
+    """Where this fails, `make docs` writes the tables anew."""
+    ours = PROJECT / "docs" / "input.md"
+    document = tmp_path / "input.md"
+    shutil.copy(ours, document)
+    script = PROJECT / "scripts" / "write_rule_tables.py"
+    warehouse = green(sample).warehouse
+    subprocess.run([sys.executable, script, "--warehouse", warehouse, "--document", document], check=True)
+    assert document.read_text() == ours.read_text()
