@@ -1,6 +1,7 @@
 {#
     The features. To add one, add its column to models/features/int_customer_features.sql and its entry here; nothing
-    else has to change. The mart feature_catalogue shows the catalogue to whoever queries the marts.
+    else has to change; docs/change.md shows an example. The mart feature_catalogue shows the catalogue to whoever
+    queries the marts.
 #}
 
 {% macro feature_catalogue() %}

@@ -1,7 +1,7 @@
 {#
     The rules for rows. To add one, write its condition where its columns are known (failed_rules in models/staging, a
     case in models/checks, or, for a flag, models/marts/quality/data_quality.sql), and add its entry here; nothing else
-    has to change.
+    has to change. docs/change.md shows an example.
 #}
 
 {% macro rule_catalogue() %}

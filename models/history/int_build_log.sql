@@ -9,9 +9,21 @@
     where one is missing here.
 -#}
 {% for model in [
-    'customer_segments', 'data_quality', 'feature_catalogue', 'k_selection', 'segment_actions', 'segment_attributes',
-    'segment_features', 'segment_map', 'segment_map_axes', 'segment_profiles', 'segmentation_model_centroids',
-    'segmentation_models', 'int_input_volumes', 'int_rejected_customers', 'int_rejected_transactions',
+    'customer_segments',
+    'data_quality',
+    'feature_catalogue',
+    'k_selection',
+    'segment_actions',
+    'segment_attributes',
+    'segment_features',
+    'segment_map',
+    'segment_map_axes',
+    'segment_profiles',
+    'segmentation_model_centroids',
+    'segmentation_models',
+    'int_input_volumes',
+    'int_rejected_customers',
+    'int_rejected_transactions',
 ] -%}
 -- depends_on: {{ ref(model) }}
 {% endfor %}
