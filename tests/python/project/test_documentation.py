@@ -35,7 +35,8 @@ LINKED = [
 README_LINES = 160
 
 SUFFIXES = {".py", ".md", ".sql", ".yml", ".toml", ".csv", ".txt", ".html", ".svg", ".png", ".sh", ".js", ".j2"}
-# What a build or a tool writes, and the files of a reader.
+# Data, which the repository does not hold; what a build or a tool writes; and the files of a reader.
+DATA = {".duckdb", ".parquet"}
 GENERATED = (".venv", "target", "logs", "publications", "reports/output", "spark-warehouse")
 OF_THE_READER = ("my_shop.yml", "page.html", "path/to", "data/")
 # Names of others: values of settings, columns of an input, a target, tables in examples.
@@ -209,7 +210,7 @@ def is_file(word: str) -> bool:
     """Whether a word names a file or a folder of this project, if it exists."""
     if "://" in word or "<" in word or word.startswith(("/", "-")) or word[:1].isdigit():
         return False
-    return Path(word).suffix in SUFFIXES or ("/" in word and Path(word).suffix != ".duckdb" and word != "/")
+    return Path(word).suffix in SUFFIXES or ("/" in word and Path(word).suffix not in DATA and word != "/")
 
 
 def exists(word: str, project: Project) -> bool:
