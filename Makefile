@@ -21,7 +21,7 @@ export DO_NOT_TRACK = 1
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-fast test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,10 @@ publications: setup  ## List the publications
 
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)
+
+# The package's functions and the checks of the project, but no whole builds.
+test-fast: setup-dev  ## Run the fast tests, for everyday edits; takes PYTEST_ARGS="..."
+	.venv/bin/pytest tests/python/sweep tests/python/validation tests/python/report tests/python/project/test_rooms.py tests/python/project/test_documentation.py tests/python/test_*.py --ignore tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
 
 test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and count what survived
 	.venv/bin/pytest -m "faults or short_faults" -n 2 -rN $(PYTEST_ARGS)
