@@ -18,7 +18,7 @@ first_seen as (
     group by customer_id
 ),
 
-{% endif %}
+{% endif -%}
 -- Among otherwise valid rows of one id, the earliest signup is kept, and a row with a signup before one without. Ties
 -- are decided by the attributes, not by the order of the rows.
 ranked as (

@@ -1,6 +1,6 @@
 {#- Rebuilt with every training run, so that the new model takes over the keys of the last one. -#}
 -- depends_on: {{ ref('int_trained_model') }}
-{% set features = clusterable_features() %}
+{% set features = clusterable_features() -%}
 
 with stored_models as (
     select * from {{ stored_models() }}
