@@ -6,7 +6,7 @@ select
     kind,
     label,
     meaning,
-    remedy
+    cast(remedy as string) as remedy
 from (
     {{- literal_rows(rule_catalogue_rows()) }}
 ) as rules
