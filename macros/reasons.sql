@@ -22,7 +22,7 @@
 {% macro values_phrase(value, average, before, one, many) -%}
     {#- A value beside the average: 10 orders against 4.2. -#}
     concat(
-        {{ before }}, {{ short_number(value) }},
+        coalesce({{ before }}, ''), {{ short_number(value) }},
         case when {{ value }} = 1 then {{ one }} else {{ many }} end,
         ' against ', {{ short_number(average) }}
     )

@@ -7,6 +7,11 @@ serving_model as (
     select * from {{ ref('int_serving_model') }}
 ),
 
+served as (
+    select distinct model_id
+    from serving_model
+),
+
 sweeps as (
     select
         model_id,
@@ -43,8 +48,7 @@ select
     model_register.as_of_date,
 
     ---- booleans
-    model_register.model_id in (select serving_model.model_id from serving_model)
-        as is_serving,
+    served.model_id is not null as is_serving,
 
     ---- strings
     model_register.features,
@@ -74,4 +78,6 @@ select
 from model_register
 left join served_metrics
     on model_register.model_id = served_metrics.model_id
+left join served
+    on model_register.model_id = served.model_id
 order by model_register.sequence
