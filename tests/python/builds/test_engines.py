@@ -86,7 +86,9 @@ def test_the_segments_are_those_of_the_report(marts: tuple[dict[str, Table], dic
 def test_every_model_and_every_test_runs_on_both_engines(on_spark: Built, sample: Built) -> None:
     ours, theirs = (statuses(built.warehouse.parent) for built in (sample, on_spark))
     assert {name.rsplit(".", 1)[1] for name in set(ours) - set(theirs)} == BEYOND_SAIL
-    assert set(theirs) <= set(ours)
+    # DuckDB enforces the constraints of each mart while it writes it; Spark tests them, one test per mart.
+    marts = {f"constraints_hold_{mart}_{mart}" for mart in sample.columns()}
+    assert {name.split(".")[2] for name in set(theirs) - set(ours)} == marts
     assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
 
 
