@@ -36,6 +36,13 @@
 {% endmacro %}
 
 
+{% macro is_partial_run() %}
+    {#- Whether this run builds some of the models only. A run of tests alone builds none, and is no partial run. -#}
+    {%- for id in selected_resources if id.startswith('model.') -%}{%- do return(not is_whole_run()) -%}{%- endfor -%}
+    {%- do return(false) -%}
+{% endmacro %}
+
+
 {% macro stored_models() -%}
     {#- The register as an earlier build left it: model_id, sequence and clusters. -#}
     {%- set register = stored_relation('int_model_register') if keeps_history() else none -%}

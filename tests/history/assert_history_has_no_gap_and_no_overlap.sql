@@ -54,7 +54,8 @@ missing as (
 )
 
 select * from overlapping
-{% if not flags.EMPTY %}
+{#- A run of some models changes marts without logging them, so there is nothing to compare with. -#}
+{% if not flags.EMPTY and not is_partial_run() %}
 union all
 select * from missing
 {% endif %}

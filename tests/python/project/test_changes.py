@@ -118,7 +118,7 @@ class Text(HTMLParser):
 def page(warehouse: Path) -> str:
     """What the report of a warehouse says."""
     output = warehouse.with_name("page.html")
-    command = [PROJECT / "reports" / "build_report.py", "--warehouse", warehouse, "--output", output]
+    command = ["-m", "customer_segmentation.report", "--warehouse", warehouse, "--output", output]
     subprocess.run([sys.executable, *command], check=True)
     text = Text()
     text.feed(output.read_text(encoding="utf-8"))
