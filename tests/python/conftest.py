@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -204,7 +205,38 @@ def dbt(
 def build(folder: Path, variables: dict[str, Any] | None = None, *arguments: str, project: Path = PROJECT) -> Built:
     """`dbt build` with these settings. A missing folder is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    return dbt(folder, "build", "--vars", json.dumps(variables or {}, default=str), *arguments, project=project)
+    settings = json.dumps(variables or {}, default=str)
+    if project != PROJECT:
+        return dbt(folder, "build", "--vars", settings, *arguments, project=project)
+    return warm_dbt().build(folder, json.loads(settings), *arguments)
+
+
+class WarmDbt:
+    """A process in which dbt stays loaded and the project parsed; it ends with this one."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(TESTS / "dbt_runs.py")],
+            cwd=PROJECT,
+            env=environment(Path("unset")),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def build(self, folder: Path, settings: dict[str, Any], *arguments: str) -> Built:
+        warehouse = folder / "warehouse.duckdb"
+        run = {"arguments": ["build", *arguments], "settings": settings, "folder": str(folder)}
+        print(json.dumps(run | {"warehouse": str(warehouse)}), file=self.process.stdin, flush=True)
+        code = self.process.stdout.readline()
+        output = (folder / "output.txt").read_text(encoding="utf-8")
+        assert code, f"The process of dbt ended.\n{output[-6_000:]}"
+        return Built(int(code), output, warehouse)
+
+
+@cache
+def warm_dbt() -> WarmDbt:
+    return WarmDbt()
 
 
 def green(built: Built) -> Built:
@@ -218,8 +250,8 @@ def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, An
 
     With copy_to the warehouse is copied there after the run.
 
-    With is_parsed_before the project is parsed once, with its default settings, for all such runs: the checks before a
-    run see the settings of the run, and what is written into the project while it is parsed does not.
+    Runs share the parsed project where it would be the same. With `parse` "default" the project is parsed with its
+    default settings, and only the checks before a run and the SQL see those of the run; with "alone" nothing is shared.
     Each answer has `success`, `message` (of what stopped the run, or of each failed node), `nodes` (those that ran) and
     `imports_scikit_learn` (whether the process had by then).
     """
@@ -274,7 +306,12 @@ def hypothesis_writes_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Non
 @pytest.fixture(scope="session")
 def sample(once: Once) -> Built:
     """The sample, built with all its tests and all deprecation warnings shown."""
-    return once("sample", lambda folder: build(folder, None, "--show-all-deprecations"))
+
+    def build_as_a_person_would(folder: Path) -> Built:
+        folder.mkdir()
+        return dbt(folder, "build", "--show-all-deprecations")
+
+    return once("sample", build_as_a_person_would)
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------

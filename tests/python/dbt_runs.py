@@ -1,18 +1,25 @@
-"""Run dbt several times in one process: most of a short run is dbt starting.
+"""Run dbt many times in one process: most of a short run is dbt starting and reading the project.
 
 Usage: python dbt_runs.py FOLDER    reads FOLDER/runs.json, writes FOLDER/answers.json; see conftest.many_dbt_runs
+       python dbt_runs.py           answers one run per line of standard input; see conftest.WarmDbt
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
@@ -20,21 +27,55 @@ from dbt.contracts.graph.manifest import Manifest
 def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
     """Run dbt, with everything that it writes besides the warehouse in the folder."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    return dbtRunner(manifest=manifest).invoke(["--no-use-colors", "--quiet", *arguments, *folders])
+    return dbtRunner(manifest=manifest).invoke(["--no-use-colors", *arguments, *folders])
+
+
+# ---- reading the project -----------------------------------------------------------------------------------------
+
+# The Python models get their settings from YAML files, which dbt renders while it reads the project.
+READ_WHILE_PARSED = r"var\('(\w+)'\)"
 
 
 @cache
-def default_manifest(folder: Path) -> Manifest:
-    """The project, parsed with the settings of dbt_project.yml."""
-    return invoke(folder, ["parse"]).result
+def default_settings() -> dict[str, Any]:
+    return yaml.safe_load(Path("dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+
+
+@cache
+def settings_read_while_parsed() -> frozenset[str]:
+    texts = [path.read_text(encoding="utf-8") for path in Path("models").rglob("*.yml")]
+    return frozenset(name for text in texts for name in re.findall(READ_WHILE_PARSED, text))
+
+
+MANIFESTS: dict[str, Manifest] = {}
+
+
+def manifest_for(settings: dict[str, Any], folder: Path) -> Manifest:
+    """The project as dbt reads it with these settings: read once for all runs that it would be the same for.
+
+    What a model refers to can hang on whether a setting is null.
+    """
+    read = {name: value for name, value in settings.items() if name in settings_read_while_parsed()}
+    unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
+    alike = json.dumps([read, sorted(unlike)], sort_keys=True, default=str)
+    if alike not in MANIFESTS:
+        parsed = invoke(folder, ["--quiet", "parse", "--vars", json.dumps(settings, default=str)])
+        if parsed.exception:
+            raise parsed.exception
+        MANIFESTS[alike] = parsed.result
+    return MANIFESTS[alike]
+
+
+# ---- runs that are planned together ------------------------------------------------------------------------------
 
 
 def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
     """What one run of dbt came to."""
     os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
-    variables = run["variables"] if isinstance(run["variables"], str) else json.dumps(run["variables"])
-    manifest = default_manifest(folder) if run.get("is_parsed_before") else None
-    result = invoke(folder, [*run["arguments"], "--vars", variables], manifest)
+    variables, parse = run["variables"], run.get("parse", "shared")
+    written = variables if isinstance(variables, str) else json.dumps(variables)
+    manifest = None if parse == "alone" else manifest_for(yaml.safe_load(written) if parse == "shared" else {}, folder)
+    result = invoke(folder, ["--quiet", *run["arguments"], "--vars", written], manifest)
     if run.get("copy_to"):
         # dbt holds the file open, so that the last writes stand beside it.
         for suffix in ("", ".wal"):
@@ -50,6 +91,51 @@ def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
+# ---- one run after the other -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Write what this process says to a file."""
+    sys.stdout.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("wb") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        for descriptor, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def run_once(run: dict[str, Any], parsed_in: Path) -> int:
+    """Do one run, {arguments, settings, folder, warehouse}, and return its exit code."""
+    os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
+    settings, folder = run["settings"], Path(run["folder"])
+    result = invoke(folder, [*run["arguments"], "--vars", json.dumps(settings)], manifest_for(settings, parsed_in))
+    # The connections of Python models stay open, and with them the file.
+    with suppress(Exception):
+        DuckDBConnectionManager.env().close()
+    DuckDBConnectionManager.close_all_connections()
+    if result.exception:
+        print(result.exception)
+    return 0 if result.success else 2 if result.exception else 1
+
+
+def serve() -> None:
+    """Answer each line of standard input with an exit code, until it ends; what dbt says is in the folder's output."""
+    answers = os.fdopen(os.dup(1), "w")
+    with tempfile.TemporaryDirectory() as parsed_in:
+        for line in sys.stdin:
+            run = json.loads(line)
+            with output_to(Path(run["folder"]) / "output.txt"):
+                code = run_once(run, Path(parsed_in))
+            print(code, file=answers, flush=True)
+
+
 def main(folder: Path) -> None:
     """Do the runs of a folder, one after the other."""
     runs = json.loads((folder / "runs.json").read_text())
@@ -58,4 +144,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1])) if sys.argv[1:] else serve()

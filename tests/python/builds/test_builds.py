@@ -35,7 +35,7 @@ def assert_same_marts(one: Built, other: Built) -> None:
 
 
 def build_in_one_process(
-    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: bool
+    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: str
 ) -> dict[str, Built]:
     """{name: (what to build, settings)} built, each from a copy of a warehouse, where there is one to begin with."""
     planned = []
@@ -358,7 +358,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
         others = {str(k): ("build --select int_trained_model+", {"k": k}) for k in FIXED_KS if k > 1}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
         # What is served is decided when a model runs, so the project has to be parsed only once.
-        built |= build_in_one_process(folder / "served", others, sample.warehouse, is_parsed_before=True)
+        built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
         return {int(k): each for k, each in built.items()}
 
     return once("fixed_ks", serve)

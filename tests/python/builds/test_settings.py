@@ -245,7 +245,7 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
                 "arguments": arguments,
                 "variables": settings,
                 "warehouse": str(folder / str(number) / "warehouse.duckdb"),
-                "is_parsed_before": not what.endswith(", parsed"),
+                "parse": "alone" if what.endswith(", parsed") else "default",
             }
             for number, (what, settings) in enumerate(variables.items())
         ]
