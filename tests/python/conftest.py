@@ -204,30 +204,33 @@ def dbt(
 
 def build(folder: Path, variables: dict[str, Any] | None = None, *arguments: str, project: Path = PROJECT) -> Built:
     """`dbt build` with these settings. A missing folder is made."""
+    if project == PROJECT:
+        return warm_dbt().run(folder, variables or {}, "build", *arguments)
     folder.mkdir(parents=True, exist_ok=True)
-    settings = json.dumps(variables or {}, default=str)
-    if project != PROJECT:
-        return dbt(folder, "build", "--vars", settings, *arguments, project=project)
-    return warm_dbt().build(folder, json.loads(settings), *arguments)
+    return dbt(folder, "build", "--vars", json.dumps(variables or {}, default=str), *arguments, project=project)
 
 
 class WarmDbt:
     """A process in which dbt stays loaded and the project parsed; it ends with this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: str | None, changed: dict[str, str]) -> None:
+        self.target = target
         self.process = subprocess.Popen(
             [sys.executable, str(TESTS / "dbt_runs.py")],
             cwd=PROJECT,
-            env=environment(Path("unset")),
+            env=environment(Path("unset")) | changed,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def build(self, folder: Path, settings: dict[str, Any], *arguments: str) -> Built:
+    def run(self, folder: Path, settings: dict[str, Any], *arguments: str) -> Built:
+        """Run dbt with these settings and arguments, with everything that it writes in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
         warehouse = folder / "warehouse.duckdb"
-        run = {"arguments": ["build", *arguments], "settings": settings, "folder": str(folder)}
-        print(json.dumps(run | {"warehouse": str(warehouse)}), file=self.process.stdin, flush=True)
+        run = {"arguments": arguments, "settings": settings, "target": self.target, "folder": str(folder)}
+        asked = json.dumps(run | {"warehouse": str(warehouse)}, default=str)
+        print(asked, file=self.process.stdin, flush=True)
         code = self.process.stdout.readline()
         output = (folder / "output.txt").read_text(encoding="utf-8")
         assert code, f"The process of dbt ended.\n{output[-6_000:]}"
@@ -235,8 +238,9 @@ class WarmDbt:
 
 
 @cache
-def warm_dbt() -> WarmDbt:
-    return WarmDbt()
+def warm_dbt(target: str | None = None, **changed: str) -> WarmDbt:
+    """One process for each target and environment; `changed` are environment variables."""
+    return WarmDbt(target, changed)
 
 
 def green(built: Built) -> Built:

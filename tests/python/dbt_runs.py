@@ -47,22 +47,21 @@ def settings_read_while_parsed() -> frozenset[str]:
     return frozenset(name for text in texts for name in re.findall(READ_WHILE_PARSED, text))
 
 
-MANIFESTS: dict[str, Manifest] = {}
+MANIFESTS: dict[str, Manifest | None] = {}
 
 
-def manifest_for(settings: dict[str, Any], folder: Path) -> Manifest:
+def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manifest | None:
     """The project as dbt reads it with these settings: read once for all runs that it would be the same for.
 
-    What a model refers to can hang on whether a setting is null.
+    What a model refers to can hang on whether a setting is null. None where dbt refuses the settings, so that the run
+    itself says why.
     """
     read = {name: value for name, value in settings.items() if name in settings_read_while_parsed()}
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
-    alike = json.dumps([read, sorted(unlike)], sort_keys=True, default=str)
+    alike = json.dumps([read, sorted(unlike), target], sort_keys=True, default=str)
     if alike not in MANIFESTS:
-        parsed = invoke(folder, ["--quiet", "parse", "--vars", json.dumps(settings, default=str)])
-        if parsed.exception:
-            raise parsed.exception
-        MANIFESTS[alike] = parsed.result
+        parse = ["--quiet", "parse", *target, "--vars", json.dumps(settings, default=str)]
+        MANIFESTS[alike] = invoke(folder, parse).result
     return MANIFESTS[alike]
 
 
@@ -112,10 +111,11 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def run_once(run: dict[str, Any], parsed_in: Path) -> int:
-    """Do one run, {arguments, settings, folder, warehouse}, and return its exit code."""
+    """Do one run, {arguments, settings, target, folder, warehouse}, and return its exit code."""
     os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
-    settings, folder = run["settings"], Path(run["folder"])
-    result = invoke(folder, [*run["arguments"], "--vars", json.dumps(settings)], manifest_for(settings, parsed_in))
+    settings, target = run["settings"], ["--target", run["target"]] if run["target"] else []
+    manifest = manifest_for(settings, parsed_in, *target)
+    result = invoke(Path(run["folder"]), [*run["arguments"], *target, "--vars", json.dumps(settings)], manifest)
     # The connections of Python models stay open, and with them the file.
     with suppress(Exception):
         DuckDBConnectionManager.env().close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import WITHOUT_UNIT_TESTS, Built, dbt, green
+from conftest import WITHOUT_UNIT_TESTS, Built, build, green, warm_dbt
 from engines import (
     TOLD_APART,
     Table,
@@ -39,15 +39,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield remote
 
 
-def on_sail(folder: Path, remote: str, *arguments: str) -> Built:
-    return dbt_on(folder, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": remote}, *arguments)
+def on_sail(folder: Path, remote: str, settings: dict[str, Any], *arguments: str) -> Built:
+    return warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).run(folder, settings, *arguments)
 
 
 @pytest.fixture(scope="module")
 def on_spark(server: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The sample on Sail, with every test that it can run."""
     folder = tmp_path_factory.mktemp("on_spark")
-    return green(on_sail(folder, server, "build", "--show-all-deprecations", "--exclude", *sorted(BEYOND_SAIL)))
+    arguments = ["build", "--show-all-deprecations", "--exclude", *sorted(BEYOND_SAIL)]
+    return green(dbt_on(folder, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, *arguments))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_the_last_word_is_that_of_duckdb(on_spark: Built, sample: Built) -> None
 
 
 def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_path: Path) -> None:
-    green(on_sail(tmp_path, server, "build", *WITHOUT_UNIT_TESTS, "--vars", "{k: 5}"))
+    green(on_sail(tmp_path, server, {"k": 5}, "build", *WITHOUT_UNIT_TESTS))
     found = tables_of_connect(server, ["segmentation_builds", "segmentation_models", "segment_events"])
     columns, builds = found["segmentation_builds"]
     assert [row[columns.index("build")] for row in builds] == [1]
@@ -120,13 +121,13 @@ def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_pat
 
 
 def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) -> None:
-    built = on_sail(tmp_path, server, "build", "--vars", json.dumps({"attach_databases": {"crm": "crm.duckdb"}}))
+    built = on_sail(tmp_path, server, {"attach_databases": {"crm": "crm.duckdb"}}, "build")
     assert built.returncode != 0
     assert "only DuckDB attaches databases; on Spark name a table of its catalogs, or a file" in built.output
 
 
 def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
-    built = on_sail(tmp_path, server, "build", "--vars", "{k_min: 1}")
+    built = dbt_on(tmp_path, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, "build", "--vars", "{k_min: 1}")
     assert built.returncode != 0
     assert "Setting 'k_min' is 1; it must be a whole number from 2 to 100." in built.output
 
@@ -138,10 +139,10 @@ def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_
 def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path: Path) -> None:
     file, settings = notation
     count = write_lines(tmp_path / file)
-    settings = json.dumps({"transactions_location": str(tmp_path / file)} | settings)
-    run = ["run", "--select", "base_shop__transactions", "stg_shop__transactions", "--vars", settings]
-    ours = green(dbt(tmp_path / "duckdb", *run)).warehouse
-    green(on_sail(tmp_path / "spark", server, *run))
+    settings = {"transactions_location": str(tmp_path / file)} | settings
+    run = ["run", "--select", "base_shop__transactions", "stg_shop__transactions"]
+    ours = green(warm_dbt().run(tmp_path / "duckdb", settings, *run)).warehouse
+    green(on_sail(tmp_path / "spark", server, settings, *run))
     model = "stg_shop__transactions"
     theirs = tables_of_connect(server, [model], "staging")
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
@@ -149,9 +150,9 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
 
 def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
     # Sail 0.7 interpolates a percentile to six digits.
-    settings = json.dumps(write_shop(tmp_path) | {"winsorize": None})
-    ours = green(dbt(tmp_path / "duckdb", "build", "--vars", settings, *WITHOUT_UNIT_TESTS)).warehouse
-    green(on_sail(tmp_path / "spark", server, "build", "--vars", settings, *WITHOUT_UNIT_TESTS))
+    settings = write_shop(tmp_path) | {"winsorize": None}
+    ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_UNIT_TESTS)).warehouse
+    green(on_sail(tmp_path / "spark", server, settings, "build", *WITHOUT_UNIT_TESTS))
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
     assert told_apart(marts, tables_of_connect(server, list(marts))) == {}
@@ -164,14 +165,13 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
     settings = write_shop(tmp_path)
     file = tmp_path / "customers.csv"
     file.write_bytes(file.read_text().encode("latin-1"))
-    run = ["run", "--select", "base_shop__customers", "--vars", json.dumps(settings)]
-    built = on_sail(tmp_path, server, *run)
+    built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__customers")
     assert built.returncode != 0
     assert f"File {file} is not in the encoding utf-8: a letter of it cannot be read" in built.output
 
 
 def test_files_that_sail_would_mix_up_are_refused(server: str, tmp_path: Path) -> None:
-    settings = json.dumps({"transactions_location": str(tmp_path / "*.csv")})
-    built = on_sail(tmp_path, server, "run", "--select", "base_shop__transactions", "--vars", settings)
+    settings = {"transactions_location": str(tmp_path / "*.csv")}
+    built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")
     assert built.returncode != 0
     assert "Sail takes the columns of several files by their position" in built.output
