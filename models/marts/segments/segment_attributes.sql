@@ -18,7 +18,7 @@ values_united as (
         customer_segments.model_segment_name as segment_name,
         '{{ attribute }}' as attribute,
         {% if width -%}
-        -- A band is named after its first and last value.
+        -- A band is named after its first value and, if its width is whole, its last one.
         case
             when {{ number }} is null then '(unknown)'
             else {{ band_name(number, width) }}
