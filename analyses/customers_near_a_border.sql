@@ -1,6 +1,6 @@
--- Which customers are the least typical of their segment, and so the ones who may move to another?
--- The tenth of each segment that lies farthest from its centre. Treat them with care: a small change of behaviour, or
--- the next fit, can put them elsewhere.
+-- Which customers are the least typical of their segment and so may move to another?
+-- The tenth of each segment that is farthest from its centroid. Treat them with care: a small change in behaviour, or
+-- the next training, can move them to another segment.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

@@ -1,5 +1,6 @@
--- Which faults of the input are worth fixing at their source?
--- What is left out first, the most rows first; then what is used and worth knowing about. No row: nothing to fix.
+-- Which data quality problems are worth fixing at the source?
+-- Rules that reject or exclude rows come first, then flags, each in descending order of their share. An empty result
+-- means that there is nothing to fix.
 
 with data_quality as (
     select * from {{ ref('data_quality') }}

@@ -1,5 +1,5 @@
--- Which segment sends the most back?
--- Spending is net of returns, so what was bought is what was spent plus what was returned.
+-- Which segment returns the most?
+-- Spending is net of returns, so gross purchases are spending plus returns.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

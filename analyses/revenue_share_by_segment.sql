@@ -1,4 +1,4 @@
--- How much of the revenue does each segment bring, and how much more or less than its share of the customers?
+-- What share of the revenue does each segment bring, and how does it compare with its share of the customers?
 
 with segment_profiles as (
     select * from {{ ref('segment_profiles') }}

@@ -1,6 +1,6 @@
--- Where do the customers of each segment live, and where are they more common than elsewhere?
--- A lift of 1.5 means: half again as common in the segment as among all customers. Cells with too few customers
--- are left out. Another attribute of customers_columns (channel, birth_year) can take the place of region.
+-- Where do the customers of each segment live, and in which regions are they over-represented?
+-- A lift of 1.5 means that the region is 1.5 times as common in the segment as among all customers. Suppressed cells
+-- are left out. Another attribute in customers_columns (channel, birth_year) can replace region.
 
 with segment_attributes as (
     select * from {{ ref('segment_attributes') }}

@@ -1,5 +1,5 @@
 -- What would more or fewer segments look like, and what would they cost?
--- To see one, build with it: dbt build --vars '{k: 5}'. Every k has been fitted already.
+-- The sweep has already fitted every k. To serve another one: dbt build --vars '{k: 5}'.
 
 with k_selection as (
     select * from {{ ref('k_selection') }}

@@ -1,5 +1,5 @@
--- What is the one thing that sets each segment apart from the average customer?
--- The feature whose average is the most times above or below; twice and half are equally far.
+-- Which feature sets each segment apart the most from the average customer?
+-- Averages are compared as ratios: twice the average and half the average are equally far apart.
 
 with segment_features as (
     select * from {{ ref('segment_features') }}

@@ -1,6 +1,6 @@
--- Whom should we call this week?
--- The twenty customers of the segment that spends the most who have been silent for the longest, measured against how
--- often they buy: days since the last purchase over the days between two purchases. Beyond 1 the next one is overdue.
+-- Which customers should we call this week?
+-- The twenty most overdue customers of the highest-spending segment. overdue_ratio is the number of days since the last
+-- purchase divided by the average number of days between purchases; above 1, the next purchase is overdue.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

@@ -1,12 +1,12 @@
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {#- Plain names: people query marts.segment_profiles, not main_marts.segment_profiles. -#}
     {%- set schema = target.schema if custom_schema_name is none else custom_schema_name | trim -%}
-    {#- DuckDB names the database after its file. Two things of one name, and marts.x could be either. -#}
+    {#- DuckDB names the database after its file. If a schema had the same name, marts.x would be ambiguous. -#}
     {%- set file = (target.get('path') or '').replace('\\', '/').split('/') | last -%}
     {%- if file.split('.') | first | lower == schema | lower -%}
         {%- do exceptions.raise_compiler_error(
-            'The warehouse ' ~ target.path ~ " has the name of the schema '" ~ schema ~ "', which DuckDB cannot tell"
-            ~ ' apart; give the file another name in SEGMENTATION_WAREHOUSE.'
+            'The warehouse ' ~ target.path ~ " has the same name as the schema '" ~ schema ~ "', which is ambiguous in"
+            ~ ' DuckDB; set SEGMENTATION_WAREHOUSE to a file with another name.'
         ) -%}
     {%- endif -%}
     {{ schema }}

@@ -1,10 +1,10 @@
 {#
-    Where the input lives and what its columns are called. Only the base models and the checks before a run use these.
-    Names and paths come from settings: each is quoted as an identifier or as a text, and never pasted.
+    The location and the column names of the inputs. Names and paths come from settings, so each is quoted as an
+    identifier or a literal, never inserted as is.
 #}
 
 {% macro input_columns(input) %}
-    {#- The columns that an input can have, under our names. -#}
+    {#- The columns that an input can have, by the project's names. -#}
     {% do return({
         'transactions': [
             'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'unit_price', 'currency',
@@ -16,7 +16,7 @@
 
 
 {% macro missing_input_columns(input) %}
-    {#- The columns that an input must have and that its mapping does not name. -#}
+    {#- The required columns of an input that its mapping does not name. -#}
     {%- set mapping = input_mapping(input) -%}
     {%- set needed = {'transactions': ['customer_id', 'transaction_date'], 'customers': ['customer_id']}[input] -%}
     {%- set missing = needed | reject('in', mapping) | list -%}
@@ -32,8 +32,8 @@
 
 
 {% macro attribute_names() %}
-    {#- What customers_columns names beyond the known columns: attributes that describe the segments. Uses var():
-        setting() would recurse, because its check asks for these names. -#}
+    {#- The names in customers_columns other than the standard columns: attributes that describe the segments. Uses
+        var(), because the check in setting() calls this macro. -#}
     {%- set columns = var('customers_columns') -%}
     {%- if columns is not mapping
         or (var('transactions_location') is not none and var('customers_location') is none) -%}
@@ -44,7 +44,7 @@
 
 
 {% macro input_mapping(input) %}
-    {#- {our name: name in the input}, without the ones that the input does not have. -#}
+    {#- {our name: name in the input}, without columns that are not mapped. -#}
     {%- set mapping = {} -%}
     {%- for ours, theirs in setting(input ~ '_columns').items() if theirs -%}
         {%- do mapping.update({ours: theirs}) -%}
@@ -76,7 +76,7 @@
 
 
 {% macro csv_file(location, options='') %}
-    {#- Nothing about the dialect is guessed, so that no row is taken for a comment or a preamble and lost. -#}
+    {#- The dialect is not detected, so that no row is lost because it looks like a comment or a preamble. -#}
     {%- do return(
         'read_csv(' ~ quote_literal(location) ~ ', delim = ' ~ quote_literal(setting('csv_delimiter'))
         ~ ', encoding = ' ~ quote_literal(setting('csv_encoding'))
@@ -86,7 +86,7 @@
 
 
 {% macro input_relation(input) %}
-    {#- What stands behind `from` for an input: the sample, a file, or a quoted table name. -#}
+    {#- The relation to select an input from: the sample, a file, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if location is none -%}
         {%- do return(ref('sample_transactions') if input == 'transactions' else ref('sample_customers')) -%}
@@ -108,7 +108,7 @@
 
 
 {% macro default__file_relation(input, location) %}
-    {#- The files of a glob can have their columns in different orders. -#}
+    {#- The files that match a pattern can have their columns in different orders. -#}
     {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
     {%- if is_parquet(location) -%}
         {%- do return('read_parquet(' ~ quote_literal(location) ~ by_name ~ ')') -%}
@@ -118,14 +118,14 @@
 
 
 {% macro spark__file_relation(input, location) %}
-    {#- A CSV file, and a pattern of files, is the view that attach_inputs makes of it. -#}
+    {#- CSV files and patterns of files are read through the view that attach_inputs creates. -#}
     {%- set is_view = is_csv(location) or is_pattern(location) -%}
     {%- do return('input_' ~ input if is_view else 'parquet.' ~ quote_ident(location)) -%}
 {% endmacro %}
 
 
 {% macro table_name_parts(location) %}
-    {#- The parts of a table name between its dots; a part in double quotes may have dots of its own. -#}
+    {#- The parts of a table name, split at its dots; a part in double quotes may contain dots. -#}
     {%- do return(modules.re.findall('"(?:[^"]|"")+"|[^."]+', location)) -%}
 {% endmacro %}
 
@@ -137,30 +137,30 @@
 
 
 {% macro input_column(input, column) %}
-    {#- A column of the input as text; null where the mapping does not name it. -#}
+    {#- A column of the input as text; null if the mapping does not name it. -#}
     {%- set theirs = input_mapping(input).get(column) -%}
     {{ checked_text(input, input_text(quote_ident(theirs))) if theirs else 'cast(null as string)' }}
 {%- endmacro %}
 
 
 {% macro checked_text(input, text) -%}
-    {#- A text of the input. Bytes that are not of the encoding stop the run. -#}
+    {#- A text from the input. Bytes that are invalid in its encoding stop the run. -#}
     {{ adapter.dispatch('checked_text')(input, text) }}
 {%- endmacro %}
 
 
 {% macro default__checked_text(input, text) -%}
-    {#- DuckDB stops while it reads them. -#}
+    {#- DuckDB stops when it reads invalid bytes. -#}
     {{ text }}
 {%- endmacro %}
 
 
 {% macro spark__checked_text(input, text) -%}
-    {#- Spark puts U+FFFD in their place, and two names that differ by one such letter would be one. -#}
+    {#- Spark replaces invalid bytes with U+FFFD, so two names that differ only in such a letter would become equal. -#}
     {%- set location = setting(input ~ '_location') or '' -%}
     {%- if is_csv(location) -%}
     {%- set sentence = 'File ' ~ location ~ ' is not in the encoding ' ~ setting('csv_encoding')
-        ~ ': a letter of it cannot be read. Correct the setting csv_encoding, or the file.' -%}
+        ~ ': it contains invalid characters. Correct the setting csv_encoding, or the file.' -%}
     case
         when position('\ufffd' in {{ text }}) > 0 then {{ raise_error(quote_literal(sentence)) }}
         else {{ text }}
@@ -172,7 +172,7 @@
 
 
 {% macro is_excluded_line() -%}
-    {#- Whether excluded_lines leaves a row of the transactions input out. -#}
+    {#- Whether the setting excluded_lines excludes a row of the transactions input. -#}
     {%- set conditions = [] -%}
     {%- for column, values in setting('excluded_lines').items() if values -%}
         {%- set texts = [] -%}
@@ -198,12 +198,12 @@
 
 
 {% macro spark__attach_inputs() %}
-    {#- A CSV file, and a pattern of files, becomes a view of the session. What Spark would make fit without a word
-        stops the run: a line with another number of columns than the first, and a file with other names of columns. -#}
+    {#- A CSV file or a pattern of files becomes a temporary view. A line whose number of columns differs from the first
+        line, or a file with different column names, stops the run; by default, Spark would accept both silently. -#}
     {%- if setting('attach_databases') -%}
         {%- do refuse_setting(
             'attach_databases', setting('attach_databases'),
-            'only DuckDB attaches databases; on Spark name a table of its catalogs, or a file'
+            'only DuckDB attaches databases; on Spark, use a file or a table in one of its catalogs'
         ) -%}
     {%- endif -%}
     {%- set encoding = {'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')) -%}
@@ -212,7 +212,7 @@
         {%- if execute and is_pattern(location) and run_query('select version()').rows[0][0].startswith('0.') -%}
             {%- do refuse_setting(
                 input ~ '_location', location,
-                'Sail takes the columns of several files by their position; name one file, or a table'
+                'Sail matches the columns of several files by position; use one file or a table'
             ) -%}
         {%- endif -%}
         {%- set view = 'create or replace temporary view input_' ~ input ~ ' using ' -%}
@@ -231,7 +231,7 @@
 
 
 {% macro limit_resources() -%}
-    {#- The settings memory_limit and threads, for all of DuckDB's connections in this process. -#}
+    {#- Applies the settings memory_limit and threads to all of DuckDB's connections in this process. -#}
     {%- if target.type == 'duckdb' -%}
     {%- if setting('memory_limit') is not none -%}
     set global memory_limit = {{ quote_literal(setting('memory_limit')) }};
@@ -244,7 +244,7 @@
 
 
 {% macro check_input_columns() %}
-    {#- Stops the run where a file cannot be read or a mapping names a column that is not there. -#}
+    {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
             {%- do check_location(input) -%}
@@ -256,13 +256,14 @@
 
 
 {% macro check_location(input) %}
-    {#- A file or table that is not there stops the run. -#}
+    {#- Stops the run if the file or table of an input does not exist. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if target.type != 'duckdb' -%}{%- do return('') -%}{%- endif -%}
     {%- if is_csv(location) or is_parquet(location) -%}
         {%- if run_query('select * from glob(' ~ quote_literal(location) ~ ') limit 1') | length == 0 -%}
             {%- do refuse_setting(
-                input ~ '_location', location, 'there is no such file, seen from the folder that dbt runs in'
+                input ~ '_location', location,
+                'there is no such file (a relative path starts at the folder that dbt runs in)'
             ) -%}
         {%- endif -%}
     {%- else -%}
@@ -292,7 +293,7 @@
 
 
 {% macro check_csv_file(location) %}
-    {#- The first rows of a CSV file. What is wrong further down, DuckDB says when it gets there. -#}
+    {#- Checks the first rows of a CSV file. Errors further down stop the run when DuckDB reads them. -#}
     {%- if target.type != 'duckdb' or not is_csv(location) or is_pattern(location) -%}
         {%- do return('') -%}
     {%- endif -%}
@@ -333,7 +334,7 @@
     {%- if 'file_row_number' in lowered and target.type == 'duckdb' and is_parquet(location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,
-            "its column 'file_row_number' has the name by which DuckDB numbers the rows of a file; rename it"
+            "DuckDB uses the name of its column 'file_row_number' for row numbers; rename the column"
         ) -%}
     {%- endif -%}
     {%- if input == 'transactions' -%}

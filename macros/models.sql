@@ -1,12 +1,12 @@
 {#
-    How a model (centroids and scaling) treats customers. Three models share this SQL: the one being trained, the one
-    that serves, and the one that served in the previous build.
+    SQL that applies a model (centroids and scaling) to customers. Three models share it: the one being trained, the
+    one that serves, and the one that served in the previous build.
 #}
 
 {% macro scale_customer_features(features) -%}
     {#- CTEs that follow customer_features and scaling (one row per feature). The last one, scaled, has one row per
-        clustered customer with each feature transformed and scaled; a feature that the scaling lacks is 0. -#}
--- One row, so that every customer meets every center and scale without a join by feature.
+        clustered customer with each feature transformed and scaled; a feature that the scaling does not have is 0. -#}
+-- One row, so that no join by feature is needed.
 scaling_pivoted as (
     select
         {%- for feature in features %}
@@ -67,8 +67,8 @@ scaled as (
 {% macro nearest_clusters(features, clusters) -%}
     {#- CTEs that follow scaled (one row per customer) and model (one row per cluster). The last one, nearest, has one
         row per customer with the nearest and the second-nearest centroid. -#}
--- All centroids in one row, so that each customer is read once and nothing has to be grouped. A cluster that the
--- model does not have is null, and so are the distances to it.
+-- All centroids in one row, so that each customer is read once and no grouping is needed. The centroid of a cluster
+-- that the model does not have is null, and so are the distances to it.
 centroids_pivoted as (
     select
         {%- for cluster in clusters %}
@@ -96,7 +96,7 @@ distances_measured as (
     cross join centroids_pivoted
 ),
 
--- On a tie the lower cluster wins, here as in the fit.
+-- A tie goes to the cluster with the lower number, as in the fit.
 nearest_found as (
     select
         *,
@@ -157,13 +157,13 @@ nearest as (
 
 
 {% macro clusters_at_most() %}
-    {#- The numbers that a cluster of a model can have. -#}
+    {#- The possible numbers of a model's clusters. -#}
     {%- do return(range([setting('k_max'), setting('k') or 1] | max) | list) -%}
 {% endmacro %}
 
 
 {% macro previous_clusters_at_most() %}
-    {#- The numbers that a cluster of any stored model can have; k_max may have been lowered since. -#}
+    {#- The possible numbers of the clusters of any stored model; k_max may have been lowered since it was trained. -#}
     {%- set register = stored_relation('int_model_register') -%}
     {%- set stored_k = run_query('select max(k) from ' ~ register).rows[0][0] if register else none -%}
     {%- do return(range([setting('k_max'), stored_k or 1] | max) | list) -%}

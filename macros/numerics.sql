@@ -1,7 +1,7 @@
 {#
-    Sums of doubles depend on the order of the rows, and so on the number of threads. Where a result feeds the model it
-    is summed as decimals, which is exact, and rounded to 12 significant digits, so that the same input gives the same
-    bytes on any machine.
+    Sums of doubles depend on the order of the rows, and so on the number of threads. Results that feed the model are
+    therefore summed as decimals, which is exact, and rounded to 12 significant digits, so that the same input gives the
+    same bytes on any machine.
 #}
 
 {% macro exact_sum(expression) -%}
@@ -20,7 +20,7 @@
 
 
 {% macro spark__round_significant(expression, digits) -%}
-    {#- Here a null is printed as a text, and one engine cannot print a zero like this. -#}
+    {#- Spark prints a null as text, and one engine cannot print zero in this format. -#}
     case
         when {{ expression }} = 0 then cast(0 as double)
         else try_cast(printf('%.{{ digits - 1 }}e', {{ expression }}) as double)
@@ -29,20 +29,20 @@
 
 
 {% macro divide(numerator, denominator) -%}
-    {#- A quotient as double; null where the denominator is zero. -#}
+    {#- A quotient as double; null if the denominator is zero. -#}
     cast({{ numerator }} as double) / nullif(cast({{ denominator }} as double), 0)
 {%- endmacro %}
 
 
 {% macro format_number(expression, decimals) -%}
-    {#- A number in a sentence, rounded to a number of decimals, half up. DuckDB would round a double as it is stored,
-        and 0.145 is stored as a little less. -#}
+    {#- A number for a sentence, rounded half up to a number of decimal places. DuckDB would round the stored double,
+        and 0.145 is stored as slightly less. -#}
     cast(cast(cast({{ expression }} as decimal(38, 12)) as decimal(18, {{ decimals }})) as string)
 {%- endmacro %}
 
 
 {% macro band_name(expression, width) -%}
-    {#- The band of a number, as text: 1984 in bands of 10 is 1980 to 1989. -#}
+    {#- The band of a number, as text: with a width of 10, 1984 is in the band 1980 to 1989. -#}
     {%- set start = 'cast(floor(' ~ expression ~ ' / ' ~ width ~ ') * ' ~ width ~ ' as bigint)' -%}
     {%- if width == 1 -%}
     cast({{ start }} as string)
@@ -56,7 +56,7 @@
 
 
 {% macro greatest_or_least(which, names, prefix='') -%}
-    {#- The greatest or the least (which) of several columns; nulls are left out. -#}
+    {#- The greatest or the least (which) of several columns; nulls are ignored. -#}
     {%- if names | length == 1 -%}
     {{ prefix }}{{ names[0] }}
     {%- else -%}
@@ -66,8 +66,8 @@
 
 
 {% macro population_stability_index(share, expected) -%}
-    {#- Population stability index of a distribution against an expected one, row by row of its bins: the sum of
-        (share - expected) * ln(share / expected) (Siddiqi 2006). A bin that is empty counts as 0.01 %. -#}
+    {#- Population stability index of a distribution against an expected one, with one row per bin: the sum of
+        (share - expected) * ln(share / expected) (Siddiqi 2006). Shares below 0.01 % count as 0.01 %. -#}
     {%- set now = 'greatest(' ~ share ~ ', 0.0001)' -%}
     {%- set before = 'greatest(' ~ expected ~ ', 0.0001)' -%}
     {{ round_significant(

@@ -1,8 +1,8 @@
-{# From text to types. A text that cannot be read gives null, and the row is rejected with its reason. #}
+{# Parsing of texts. A text that cannot be read becomes null, and a rule rejects the row. #}
 
 {% macro clean_text(column) -%}
-    {#- Without the blanks around it (also tabs, line ends, no-break blanks and byte order marks); null where nothing is
-        left. -#}
+    {#- A text without leading and trailing white space (spaces, tabs, line breaks, non-breaking spaces and byte order
+        marks); null if nothing is left. -#}
     nullif(
         {{ trim_characters(column, "concat(' ', chr(9), chr(10), chr(13), '\u00a0\u202f\ufeff')") }}, ''
     )
@@ -10,7 +10,7 @@
 
 
 {% macro is_return_value(column) -%}
-    {#- Whether a return flag has one of the values of return_flag_values, capitals or not. -#}
+    {#- Whether a return flag has one of the values in return_flag_values, ignoring case. -#}
     {%- if setting('return_flag_values') -%}
     coalesce(
         lower({{ column }}) in (
@@ -27,7 +27,7 @@
 
 
 {% macro clean_id(column) -%}
-    {#- An id, letter by letter. 17850.0 becomes 17850 only where the setting says that ids are whole numbers. -#}
+    {#- An id without surrounding white space. 17850.0 becomes 17850 only if ids_are_whole_numbers is true. -#}
     {%- if setting('ids_are_whole_numbers') -%}
     {{ regexp_replace(clean_text(column), '^([0-9]+)[.]0+$', '\\1') }}
     {%- else -%}
@@ -38,7 +38,7 @@
 
 {% macro parse_date(column) -%}
     {#- The calendar day of a date or timestamp. One that begins with the year (2024-12-31, 2024-12-31T10:00:00+01:00,
-        20241231) is read whatever the setting date_format says. Years have four digits, from 1900 on. -#}
+        20241231) is read regardless of the setting date_format. Years have four digits, from 1900 on. -#}
     {{ adapter.dispatch('parse_date')(column) }}
 {%- endmacro %}
 
@@ -51,7 +51,7 @@
     }[setting('date_format')] -%}
     {%- set times = ['', ' %H:%M', ' %H:%M:%S', ' %H:%M:%S.%f', ' %I:%M %p', ' %I:%M:%S %p'] -%}
     {%- set zone = setting('time_zone') -%}
-    {#- A blank before the offset is common, and DuckDB does not read it. -#}
+    {#- A space before the offset is common, but DuckDB cannot parse it. -#}
     {%- set with_offset = regexp_replace(column, ' (Z|[+-][0-9:]+)$', '\\1') -%}
     case
         when not left({{ column }}, 1) between '0' and '9' then null
@@ -78,8 +78,8 @@
 
 
 {% macro spark__parse_date(column) -%}
-    {#- Spark reads any text that begins with a year as a date, so the patterns stand here. They ask for a year from
-        1900 on: Spark would work a date out once for each place that compares it. -#}
+    {#- Spark reads any text that begins with a year as a date, so patterns check the text first. They require a year
+        from 1900 on, because Spark would evaluate the date again for each comparison. -#}
     {%- set offset = ' ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
     {%- set seconds = ':[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?' -%}
     {%- set time = '([ T]([01]?[0-9]|2[0-3])' ~ seconds ~ '(' ~ offset ~ ')?)?' -%}
@@ -114,7 +114,7 @@
 
 
 {% macro date_of_parts(column, pattern, places) -%}
-    {#- The date whose year, month and day a pattern finds at these places; null where there is no such day. -#}
+    {#- The date whose year, month and day are these groups of a pattern; null if the date does not exist. -#}
     try_cast({{ regexp_replace(column, pattern, '\\' ~ places | join('-\\')) }} as date)
 {%- endmacro %}
 
@@ -135,16 +135,16 @@
 
 
 {% macro parse_decimal(column, type) -%}
-    {#- A number in the notation of the setting decimal_mark. Thousands may be grouped by the other mark, a blank or an
+    {#- A number in the notation of the setting decimal_mark. Thousands may be grouped by the other mark, a space or an
         apostrophe, but only in threes: 1,50 is not 150. -#}
     {%- set mark = setting('decimal_mark') -%}
     {%- set group = "[' " ~ ('.' if mark == ',' else ',') ~ '\u00a0\u202f]' -%}
-    {#- Groups of one number have one mark: 1 234,567 is not 1234567. -#}
+    {#- A number uses one grouping mark throughout: 1 234,567 is not 1234567. -#}
     {%- set marks = ["'", ' ', ('[.]' if mark == ',' else ','), '\u00a0', '\u202f'] -%}
     {%- set groups = [] -%}
     {%- for one in marks -%}{%- do groups.append('(' ~ one ~ '[0-9]{3})+') -%}{%- endfor -%}
     {%- set grouped = '[+-]?[0-9]{1,3}(' ~ groups | join('|') ~ ')([' ~ mark ~ '][0-9]+)?' -%}
-    {#- DuckDB lets 4.459e16 into decimal(18, 2), which cannot hold it. -#}
+    {#- DuckDB casts 4.459e16 to decimal(18, 2) although the type cannot hold it. -#}
     {%- set most = {'decimal(18, 2)': 16, 'decimal(18, 3)': 15, 'decimal(18, 6)': 12, 'decimal(38, 12)': 26}[type] -%}
     {%- set scale = {'decimal(18, 2)': 2, 'decimal(18, 3)': 3, 'decimal(18, 6)': 6, 'decimal(38, 12)': 12}[type] -%}
     case
@@ -168,8 +168,8 @@
 
 
 {% macro parse_double(column) -%}
-    {#- A number with a decimal point, as double. The pattern keeps out what one engine takes for a number and the other
-        does not: 1_000, 5f, nan. -#}
+    {#- A number with a decimal point, as double. The pattern rejects texts that only some engines accept as numbers:
+        1_000, 5f, nan. -#}
     case
         when {{ regexp_full_match(column, '[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?') }}
             then try_cast({{ column }} as double)
@@ -178,13 +178,14 @@
 
 
 {% macro run_date() -%}
-    {#- The day of the run on this machine. Only rejects of dates in the future depend on it. -#}
+    {#- The day of the run on this machine. Only the checks for dates in the future and for stale transactions use
+        it. -#}
     cast('{{ modules.datetime.datetime.now().date() }}' as date)
 {%- endmacro %}
 
 
 {% macro failed_rules(rules) -%}
-    {#- The names of the rules whose condition holds, in the order given, as one text; null where none does. -#}
+    {#- The names of the rules whose conditions hold, in the order given, as one text; null if none holds. -#}
     nullif(
         concat_ws(
             ', '

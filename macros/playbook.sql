@@ -1,6 +1,6 @@
 {% macro check_playbook() %}
-    {#- Stops a run before any work where the rules leave a segment without a name, or a name without an action. The
-        seeds are not in the warehouse yet, so the files are read. -#}
+    {#- Stops a run before any work if the rules leave a segment without a name or an archetype without an action. The
+        seeds are not in the warehouse yet, so their files are read. -#}
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
@@ -14,14 +14,15 @@
     ).rows[0] -%}
     {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
         {%- do exceptions.raise_compiler_error(
-            'The rules have ' ~ last[0] ~ ' without a condition, and the last is rule_order ' ~ last[1]
-            ~ '; exactly one must have none, and it must be the last. Change it in seeds/playbook/segment_rules.csv.'
+            'The number of rules without a condition is ' ~ last[0] ~ ', and the last rule_order is ' ~ last[1]
+            ~ '; exactly one rule must have no condition, and it must be the last. Change it in'
+            ~ ' seeds/playbook/segment_rules.csv.'
         ) -%}
     {%- endif -%}
     {%- set unknown = run_query('select feature from ' ~ rules ~ ' where feature is not null order by rule_order') -%}
     {%- for row in unknown if row['feature'] not in clusterable_features() -%}
         {%- do exceptions.raise_compiler_error(
-            "The rules have a condition on '" ~ row['feature'] ~ "', which is no feature; the features are "
+            "A rule has a condition on '" ~ row['feature'] ~ "', which is not a feature; the features are "
             ~ clusterable_features() | join(', ') ~ '. Change it in seeds/playbook/segment_rules.csv.'
         ) -%}
     {%- endfor -%}
@@ -31,7 +32,7 @@
     ) -%}
     {%- if without | length -%}
         {%- do exceptions.raise_compiler_error(
-            "The archetype '" ~ without.rows[0][0] ~ "' of the rules has no action; each must have one or more."
+            "The archetype '" ~ without.rows[0][0] ~ "' in the rules has no action; each archetype needs at least one."
             ~ ' Add it to seeds/playbook/segment_playbook.csv.'
         ) -%}
     {%- endif -%}

@@ -1,7 +1,7 @@
-{# What sets a customer or a segment apart, as a phrase. The words are in macros/catalogue/features.sql. #}
+{# Phrases that describe what sets a customer or a segment apart. The words are in macros/catalogue/features.sql. #}
 
 {% macro short_number(value) -%}
-    {#- A number in a phrase: with one decimal where it is small and has any. -#}
+    {#- A number for a phrase: with one decimal place if it is below 10 and not whole. -#}
     case
         when abs({{ value }}) < 10 and {{ value }} != floor({{ value }}) then {{ format_number(value, 1) }}
         else {{ format_number(value, 0) }}
@@ -20,7 +20,7 @@
 
 
 {% macro values_phrase(value, average, before, one, many) -%}
-    {#- A value beside the average: 10 orders against 4.2. -#}
+    {#- A value and the average: 10 orders against 4.2. -#}
     concat(
         coalesce({{ before }}, ''), {{ short_number(value) }},
         case when {{ value }} = 1 then {{ one }} else {{ many }} end,
@@ -30,7 +30,7 @@
 
 
 {% macro feature_phrase(feature, value, average) -%}
-    {#- A value of a feature beside the average of the clustered customers, in the words of the catalogue. -#}
+    {#- A value of a feature compared with the average of the clustered customers, in the catalogue's wording. -#}
     {%- set words = catalogued_feature(feature).phrase -%}
     {%- if words.compares == 'ratio' -%}
     {{ ratio_phrase(value, average, quote_literal(words.before)) }}

@@ -1,6 +1,6 @@
 {#
-    Settings are the vars of dbt_project.yml. dbt accepts any name and any value of a var without a warning, so each one
-    has a rule here. `setting()` is how models read a var; `check_settings()` runs before any work.
+    Settings are the vars of dbt_project.yml. dbt accepts any name and any value of a var without a warning, so each
+    setting has a rule here. `setting()` is how models read a var; `check_settings()` runs before any work.
 #}
 
 {% macro setting_rules() %}
@@ -98,7 +98,7 @@
 
 
 {% macro setting_problem(rule, value) %}
-    {#- What is wrong with a value, as the second half of a sentence; none where it is right. -#}
+    {#- What is wrong with a value, as the second half of a message; none if it is valid. -#}
     {%- set type = rule.type -%}
     {%- if value is none -%}
         {%- do return(none if rule.get('nullable') else 'it must not be empty') -%}
@@ -116,14 +116,14 @@
         {%- do return('it must be true or false') -%}
     {%- elif type == 'text' -%}
         {%- if value is not string or value | trim == '' and rule.get('length') is none -%}
-            {%- do return('it must be a text') -%}
+            {%- do return('it must be text') -%}
         {%- elif rule.get('length') and value | length != rule.length -%}
             {%- set characters = ' character' if rule.length == 1 else ' characters' -%}
             {%- do return('it must be ' ~ rule.length ~ characters ~ ' long') -%}
         {%- elif rule.get('among') and value not in rule.among -%}
             {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
         {%- elif rule.get('pattern') and not modules.re.match(rule.pattern, value) -%}
-            {%- do return('it must be such as ' ~ rule.such_as) -%}
+            {%- do return('it must have the form ' ~ rule.such_as) -%}
         {%- endif -%}
     {%- elif type == 'date' -%}
         {%- if not is_iso_date(value | string) -%}
@@ -138,11 +138,11 @@
         {%- endif -%}
         {%- for item in value -%}
             {%- if item is mapping or item is none or (item is sequence and item is not string) -%}
-                {%- do return('each of its items must be a text or a number') -%}
+                {%- do return('each of its items must be text or a number') -%}
             {%- elif rule.get('among') and item not in rule.among -%}
                 {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
             {%- elif value | select('equalto', item) | list | length > 1 -%}
-                {%- do return("'" ~ item ~ "' stands in it twice") -%}
+                {%- do return("'" ~ item ~ "' is listed more than once") -%}
             {%- endif -%}
         {%- endfor -%}
     {%- elif type == 'mapping' -%}
@@ -152,12 +152,12 @@
         {%- for key, item in value.items() -%}
             {%- if rule.get('allows_names') and key not in rule['keys'] -%}
                 {%- if modules.re.match('^sign_?(up|in)', key) -%}
-                    {%- do return("'" ~ key ~ "' is no attribute of ours; is signup_date meant?") -%}
+                    {%- do return("'" ~ key ~ "' is not a valid attribute name; did you mean signup_date?") -%}
                 {%- endif -%}
                 {%- if not modules.re.match('^[a-z][a-z0-9_]{0,60}$', key) or key in available_features() -%}
                     {%- do return(
-                        "'" ~ key ~ "' cannot name an attribute; a name has small letters, digits and _, begins with a"
-                        ~ ' letter, and is not the name of a feature'
+                        "'" ~ key ~ "' is not a valid attribute name; a name consists of lower-case letters, digits and"
+                        ~ ' _, begins with a letter, and is not the name of a feature'
                     ) -%}
                 {%- endif -%}
             {%- elif rule.get('keys') and key not in rule['keys'] -%}
@@ -173,7 +173,7 @@
                     {%- do return("the value of '" ~ key ~ "' must be a number above 0") -%}
                 {%- endif -%}
             {%- elif item is not none and item is not string -%}
-                {%- do return("the value of '" ~ key ~ "' must be a text") -%}
+                {%- do return("the value of '" ~ key ~ "' must be text") -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
@@ -185,7 +185,7 @@
     {%- if not modules.re.match('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$', text) -%}
         {%- do return(false) -%}
     {%- endif -%}
-    {#- The day must exist: 2024-02-30 does not. -#}
+    {#- The date must exist: 2024-02-30 does not. -#}
     {%- set year, month, day = text[:4] | int, text[5:7] | int, text[8:] | int -%}
     {%- set leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) -%}
     {%- set days = [31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] -%}
@@ -194,7 +194,7 @@
 
 
 {% macro check_settings() %}
-    {#- Unknown names, wrong values, and values that contradict each other. -#}
+    {#- Checks for unknown names, invalid values, and values that contradict each other. -#}
     {%- set rules = setting_rules() -%}
     {%- set given = (invocation_args_dict.get('vars') or {}).keys() | list + project_file_vars() -%}
     {%- for name in given -%}
@@ -218,7 +218,7 @@
     {%- if setting('customers_location') is not none and setting('transactions_location') is none -%}
         {%- do refuse_setting(
             'customers_location', var('customers_location'),
-            'transactions_location must be set with it: these customers cannot go with the sample'
+            'transactions_location must also be set, because these customers do not belong to the sample transactions'
         ) -%}
     {%- endif -%}
     {%- for column in setting('unique_key') if not input_mapping('transactions').get(column) -%}
@@ -242,8 +242,8 @@
 
 
 {% macro project_file_vars() %}
-    {#- The names under vars in dbt_project.yml. dbt shows a macro only the vars that it asks for by name, so the file
-        is read. An engine that cannot read a local file leaves this half of the check to the tests. -#}
+    {#- The names under vars in dbt_project.yml. A macro can read a var only by its name, so the file is parsed. Engines
+        that cannot read a local file skip this part of the check; the tests cover it. -#}
     {%- if not execute or target.type != 'duckdb' -%}{%- do return([]) -%}{%- endif -%}
     {%- set text = run_query(
         'select content from read_text(' ~ quote_literal(project_folder() ~ '/dbt_project.yml') ~ ')'
@@ -253,6 +253,6 @@
 
 
 {% macro project_folder() %}
-    {#- Where dbt_project.yml lies, seen from the folder that dbt runs in. -#}
+    {#- The folder of dbt_project.yml, relative to the folder that dbt runs in. -#}
     {%- do return(invocation_args_dict.get('project_dir') or '.') -%}
 {% endmacro %}

@@ -1,10 +1,10 @@
 {#
-    What stays in the warehouse from one build to the next: the register of models and the log of builds. Rows are only
-    ever appended to them. A model that comes before them in the lineage, and so cannot `ref` them, reads them here.
+    What the warehouse keeps from one build to the next: the register of models and the log of builds. Rows are only
+    ever appended to them. Models upstream of them cannot `ref` them, and so read them through these macros.
 #}
 
 {% macro stored_relation(name) %}
-    {#- A stored table as an earlier build left it, or none where there is none. -#}
+    {#- A stored table as an earlier build left it, or none if there is none. -#}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
     {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
     {%- do return(load_relation(api.Relation.create(
@@ -14,20 +14,20 @@
 
 
 {% macro current_invocation() -%}
-    {#- The id of this dbt run, which tells a model that this run trained from one that an earlier run left. -#}
+    {#- The id of this dbt run. It distinguishes a model trained by this run from one that an earlier run left. -#}
     {{ quote_literal(invocation_id) }}
 {%- endmacro %}
 
 
 {% macro is_training_run() %}
-    {#- Whether this run fits a model, or scores with a stored one (--selector score). Only the checks before a run and
-        the log ask: what a model's SQL means does not depend on the selection. -#}
+    {#- Whether this run trains a model; otherwise it scores with a stored one (--selector score). Only the checks
+        before a run and the log use this: the SQL of a model does not depend on the selection. -#}
     {%- do return('model.' ~ project_name ~ '.int_model_register' in selected_resources) -%}
 {% endmacro %}
 
 
 {% macro is_whole_run() %}
-    {#- Whether this run builds every model, or every model but the training ones, as the selector `score` does. -#}
+    {#- Whether this run builds every model, or every model except the training ones, as the selector `score` does. -#}
     {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and id not in selected_resources -%}
         {%- if is_training_run() or 'training' not in node.tags -%}{%- do return(false) -%}{%- endif -%}
@@ -37,7 +37,7 @@
 
 
 {% macro is_partial_run() %}
-    {#- Whether this run builds some of the models only. A run of tests alone builds none, and is no partial run. -#}
+    {#- Whether this run builds only some of the models. A run of tests alone builds none and is not a partial run. -#}
     {%- for id in selected_resources if id.startswith('model.') -%}{%- do return(not is_whole_run()) -%}{%- endfor -%}
     {%- do return(false) -%}
 {% endmacro %}
@@ -84,8 +84,8 @@
 
 
 {% macro previous_segments() -%}
-    {#- The customers of the last completed build with their segment. Each model that asks reads it again, so that it is
-        right also in a run of only some of the models. -#}
+    {#- The customers of the last completed build with their segments. Each model that needs them reads the log itself,
+        so that they are also right in a run of only some of the models. -#}
     (
         select
             customer_id,
@@ -102,14 +102,14 @@
             where not is_build
             group by customer_id
         ) as last_states
-        -- Without a key the customer has left.
+        -- A null key means that the customer left.
         where state.segment_key is not null
     )
 {%- endmacro %}
 
 
 {% macro array_agg_rows(columns, order_by) -%}
-    {#- All rows of a query as one list of structs, so that they are stored with their model or build or not at all. -#}
+    {#- All rows of a query as a list of structs, so that they are stored atomically with their model or build. -#}
     {{ array_agg_structs(dict(zip(columns, columns)), order_by) }}
 {%- endmacro %}
 
@@ -133,8 +133,8 @@
 
 
 {% macro check_stored_model() %}
-    {#- Before a run that scores: there must be a stored model, and the settings must be the ones that it was trained
-        with. A run that trains needs no stored model, but a pinned one must exist. -#}
+    {#- A run that scores needs a stored model, and the settings must be those that it was trained with. A run that
+        trains needs no stored model, but a pinned model must exist and match the settings. -#}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
     {%- if 'model.' ~ project_name ~ '.int_serving_model' not in selected_resources -%}
         {%- do return('') -%}
@@ -147,8 +147,8 @@
     {%- if pinned is not none and pinned not in known -%}
         {%- do refuse_setting(
             'model_id', pinned,
-            'no model of this name is stored in the warehouse (' ~ (known[:10] | join(', ') or 'it holds none')
-            ~ '); marts.segmentation_models lists them, and unset, the newest model serves'
+            'the warehouse has no model with this id (it has ' ~ (known[:10] | join(', ') or 'none')
+            ~ '); marts.segmentation_models lists the stored models, and null serves the newest one'
         ) -%}
     {%- endif -%}
     {%- if is_training_run() and pinned is none -%}{%- do return('') -%}{%- endif -%}
@@ -162,14 +162,14 @@
         'select * from ' ~ register ~ ' where model_id = '
         ~ serving_model_id(register)
     ).rows[0] -%}
-    {#- A query gives a decimal, which 0.95 is not equal to. -#}
+    {#- A query returns a decimal, which does not equal the float 0.95. -#}
     {%- set stored_winsorize = none if model['winsorize'] is none else model['winsorize'] | float -%}
-    {#- A register of an earlier version has no such column. -#}
+    {#- A register written by an earlier version does not have this column. -#}
     {%- set stored_window = model['observation_window_days'] if 'observation_window_days' in model.keys() -%}
     {%- set stored_window = none if not stored_window else stored_window | int -%}
     {%- set remedy = (
-        '. Set it back, or train: make build, or dbt build without --selector score' if not is_training_run()
-        else '. Set it back, or leave model_id unset'
+        '. Restore it, or train a model: make build, or dbt build without --selector score' if not is_training_run()
+        else '. Restore it, or set model_id to null'
     ) -%}
     {%- set stored = 'the stored model ' ~ model['model_id'] ~ ' was trained with ' -%}
     {%- if model['features'] != setting('features') | join(', ') -%}
@@ -193,8 +193,8 @@
 
 
 {% macro serving_model_id(register, trained_model=none) -%}
-    {#- The model that serves, as a scalar query: the pinned one; else the one that this run trained; else the one that
-        the last logged build trained; else the newest. Checks before a run have no trained model yet. -#}
+    {#- A scalar query for the id of the serving model: the pinned one; else the one trained by this run; else the one
+        trained by the last completed build that trained; else the newest. Before a run, there is no trained model. -#}
     {%- set pinned = setting('model_id') -%}
     {%- if pinned is not none -%}
     {{ quote_literal(pinned) }}
@@ -219,7 +219,7 @@
 
 
 {% macro transforms_text() -%}
-    {#- Each clustered feature and its transform, as the register keeps them. -#}
+    {#- The clustered features with their transforms, as the register stores them. -#}
     {%- set texts = [] -%}
     {%- for feature in setting('features') -%}
         {%- do texts.append(feature ~ ': ' ~ feature_transform(feature)) -%}

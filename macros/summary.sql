@@ -1,12 +1,12 @@
 {% macro print_summary(results) %}
-    {#- Prints the results on the terminal, after a successful build or run that made the profiles. -#}
+    {#- Prints the results on the terminal after a successful run that built k_selection and segment_actions. -#}
     {%- set k_selection, segment_profiles = ref('k_selection'), ref('segment_profiles') -%}
     {%- set segment_actions = ref('segment_actions') -%}
     {%- do ref('segment_events') -%}{%- do ref('segmentation_builds') -%}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
     {%- set made = [] -%}
     {%- for result in results -%}
-        {#- An exposure has nothing to do: no-op. -#}
+        {#- The status of an exposure is no-op. -#}
         {%- if result.status not in ('success', 'pass', 'warn', 'no-op') -%}{%- do return('') -%}{%- endif -%}
         {%- do made.append(result.node.name) -%}
     {%- endfor -%}
@@ -76,7 +76,7 @@
 
 
 {% macro print_segment_events(segment_events) %}
-    {#- Which segments are new, vanished or have another name since the build before the last one. -#}
+    {#- Prints which segments are new, vanished or were renamed in the last build. -#}
     {%- set events = run_query(
         'select build, segment_key, event, previous_segment_name, segment_name from ' ~ segment_events
         ~ ' where build = (select max(build) from ' ~ ref('segmentation_builds') ~ ') order by segment_key'

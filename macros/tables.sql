@@ -1,8 +1,8 @@
-{# Tables made of other shapes: columns turned into rows, and rows written out. #}
+{# Columns turned into rows, and literal rows. #}
 
 {% macro unpivot(relation, columns, name, value, keys=[]) -%}
-    {#- One row per row of a relation and column, with the column's name and its value as double. A union reads columns
-        as fast as a wide query does; UNPIVOT takes three times as long on DuckDB and differs between engines. -#}
+    {#- One row for each row and column of a relation, with the column's name and its value as double. A union is as
+        fast as a wide query; UNPIVOT takes three times as long on DuckDB and differs between engines. -#}
     {%- for column in columns %}
     select
         {%- for key in keys %}
@@ -17,7 +17,7 @@
 
 
 {% macro literal_rows(rows) -%}
-    {#- A query of rows that are written out, each as {column: value}: texts, whole numbers, or none. -#}
+    {#- A query that returns literal rows, each given as {column: value}; a value is text, a whole number or none. -#}
     {%- for row in rows %}
     select
         {%- for column, value in row.items() %}

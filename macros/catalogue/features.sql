@@ -1,15 +1,14 @@
 {#
     The features. To add one, add its column to models/features/int_customer_features.sql and its entry here; nothing
-    else has to change; docs/change.md shows an example. The mart feature_catalogue shows the catalogue to whoever
-    queries the marts.
+    else has to change. docs/change.md shows an example. The mart feature_catalogue exposes the catalogue.
 #}
 
 {% macro feature_catalogue() %}
-    {#- One entry per feature, by its name, in the order in which lists of features show them. label: its name in the
-        report. unit: money, number or days. transform: what happens to it before its z-score, none or log1p. more,
-        less: what a high and a low value mean. phrase: how a sentence compares a value with the average, as a ratio
-        ("spends 3.3x the average") or as two values ("10 orders against 4.2"), with the words before a value, and
-        after one and after several. -#}
+    {#- One entry per feature, keyed by its name, in the order in which lists show the features. label: its name in the
+        report. unit: money, number or days. transform: its transform before the z-score, none or log1p. more, less:
+        what a high and a low value mean. phrase: how a phrase compares a value with the average, as a ratio ("spends
+        3.3x the average") or as two values ("10 orders against 4.2"), with the words before the value, and the words
+        after a value of 1 and after any other value. -#}
     {% do return({
         'total_spending': {
             'label': 'Spending', 'unit': 'money', 'transform': 'log1p',
@@ -52,8 +51,8 @@
 
 
 {% macro clusterable_features() %}
-    {#- Every column of int_customer_features that a model, also an older one, can have been trained on: the catalogue,
-        and the attributes that the setting `features` lists. -#}
+    {#- The features of the catalogue, whichever are clustered now, because an older model may have been trained on any
+        of them; and the attributes that the setting `features` lists. -#}
     {%- do return(
         available_features() + attribute_names() | select('in', setting('features')) | list
     ) -%}
@@ -61,7 +60,7 @@
 
 
 {% macro catalogued_feature(feature) %}
-    {#- The catalogue's entry of a feature. A clustered attribute has one made from its name. -#}
+    {#- The catalogue's entry for a feature. For a clustered attribute, the entry is derived from its name. -#}
     {%- set entry = feature_catalogue().get(feature) -%}
     {%- if entry -%}{%- do return(entry) -%}{%- endif -%}
     {%- set label = feature | replace('_', ' ') | trim | capitalize -%}
@@ -74,7 +73,7 @@
 
 
 {% macro feature_catalogue_rows() %}
-    {#- The catalogue as rows for a table, with the place and the transform that the settings give each feature. -#}
+    {#- The catalogue as rows for a table, with each feature's position and transform under the settings. -#}
     {%- set rows, clustered = [], setting('features') -%}
     {%- for feature in clusterable_features() -%}
         {%- set entry = catalogued_feature(feature) -%}
@@ -96,7 +95,7 @@
 
 
 {% macro transform_feature(value, transform) -%}
-    {#- A feature before its z-score. log1p treats a value below zero (more returned than bought) as zero. -#}
+    {#- A feature with its transform applied. log1p treats a value below zero (more returned than bought) as zero. -#}
     {%- if transform == 'log1p' -%}
     case when {{ value }} < 0 then cast(0 as double) else ln(1 + {{ value }}) end
     {%- else -%}
@@ -106,7 +105,7 @@
 
 
 {% macro winsorized(value, lower, upper) -%}
-    {#- A value within its bounds; unchanged where they are null. -#}
+    {#- A value capped at its bounds; a bound that is null does not cap. -#}
     case
         when {{ value }} < {{ lower }} then {{ lower }}
         when {{ value }} > {{ upper }} then {{ upper }}

@@ -1,19 +1,19 @@
 {#
-    The rules for rows. To add one, write its condition where its columns are known (failed_rules in models/staging, a
-    case in models/checks, or, for a flag, models/marts/quality/data_quality.sql), and add its entry here; nothing else
-    has to change. docs/change.md shows an example.
+    The row-level rules. To add one, write its condition where its columns are available (failed_rules in
+    models/staging, a case in models/checks, or, for a flag, models/marts/quality/data_quality.sql), and add its entry
+    here; nothing else has to change. docs/change.md shows an example.
 #}
 
 {% macro rule_catalogue() %}
-    {#- One entry per rule, by its name, in the order in which rules are tried. kind: rejected rows break a rule,
-        excluded rows are left out on purpose by a setting, and flagged rows are used and worth knowing about. input:
-        transactions, customers or both. label: the rule in the report. meaning: when a row breaks it, in
-        docs/input.md. remedy: what to do about rejected rows. -#}
+    {#- One entry per rule, keyed by its name, in the order in which rules are tried. kind: rejected rows break a rule,
+        excluded rows are excluded on purpose by a setting, and flagged rows are used but worth knowing about. input:
+        transactions, customers or both. label: the rule in the report. meaning: when a row breaks the rule, or is
+        flagged by it, as docs/input.md lists it. remedy: what to do about rejected rows. -#}
     {% do return({
         'excluded_line': {
             'input': 'transactions', 'kind': 'excluded',
             'label': 'Left out by the setting excluded_lines',
-            'meaning': 'the setting excluded_lines leaves it out',
+            'meaning': 'the setting excluded_lines excludes it',
             'remedy': none,
         },
         'missing_customer_id': {
@@ -55,13 +55,13 @@
         'unparsable_quantity': {
             'input': 'transactions', 'kind': 'rejected',
             'label': 'A quantity that cannot be read',
-            'meaning': 'there is a quantity and it cannot be read',
+            'meaning': 'there is a quantity, but it cannot be read',
             'remedy': 'set decimal_mark, or leave quantity out of transactions_columns',
         },
         'missing_currency': {
             'input': 'transactions', 'kind': 'rejected',
             'label': 'No currency',
-            'meaning': 'a currency is mapped and empty',
+            'meaning': 'a currency column is mapped, but the row has no currency',
             'remedy': 'fill the currency at its source, or leave it out of transactions_columns',
         },
         'unknown_customer_id': {
@@ -74,7 +74,8 @@
         'after_as_of_date': {
             'input': 'both', 'kind': 'excluded',
             'label': 'After the day the report is for',
-            'meaning': 'the setting as_of_date is set and the date (of a customer: the signup) is after it',
+            'meaning': 'the setting as_of_date is set and the date is after it (for a customer: the signup date or, if'
+                ~ ' missing, the date of the first valid transaction)',
             'remedy': none,
         },
         'before_observation_window': {
@@ -93,7 +94,7 @@
         'unparsable_signup_date': {
             'input': 'customers', 'kind': 'rejected',
             'label': 'A signup date that cannot be read',
-            'meaning': 'there is a signup date and it cannot be read',
+            'meaning': 'there is a signup date, but it cannot be read',
             'remedy': 'set date_format (day_first or month_first) to how the dates are written',
         },
         'signup_in_future': {
@@ -111,43 +112,44 @@
         'duplicate_customer_id': {
             'input': 'customers', 'kind': 'rejected',
             'label': 'The same customer again',
-            'meaning': 'another row of the same id, right in every other way, is kept',
+            'meaning': 'another valid row with the same id is kept',
             'remedy': 'map customer_id to a column that is unique in the customers input',
         },
         'return': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Returns',
-            'meaning': 'it takes something back: its amount is negative, or return_flag or return_id_prefix marks it',
+            'meaning': 'its amount is negative, or return_flag or return_id_prefix marks it as a return',
             'remedy': none,
         },
         'zero_amount': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Amounts of zero',
-            'meaning': 'the amount is 0: a gift, a voucher, or a fault',
+            'meaning': 'the amount is 0: a gift, a voucher, or an error',
             'remedy': none,
         },
         'rounded_amount': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Amounts with more than two decimals, rounded',
-            'meaning': 'the amount had more than two decimals, zeros at the end aside',
+            'meaning': 'the amount had more than two decimal places, not counting trailing zeros',
             'remedy': none,
         },
         'missing_quantity': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'No quantity, taken for 0',
-            'meaning': 'a quantity is mapped and empty; it counts as 0',
+            'meaning': 'a quantity column is mapped, but the row has no quantity; it counts as 0',
             'remedy': none,
         },
         'before_signup': {
             'input': 'transactions', 'kind': 'flagged',
             'label': "Before the customer's signup",
-            'meaning': 'the transaction is older than the signup of its customer',
+            'meaning': "the transaction date is before the customer's signup date",
             'remedy': none,
         },
         'identical_line': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Repeats another line; counted',
-            'meaning': 'it repeats another line in every mapped column but line_id; the first of them is not counted',
+            'meaning': 'another line has the same transaction, customer, date, quantity, amount, currency and return'
+                ~ ' status; the first such line is not counted',
             'remedy': none,
         },
         'missing_signup_date': {
@@ -165,7 +167,7 @@
         'nothing_spent_net': {
             'input': 'customers', 'kind': 'flagged',
             'label': 'Returned as much as they bought, or more',
-            'meaning': 'the customer bought something and spent nothing on the whole; log1p takes such spending for 0',
+            'meaning': 'the customer has a purchase, but total spending is 0 or negative; log1p treats it as 0',
             'remedy': none,
         },
     }) %}
@@ -173,7 +175,7 @@
 
 
 {% macro catalogued_rule(name) %}
-    {#- The catalogue's entry of a rule. A name that the catalogue does not have stops the run. -#}
+    {#- The catalogue's entry for a rule. An unknown name stops the run. -#}
     {%- set entry = rule_catalogue().get(name) -%}
     {%- if entry -%}{%- do return(entry) -%}{%- endif -%}
     {%- do exceptions.raise_compiler_error(

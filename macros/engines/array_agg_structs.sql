@@ -1,5 +1,6 @@
 {% macro array_agg_structs(fields, order_by) -%}
-    {#- The rows of a group as one list of structs of {name: expression}, ordered by these expressions, null first. -#}
+    {#- The rows of a group as a list of structs of {name: expression}, ordered by the given expressions, nulls
+        first. -#}
     {{ adapter.dispatch('array_agg_structs')(fields, order_by) }}
 {%- endmacro %}
 

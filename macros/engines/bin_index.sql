@@ -1,5 +1,5 @@
 {% macro bin_index(value, edges) -%}
-    {#- The bin of a value, from 0: how many of the edges lie below it. -#}
+    {#- The number of the bin of a value, from 0: the number of edges below the value. -#}
     {{ adapter.dispatch('bin_index')(value, edges) }}
 {%- endmacro %}
 

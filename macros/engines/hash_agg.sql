@@ -1,5 +1,5 @@
 {% macro hash_agg(text) -%}
-    {#- One number for the rows of a group, whatever their order. -#}
+    {#- A hash of the rows of a group, independent of their order. -#}
     {{ adapter.dispatch('hash_agg')(text) }}
 {%- endmacro %}
 

@@ -1,12 +1,12 @@
 {% macro input_row_number(location) -%}
-    {#- The number of a row in its input, from 1. On Spark rows have no order: the numbers tell rows apart. -#}
+    {#- The number of a row in its input, from 1. On Spark, rows have no order; the numbers are only unique. -#}
     {{ adapter.dispatch('input_row_number')(location) }}
 {%- endmacro %}
 
 
 {% macro default__input_row_number(location) -%}
-    {#- Numbering by a window keeps DuckDB to one thread for whatever reads the rows; one Parquet file knows the numbers
-        of its rows. -#}
+    {#- A window function limits DuckDB to one thread for everything that reads the rows. A single Parquet file has row
+        numbers. -#}
     {%- if location and is_parquet(location) and not is_pattern(location) -%}
     row_as_it_came.file_row_number + 1
     {%- else -%}

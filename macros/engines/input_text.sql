@@ -10,8 +10,9 @@
 
 
 {% macro spark__input_text(column) -%}
-    {#- As DuckDB writes it: a timestamp with a zone with its offset, of the session's zone, which is UTC; and a whole
-        number that is stored as a float, as an id is beside a missing one, with its digits and not as 1.785012E7. -#}
+    {#- As DuckDB writes it. A timestamp with time zone gets the offset of the session's time zone, which is UTC. A
+        whole number stored as a float, as ids are in a column with missing values, is written with all its digits, not
+        as 1.785012E7. -#}
     {%- set text = 'cast(' ~ column ~ ' as string)' -%}
     {%- set number = 'try_cast(' ~ text ~ ' as double)' -%}
     case

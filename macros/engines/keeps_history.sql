@@ -1,5 +1,5 @@
 {% macro keeps_history() %}
-    {#- Whether models and builds stay in the warehouse from one build to the next. Parquet tables on Spark cannot be
-        appended to in one step that a reader sees whole, so there every build is the first. -#}
+    {#- Whether the warehouse keeps models and builds from one build to the next. Appends to Parquet tables on Spark are
+        not atomic for readers, so every build there is the first. -#}
     {%- do return(target.type == 'duckdb') -%}
 {% endmacro %}

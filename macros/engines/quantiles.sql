@@ -1,5 +1,5 @@
 {% macro quantiles(value, shares) -%}
-    {#- The values of a group that have these shares of it at or below them, ascending, each once, as a list. -#}
+    {#- The discrete quantiles of a group at these shares, as an ascending list without duplicates. -#}
     {{ adapter.dispatch('quantiles')(value, shares) }}
 {%- endmacro %}
 

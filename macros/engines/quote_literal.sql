@@ -9,7 +9,7 @@
 
 
 {% macro spark__quote_literal(text) %}
-    {#- Spark puts something else in the place of ${...}, also within a text. -#}
+    {#- Spark substitutes variables in ${...}, even within a literal. -#}
     {%- do return(
         "'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") | replace('${', '\\u0024{') ~ "'"
     ) -%}

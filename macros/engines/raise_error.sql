@@ -1,5 +1,5 @@
 {% macro raise_error(sentence) -%}
-    {#- An expression that stops the run with a sentence once it is evaluated. -#}
+    {#- An expression that stops the run with an error message when it is evaluated. -#}
     {{ adapter.dispatch('raise_error')(sentence) }}
 {%- endmacro %}
 

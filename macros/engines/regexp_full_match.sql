@@ -1,5 +1,5 @@
 {% macro regexp_full_match(text, pattern) -%}
-    {#- Whether a pattern (RE2 and Java read alike what is used here) describes the whole text. -#}
+    {#- Whether a pattern matches the entire text. RE2 and Java treat the syntax used here alike. -#}
     {{ adapter.dispatch('regexp_full_match')(text, pattern) }}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {% macro regexp_replace(text, pattern, replacement) -%}
-    {#- A text with every match of a pattern replaced; \1 is what its first group found. -#}
+    {#- A text with every match of a pattern replaced; \1 is its first group. -#}
     {{ adapter.dispatch('regexp_replace')(text, pattern, replacement) }}
 {%- endmacro %}
 

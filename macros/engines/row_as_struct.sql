@@ -1,5 +1,5 @@
 {% macro row_as_struct(relation) -%}
-    {#- All columns of a relation in the query as one struct. -#}
+    {#- All columns of a relation in the query as a struct. -#}
     {{ adapter.dispatch('row_as_struct')(relation) }}
 {%- endmacro %}
 

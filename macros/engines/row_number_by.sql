@@ -1,6 +1,6 @@
 {% macro row_number_by(expression) -%}
-    {#- The number of a row, from 1, in the order of an expression. On Spark the order is lost: it would take all rows
-        to one task. -#}
+    {#- The number of a row, from 1, in the order of an expression. On Spark, rows are numbered in no particular order,
+        because sorting them would move all rows to one task. -#}
     {{ adapter.dispatch('row_number_by')(expression) }}
 {%- endmacro %}
 

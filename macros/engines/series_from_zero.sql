@@ -1,5 +1,5 @@
 {% macro series_from_zero(last) -%}
-    {#- One row per whole number from 0 to the last, in a select list. -#}
+    {#- For a select list: one row per whole number from 0 to the last. -#}
     {{ adapter.dispatch('series_from_zero')(last) }}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {% macro sort_key(expressions) -%}
-    {#- What max_by and min_by compare: the first expression, and the next where it is the same. -#}
+    {#- A key by which max_by and min_by compare several expressions: by the first, and on a tie by the next. -#}
     {{ adapter.dispatch('sort_key')(expressions) }}
 {%- endmacro %}
 

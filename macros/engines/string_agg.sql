@@ -1,5 +1,5 @@
 {% macro string_agg(text, separator, order_by, distinct=false) -%}
-    {#- The texts of a group as one, in this order. -#}
+    {#- The texts of a group, concatenated in this order. -#}
     {{ adapter.dispatch('string_agg')(text, separator, order_by, distinct) }}
 {%- endmacro %}
 

@@ -1,5 +1,5 @@
 {% macro trim_characters(text, characters) -%}
-    {#- A text without any of these characters, an expression, around it. -#}
+    {#- A text without the characters of an expression at its start and end. -#}
     {{ adapter.dispatch('trim_characters')(text, characters) }}
 {%- endmacro %}
 

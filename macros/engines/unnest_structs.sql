@@ -1,5 +1,6 @@
 {% macro unnest_structs(column) -%}
-    {#- One row per struct of a list, its fields as columns, in a select list. None for an empty list or none. -#}
+    {#- For a select list: one row per struct in a list, with its fields as columns. No rows for an empty or null
+        list. -#}
     {{ adapter.dispatch('unnest_structs')(column) }}
 {%- endmacro %}
 

@@ -19,8 +19,8 @@ first_seen as (
 ),
 
 {% endif -%}
--- Among otherwise valid rows of one id, the earliest signup is kept, and a row with a signup before one without. Ties
--- are decided by the attributes, not by the order of the rows.
+-- Of several otherwise valid rows with the same id, the one with the earliest signup date is kept; rows without one
+-- come last. Ties are broken by the attributes first, so that the order of the rows matters only for equal rows.
 ranked as (
     select
         *,
@@ -47,7 +47,7 @@ select
         when ranked.failed_rules is not null then ranked.failed_rules
         when ranked.position_of_id > 1 then 'duplicate_customer_id'
         {% if as_of_date is not none %}
-        -- With an as-of date in the past, later customers are not known yet.
+        -- As of the as-of date, later customers are not known yet.
         when
             coalesce(ranked.signup_date, first_seen.first_seen_date)
             > cast('{{ as_of_date }}' as date)

@@ -1,4 +1,4 @@
-{#- Reads its own previous version, so that a build sees what the one before it read. -#}
+{#- Reads its own previous version for the row counts of the previous build. -#}
 {% set previous = load_relation(this) if execute and keeps_history() else none %}
 
 with transactions as (
@@ -37,7 +37,7 @@ previous as (
 
 select
     counted.input,
-    -- An empty build (--empty) has seen nothing and must not hide what was there before.
+    -- An empty build (--empty) reads no rows and must not overwrite the stored counts.
     {% if flags.EMPTY -%}
     coalesce(previous.row_count, counted.row_count) as row_count,
     {% else -%}

@@ -42,7 +42,7 @@ customers_joined as (
                         then 'unknown_customer_id'
                 end
                 {%- if as_of_date is not none %},
-                -- With an as-of date in the past, later purchases are not known yet.
+                -- As of the as-of date, later purchases are not known yet.
                 case
                     when
                         transactions.transaction_date
@@ -59,7 +59,7 @@ customers_joined as (
 )
 {%- if window is not none %}
 ,
--- The window ends with the as-of date. Whoever bought only before it stays a customer without purchases.
+-- The window ends on the as-of date. A customer who bought only before the window remains, without purchases.
 window_ended as (
     {% if as_of_date is not none -%}
     select cast('{{ as_of_date }}' as date) as as_of_date
@@ -102,8 +102,8 @@ customers_joined_in_window as (
 
 {% if unique_key -%}
 ,
--- Among otherwise valid rows of one key, one is kept. Their content decides which, not their order, so that the same
--- rows in another order give the same result.
+-- Of several otherwise valid rows with the same key, one is kept. Their content decides which, not their order, so that
+-- the same rows in another order give the same result.
 ranked as (
     select
         *,

@@ -13,8 +13,8 @@ as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
 
--- Returns lower spending and quantity; they are not purchases. A line without a transaction id is a transaction of its
--- own.
+-- Returns reduce spending and quantity and are not purchases. A line without a transaction id counts as a separate
+-- transaction.
 transactions_aggregated as (
     select
         customer_id,
@@ -36,7 +36,7 @@ transactions_aggregated as (
 ),
 
 {% if window is not none -%}
--- Purchases before the window still tell when a customer first bought.
+-- Purchases before the window still determine the date of the first purchase.
 first_purchases as (
     select
         customer_id,
@@ -52,7 +52,7 @@ first_purchases as (
 customers_joined as (
     select
         customers.customer_id,
-        -- The first purchase stands in for a signup date that the input does not have.
+        -- The first purchase stands in for a missing signup date.
         coalesce(customers.signup_date, {{ first_seen }}.first_purchase_date)
             as signup_date,
         {{ first_seen }}.first_purchase_date,

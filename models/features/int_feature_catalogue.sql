@@ -1,4 +1,4 @@
-{#- The catalogue of macros/catalogue/features.sql as a table, with what the settings make of it. -#}
+{#- The catalogue of macros/catalogue/features.sql as a table, with positions and transforms from the settings. -#}
 select
     cast(feature_order as integer) as feature_order,
     feature,

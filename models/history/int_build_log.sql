@@ -4,9 +4,9 @@
     full_refresh=false
 ) }}
 {#-
-    One insert, so that a build is logged whole or not at all. It depends on every mart and every tested table, so that
-    dbt build reaches it only after all of them were built and have passed. tests/python/project/test_rooms.py fails
-    where one is missing here.
+    A build is logged in a single insert, and so atomically. The log depends on every mart and every tested table, so
+    that dbt build reaches it only after all of them have been built and passed their tests.
+    tests/python/project/test_rooms.py fails if one is missing here.
 -#}
 {% for model in [
     'customer_segments',
@@ -125,7 +125,7 @@ drift_listed as (
     from drift
 ),
 
--- The same customers in the same segments are the same, in whatever order.
+-- The same customers in the same segments have the same fingerprint, independent of their order.
 customers_fingerprinted as (
     select
         count(*) as customers,
@@ -170,8 +170,8 @@ build_described as (
     cross join drift_listed
 ),
 
--- A build that changes nothing is no new build, and history begins with the first customer. A run of only some models
--- would log marts of different runs, so it logs nothing.
+-- A build that changes nothing is not logged, and history begins with the first customer. A run of only some models
+-- would log marts of different runs, so it is not logged either.
 new_build as (
     select *
     from build_described

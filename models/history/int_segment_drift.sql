@@ -152,7 +152,7 @@ measures_united as (
     from distances
     cross join served
     union all
-    -- With fewer customers, a thousandth is only a handful.
+    -- With fewer customers, a thousandth of them is only a handful.
     select
         5 as measure_order,
         'outlier_share' as measure,

@@ -10,8 +10,8 @@ customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),
 
--- Three segments of a customer: the one of the last build, the one that the model of the last build finds with the
--- features of today, and the one of this build.
+-- Three segments of each customer: the one in the last build, the one that the last build's model assigns to the
+-- current features, and the one in this build.
 customers_compared as (
     select
         coalesce(customer_segments.customer_id, previous_segments.customer_id)

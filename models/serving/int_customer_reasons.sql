@@ -26,8 +26,8 @@ averaged as (
     where is_clustered
 ),
 
--- The contribution of a feature is its squared distance to the runner-up's centroid less that to the own centroid. Over
--- all features the contributions add up to the difference of the two squared distances.
+-- The contribution of a feature is the squared distance to the runner-up's centroid minus that to the customer's own
+-- centroid, in this feature. The contributions of all features add up to the difference of the two squared distances.
 contributions_measured as (
     select
         customer_clusters.customer_id,
@@ -47,7 +47,7 @@ contributions_measured as (
         on customer_clusters.runner_up_cluster = runner_up.cluster
 ),
 
--- As shares of the absolute contributions.
+-- The contributions as shares of the sum of the absolute contributions.
 contributions_shared as (
     select
         customer_id,

@@ -17,7 +17,7 @@ feature_catalogue as (
     select * from {{ ref('int_feature_catalogue') }}
 ),
 
--- One row per cluster, and one without a cluster for all clustered customers.
+-- One row per cluster, and one with a null cluster for all clustered customers.
 averaged as (
     {{ averages_by_cluster('customer_features', features) | indent }}
 ),

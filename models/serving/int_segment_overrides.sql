@@ -6,7 +6,7 @@ as_of as (
     select * from {{ ref('int_as_of_date') }}
 )
 
--- An override holds up to and including its last day.
+-- An override is valid up to and including its last day.
 select
     overrides.customer_id,
     overrides.segment_name,

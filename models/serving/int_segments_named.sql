@@ -10,8 +10,8 @@ segment_features as (
     select * from {{ ref('int_segment_features') }}
 ),
 
--- A rule has one row per condition, and holds where all of them do. A condition without a feature always holds; one on
--- a feature that the segment has no ratio for never does.
+-- A rule has one row per condition and holds if all of them hold. A condition without a feature always holds; one on a
+-- feature whose ratio is null never does.
 rules_tried as (
     select
         segments.cluster,
@@ -54,7 +54,7 @@ archetypes_joined as (
         segments.cluster,
         segments.cluster_id,
         segments.avg_total_spending,
-        -- A single segment has no one to be above or below.
+        -- A single segment has no other segment to compare with.
         case
             when count(*) over () = 1 then 'All Customers'
             else rules_tried.archetype

@@ -37,7 +37,7 @@ averaged as (
 select
     ---- ids
     cluster,
-    -- The number that people see, in ascending order of average total spending.
+    -- The public number of the segment, in ascending order of average total spending.
     cast(row_number() over (order by avg_total_spending, cluster) - 1 as integer)
         as cluster_id,
 

@@ -1,4 +1,4 @@
-{#- One row per k. A model that was stored before these were measured has none. -#}
+{#- One row per k; none for a model stored by an earlier version that did not measure these statistics. -#}
 with model_register as (
     select * from {{ ref('int_model_register') }}
 ),

@@ -1,4 +1,4 @@
-{#- A table on Spark, which numbers the rows differently each time it reads them. -#}
+{#- A table on Spark, because Spark numbers the rows differently at each read. -#}
 {{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
 
 {% if customers_come_from_transactions() %}
@@ -6,7 +6,7 @@ with transactions as (
     select * from {{ ref('base_shop__transactions') }}
 ),
 
--- No table of customers was given: they are the ones that the transactions name.
+-- Without a customers input, the customers are those found in the transactions.
 source as (
     select distinct {{ clean_text('customer_id') }} as customer_id
     from transactions

@@ -1,4 +1,4 @@
-{#- A table on Spark, which numbers the rows differently each time it reads them. -#}
+{#- A table on Spark, because Spark numbers the rows differently at each read. -#}
 {{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
 
 select

@@ -33,7 +33,7 @@ typed as (
         {{ parse_decimal('amount_text', 'decimal(18, 2)') }} as amount_signed,
         {{ parse_decimal('amount_text', 'decimal(38, 12)') }} as amount_exact,
         {% else -%}
-        -- Without the amount of a line it is the quantity at the unit price.
+        -- Without a mapped amount, the amount of a line is its quantity times its unit price.
         unit_price_text is null or quantity_text is null as is_amount_missing,
         try_cast(
             {{ parse_decimal('unit_price_text', 'decimal(18, 6)') }}
@@ -53,7 +53,7 @@ typed as (
     from cleaned
 ),
 
--- A return lowers what was bought, whatever sign the input gives it.
+-- A return reduces spending and quantity, whatever sign it has in the input.
 signed as (
     select
         *,

@@ -4,7 +4,7 @@ with scaled as (
     select * from {{ ref('int_training_features_scaled') }}
 ),
 
--- The scaled features have mean zero, so the covariance is the mean product.
+-- The scaled features have mean zero, so the covariance is the mean of the products.
 covariances_united as (
     {%- for row_feature in features %}
     {%- set row_order, is_last_row = loop.index, loop.last %}

@@ -38,7 +38,7 @@ bounds as (
     group by feature
 ),
 
--- Each feature has its own transform, before and after which it is measured.
+-- Each feature before and after its transform.
 transformed as (
     {%- for feature in features %}
     {%- set value = 'clustered.' ~ feature if winsorize is none
@@ -75,7 +75,7 @@ deviations_measured as (
         on transformed.feature = centered.feature
 ),
 
--- The population standard deviation, from the squares of the deviations from the mean.
+-- The population standard deviation, from the squared deviations from the mean.
 spread as (
     select
         feature,
@@ -86,7 +86,7 @@ spread as (
     group by feature
 ),
 
--- The skewness is the mean cube of the z-score.
+-- The skewness is the mean of the cubed z-scores.
 skewed as (
     select
         deviations_measured.feature,
@@ -117,7 +117,7 @@ select
     bounds.lower_bound,
     bounds.upper_bound,
     {{ round_significant('centered.center') }} as center,
-    -- A constant feature tells no customers apart and has no spread: scale 1 leaves it at zero.
+    -- A constant feature has no spread; with a scale of 1, its scaled value is zero.
     case
         when spread.deviation > 1e-9 * greatest(abs(centered.center), 1)
             then {{ round_significant('spread.deviation') }}

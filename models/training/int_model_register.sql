@@ -4,7 +4,7 @@
     on_schema_change='append_new_columns',
     full_refresh=false
 ) }}
-{#- One row per model, so that a model is stored whole or not at all. -#}
+{#- One row per model, so that a model is stored atomically. -#}
 {% set features = setting('features') %}
 
 with trained_model as (
@@ -58,7 +58,7 @@ stored_summarised as (
     from stored
 ),
 
--- A cluster that continues no segment gets a new key; new keys ascend by spending.
+-- A cluster that does not continue a segment gets a new key; new keys ascend by average total spending.
 keys_given as (
     select
         int_segment_matches.cluster,
@@ -222,7 +222,7 @@ models_summarised as (
     group by model_id, input_fingerprint, k
 ),
 
--- The versions and the number of starts stand in every row of the sweep.
+-- The versions and the number of starts are repeated in every row of the sweep.
 versions as (
     select
         max(starts_used) as starts_used,
@@ -272,7 +272,7 @@ cross join clusters_listed
 cross join ks_listed
 cross join bins_listed
 cross join validations_listed
--- An identical fit is stored once.
+-- An identical model is stored only once.
 where
     models_summarised.model_id not in (
         select stored_models.model_id from {{ stored_models() }} as stored_models

@@ -1,4 +1,4 @@
-{#- Rebuilt with every training run, so that the new model takes over the keys of the last one. -#}
+{#- Rebuilt in every training run, so that the new model takes over the keys of the previous one. -#}
 -- depends_on: {{ ref('int_trained_model') }}
 {% set features = clusterable_features() -%}
 
@@ -10,7 +10,7 @@ stored_builds as (
     select * from {{ stored_builds() }}
 ),
 
--- The model that served in the last finished build; where no build finished yet, the newest one.
+-- The model that served in the last completed build or, without one, the newest.
 previous as (
     select
         model_id,
@@ -30,7 +30,7 @@ previous as (
         )
 )
 
--- A feature that the model does not have is 0, here as in the scaled features.
+-- A feature that the model does not have is 0, as in the scaled features.
 select
     model_id,
     cluster,

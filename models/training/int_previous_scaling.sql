@@ -12,7 +12,7 @@ clusters_unnested as (
     where model_id in (select model.model_id from model)
 )
 
--- Every cluster is stored with the same scaling.
+-- The scaling is stored with every cluster and is the same for all.
 select distinct
     feature_order,
     feature,

@@ -44,7 +44,7 @@ shared_counted as (
     group by training_clusters.cluster, previous_clusters.segment_key
 )
 
--- Jaccard index: the customers in both over the customers in either.
+-- Jaccard index: customers in both divided by customers in either.
 select
     clusters_counted.cluster,
     cast(clusters_counted.spending_order as integer) as spending_order,

@@ -1,7 +1,7 @@
 {% set features = setting('features') %}
 {% set fixed_k = setting('k') %}
 {% set features_as_text = 'cast(' ~ features | join(' as string), cast(') ~ ' as string)' %}
-{#- What decides the fit besides the customers. -#}
+{#- The settings that the model depends on. -#}
 {% set settings_of_the_fit = [] %}
 {% for name in [
     'features', 'winsorize', 'k_min', 'k_max', 'k', 'seed', 'starts', 'min_segment_share', 'min_segment_size',
@@ -30,7 +30,7 @@ selected as (
     where {{ 'is_best_k' if fixed_k is none else 'k = ' ~ fixed_k }}
 ),
 
--- The same customers in another order give the same fingerprint.
+-- The fingerprint does not depend on the order of the customers.
 customers_fingerprinted as (
     select
         concat_ws(
@@ -95,11 +95,11 @@ cross join scaling_fingerprinted
 cross join centroids_fingerprinted
 {%- if fixed_k is not none %}
 union all
--- A sweep that was made under other settings may not have this k.
+-- A sweep from a run with other settings may not have this k.
 select
     {{ raise_error(
         'concat('
-        ~ quote_literal("Setting 'k' is " ~ fixed_k ~ ', and the last sweep tried k = ')
+        ~ quote_literal("Setting 'k' is " ~ fixed_k ~ ', but the last sweep tried k = ')
         ~ ', '
         ~ string_agg(
             'cast(int_kmeans_sweep.k as string)',
@@ -108,8 +108,8 @@ select
             distinct=true
         ) ~ ', '
         ~ quote_literal(
-            '. Build int_kmeans_sweep with it: dbt build,'
-            ~ ' or --select int_kmeans_sweep+.'
+            '. Run the sweep with this k: dbt build,'
+            ~ ' or dbt build --select int_kmeans_sweep+.'
         )
         ~ ')'
     ) }} as model_id,

@@ -1,4 +1,4 @@
-{#- Rebuilt with every training run, so that a model is stored with the distribution that it was trained on. -#}
+{#- Rebuilt in every training run, so that a model is stored with the distribution that it was trained on. -#}
 -- depends_on: {{ ref('int_trained_model') }}
 {% set features = setting('features') %}
 
@@ -16,7 +16,7 @@ clustered as (
     where is_clustered
 ),
 
--- Deciles. Where many customers share a value several of them are one edge.
+-- Deciles. If many customers share a value, several deciles coincide in one edge.
 edges_found as (
     select
         {%- for feature in features %}
@@ -48,7 +48,7 @@ bins_counted as (
     group by feature, bin
 ),
 
--- One bin more than edges: a value lies in a bin up to and including its upper edge, and the last bin has none.
+-- There is one bin more than there are edges. A bin includes its upper edge, and the last bin has none.
 bins_listed as (
     {%- for feature in features %}
     select

@@ -1,4 +1,4 @@
--- A failure means that an input has far fewer rows than at the previous build: an export that broke off.
+-- A warning means that an input has far fewer rows than in the previous build, as after an incomplete export.
 {{ config(severity='warn') }}
 
 with input_volumes as (

@@ -1,4 +1,5 @@
--- A failure means that the newest transaction is older than the setting stale_after_days allows: the load has stopped.
+-- A warning means that the newest transaction is older than the setting stale_after_days allows, as after a failed
+-- load.
 {{ config(severity='warn') }}
 
 with as_of as (

@@ -1,4 +1,4 @@
--- A failure means that a transaction line without a day, an amount or a valid customer passed for valid.
+-- A failure means that a transaction line without a date, an amount or a valid customer was accepted as valid.
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}
 ),

@@ -1,7 +1,7 @@
 {% test constraints_hold(model, model_name) %}
     {#-
-        Fails with each constraint of the model's contract that some rows break. DuckDB enforces constraints while it
-        writes a table, so this runs only on engines that do not.
+        Fails with each constraint of the model's contract that some rows violate. DuckDB enforces constraints when it
+        writes a table, so this test runs only on engines that do not.
     -#}
     {%- set contract = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] if execute else {'columns': {}} -%}
     {%- set counts = {} -%}

@@ -1,5 +1,6 @@
 {% test one_currency(model) %}
-    {#- Stops when the valid lines have amounts in more than one currency: their sum would mean nothing. -#}
+    {#- Stops the run if the valid lines have amounts in more than one currency, because their sum would be
+        meaningless. -#}
     {%- if execute and flags.WHICH in ('build', 'test') -%}
         {%- set found = run_query(
             'select currency, count(*) as row_count from ' ~ model
@@ -12,8 +13,8 @@
             {%- endfor -%}
             {%- do exceptions.raise_compiler_error(
                 'The transactions are in ' ~ found | length ~ ' currencies: ' ~ parts | join(', ')
-                ~ '. A run takes one. Remedy: convert the amounts at their source, or leave the others out with the'
-                ~ ' setting excluded_lines.'
+                ~ '. A run supports only one. Remedy: convert the amounts at their source, or exclude the other'
+                ~ ' currencies with the setting excluded_lines.'
             ) -%}
         {%- endif -%}
     {%- endif -%}

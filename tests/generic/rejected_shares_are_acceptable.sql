@@ -1,8 +1,8 @@
 {% test rejected_shares_are_acceptable(model, input) %}
     {#-
-        Warns or stops the run when a single rule rejects too large a share of an input. It raises its own message,
-        because a failed test says only that it failed. The message names row numbers but no ids, as logs are widely
-        read.
+        Warns or stops the run if a single rule rejects too large a share of an input. It raises its own message,
+        because dbt reports only that a test failed. The message contains row numbers but no ids, because logs are
+        widely read.
     -#}
     {%- if execute and flags.WHICH in ('build', 'test') -%}
         {%- set warn_above = setting('rejected_share_warn') -%}

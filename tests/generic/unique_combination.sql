@@ -1,5 +1,5 @@
 {% test unique_combination(model, columns) %}
-    {#- Fails with the combinations of columns that stand in more than one row. -#}
+    {#- Fails with the combinations of column values that occur in more than one row. -#}
     select
         {{ columns | join(', ') }},
         count(*) as rows_found

@@ -1,5 +1,5 @@
--- A failure means that a customer of the last build does not stand exactly once as current in the history, or that a
--- stay begins before the one before it ended.
+-- A failure means that a customer's current segment in the history differs from the last build's, or that a period
+-- overlaps the next one.
 with segment_history as (
     select * from {{ ref('segment_history') }}
 ),
@@ -54,7 +54,7 @@ missing as (
 )
 
 select * from overlapping
-{#- A run of some models changes marts without logging them, so there is nothing to compare with. -#}
+{#- A run of only some models changes marts without logging them, so there is nothing to compare with. -#}
 {% if not flags.EMPTY and not is_partial_run() %}
 union all
 select * from missing

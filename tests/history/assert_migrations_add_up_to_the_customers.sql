@@ -1,5 +1,5 @@
--- A failure means that a step of the migrations loses or invents customers: those who are not new must be those of the
--- build before, those who did not leave must be those of this build.
+-- A failure means that a migration step loses or adds customers. Those who are not new must add up to the customers of
+-- the previous build, and those who did not leave to the customers of this build.
 with segment_migrations as (
     select * from {{ ref('segment_migrations') }}
 ),
@@ -38,7 +38,7 @@ inner join steps_counted
     on builds.build = steps_counted.build
 where
     builds.customers != steps_counted.after
-    -- The step of the model begins with the customers of this build.
+    -- The step `model` begins with the customers of this build.
     or steps_counted.before
     != case
         when steps_counted.step = 'model' then builds.customers

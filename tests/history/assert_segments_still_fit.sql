@@ -1,5 +1,5 @@
--- A warning means that the customers are no longer those that the model was trained with: refit with dbt build. The
--- rows name what crossed its threshold (settings drift_psi_warn, drift_distance_warn and drift_outliers_warn).
+-- A warning means that the customers have drifted from those that the model was trained on: retrain with dbt build. The
+-- rows list the measures above their thresholds (settings drift_psi_warn, drift_distance_warn and drift_outliers_warn).
 {{ config(severity='warn') }}
 
 with drift as (

@@ -1,4 +1,4 @@
--- A failure means that a valid customer of the input disappeared or stands twice, or that one was invented.
+-- A failure means that a valid customer of the input is missing or duplicated, or that the mart has an extra one.
 with customers as (
     select * from {{ ref('int_customers_checked') }}
 ),

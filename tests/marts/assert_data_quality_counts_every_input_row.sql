@@ -1,4 +1,4 @@
--- A failure means that data_quality does not say of every row of the input whether it was used or rejected.
+-- A failure means that the used and rejected rows in data_quality do not add up to the rows of the input.
 with base_transactions as (
     select * from {{ ref('base_shop__transactions') }}
 ),

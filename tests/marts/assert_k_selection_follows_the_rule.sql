@@ -1,6 +1,6 @@
--- A failure means that another k is served than the one that the setting k fixed for the served model, or, without it,
--- than the admissible k with the lowest Davies-Bouldin index (the smaller k on a tie; of all k where none is
--- admissible).
+-- A failure means that the wrong k is served. The right one is the k that the setting k fixed for the serving model or,
+-- without that setting, the admissible k with the lowest Davies-Bouldin index (on a tie, the smaller k; if no k is
+-- admissible, the lowest index of all).
 with k_selection as (
     select * from {{ ref('k_selection') }}
 ),

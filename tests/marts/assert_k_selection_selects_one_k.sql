@@ -1,4 +1,4 @@
--- A failure means that there are clustered customers and not exactly one k is served, or that a k is served to nobody.
+-- A failure means that there are clustered customers but not exactly one selected k, or a selected k but no customers.
 with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),

@@ -1,5 +1,5 @@
--- A failure means that there are clustered customers and not exactly one serving model, or that a model that was just
--- trained does not count the customers it was trained with.
+-- A failure means that there are clustered customers but not exactly one serving model, or that the customer count of a
+-- newly trained model is wrong.
 with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),

@@ -1,4 +1,4 @@
--- A failure means that segment_overrides names a customer that the input does not have, or a segment that there is not.
+-- A failure means that segment_overrides names a customer or a segment that does not exist.
 with overrides as (
     select * from {{ ref('int_segment_overrides') }}
 ),

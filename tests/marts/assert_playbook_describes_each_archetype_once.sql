@@ -1,4 +1,4 @@
--- A failure means that an archetype of the playbook, or one that a segment has, has no description or several.
+-- A failure means that an archetype in the playbook or in segment_profiles has no description or more than one.
 with segment_playbook as (
     select * from {{ ref('segment_playbook') }}
 ),

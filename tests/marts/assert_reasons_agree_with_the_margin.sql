@@ -1,5 +1,5 @@
--- A failure means that a customer's contributions do not agree with the distances: the customer's own centroid is the
--- nearest, so the contributions must add up in its favour.
+-- A failure means that a customer's contributions contradict the distances. The customer's own centroid is the nearest,
+-- so off the border at least one feature must favour it; and the contributions are shares, in descending order.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
 )

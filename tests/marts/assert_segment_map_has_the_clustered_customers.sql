@@ -1,4 +1,4 @@
--- A failure means that the map shows other customers than the clustered ones, or shows one in another segment.
+-- A failure means that the customers on the map are not the clustered ones, or that one is shown in the wrong segment.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),

@@ -1,9 +1,9 @@
--- A failure means that the shares of customers or of spending do not cover the clustered customers exactly once.
+-- A failure means that the customer shares or the spending shares of the segments do not add up to 1.
 with segment_profiles as (
     select * from {{ ref('segment_profiles') }}
 ),
 
--- Shares of a net spending near zero can be far beyond 1 and still add up; their rounding grows with them.
+-- If net spending is near zero, shares can be far above 1 and still add up to 1; their rounding errors grow with them.
 shares_summed as (
     select
         sum(customer_share) as customer_share,

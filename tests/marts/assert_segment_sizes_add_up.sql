@@ -1,4 +1,4 @@
--- A failure means that a profile counts other customers than customer_segments puts into the segment.
+-- A failure means that the size of a segment in segment_profiles differs from its customers in customer_segments.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),

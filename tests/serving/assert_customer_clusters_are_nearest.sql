@@ -1,4 +1,4 @@
--- A failure means that a customer was assigned to a centroid that is not the nearest; only ties may go either way.
+-- A failure means that a customer was not assigned to the nearest centroid. A tie may go to either centroid.
 {% set features = setting('features') %}
 
 with scaled as (

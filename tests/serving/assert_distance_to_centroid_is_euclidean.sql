@@ -1,4 +1,4 @@
--- A failure means that distance_to_centroid is not the distance from a customer to the centroid of the own cluster.
+-- A failure means that distance_to_centroid is not the Euclidean distance to the centroid of the customer's cluster.
 {% set features = setting('features') %}
 
 with scaled as (

@@ -1,5 +1,5 @@
--- A failure means that a segment could be left without a name, or that a rule could never be reached: exactly one rule
--- has no condition, and it is the last.
+-- A failure means that a segment could be left without a name, or that a rule could never be reached. Exactly one rule
+-- must have no condition, and it must be the last.
 with segment_rules as (
     select * from {{ ref('segment_rules') }}
 ),
@@ -12,7 +12,7 @@ rules_summarised as (
     from segment_rules
 ),
 
--- A row without a feature would add nothing to a rule of several conditions.
+-- A row without a feature has no effect in a rule with several conditions.
 last_rule_counted as (
     select count(*) as last_rule_rows
     from segment_rules

@@ -1,4 +1,4 @@
--- A failure means that two rules have the same number, so that a segment could get two names.
+-- A failure means that two rules have the same rule_order, so that a segment could get two names.
 with segment_rules as (
     select * from {{ ref('segment_rules') }}
 )

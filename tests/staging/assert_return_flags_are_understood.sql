@@ -1,5 +1,5 @@
--- A failure means that return_flag has values, and that none of them marks a return: returns would count as purchases.
--- Remedy: set return_flag_values to what marks a return in this input.
+-- A warning means that return_flag has values but none of them marks a return, so returns would count as purchases.
+-- Remedy: set return_flag_values to the values that mark a return in this input.
 {{ config(severity='warn') }}
 
 with transactions as (

@@ -1,4 +1,4 @@
--- A failure means that a row of the input was lost or doubled before any rule looked at it.
+-- A failure means that staging or the checks lost or duplicated a row of the input.
 with base_transactions as (
     select * from {{ ref('base_shop__transactions') }}
 ),

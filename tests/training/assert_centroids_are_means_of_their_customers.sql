@@ -1,4 +1,4 @@
--- A failure means that a centroid is not the mean of its customers: the fit did not converge, or the model is stale.
+-- A failure means that a centroid is not the mean of its customers: the fit has not converged, or the model is stale.
 {% set features = setting('features') %}
 
 with scaled as (
@@ -30,8 +30,8 @@ distances_measured as (
         on training_clusters.cluster != trained_model.cluster
 ),
 
--- Customers as near to another centroid as to their own can have been counted there by the fit, so the two clusters of
--- such a tie prove nothing.
+-- The fit may have assigned a customer who is equally near to two centroids to the other cluster, so clusters with such
+-- ties are not tested.
 ties_found as (
     select
         cluster,

@@ -1,4 +1,4 @@
--- A failure means that SQL assigns customers to other clusters than the fit did, or that the model is stale.
+-- A failure means that SQL assigns customers to different clusters than the fit did, or that the model is stale.
 with trained_model as (
     select * from {{ ref('int_trained_model') }}
 ),

@@ -1,5 +1,5 @@
--- A failure means that a feature with a heavy tail goes into the clustering raw: a handful of extreme customers will
--- decide the clusters. Remedy: the transform log1p, or the setting winsorize.
+-- A warning means that a heavy-tailed feature is clustered without a transform, so that a few extreme customers can
+-- dominate the clusters. Remedy: the transform log1p, or the setting winsorize.
 {{ config(severity='warn') }}
 
 with scaling as (

@@ -1,4 +1,4 @@
-{#- render(): an empty build (--empty) must not hide what is stored. -#}
+{#- render(): an empty build (--empty) must still read all stored rows. -#}
 with build_log as (
     select * from {{ ref('int_build_log').render() }}
 ),
@@ -46,6 +46,6 @@ select
 from changes
 left join builds
     on changes.next_build = builds.build
--- A change without a key is a customer who left.
+-- A null key means that the customer left.
 where changes.segment_key is not null
 order by changes.customer_id, changes.build

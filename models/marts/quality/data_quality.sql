@@ -30,7 +30,7 @@ rule_catalogue as (
     select * from {{ ref('int_rule_catalogue') }}
 ),
 
--- A row that breaks several rules counts under the first of them, so that used and rejected add up to the input.
+-- A row that breaks several rules counts under the first of them, so that used and rejected rows add up to the input.
 rows_united as (
     select
         'transactions' as input,
@@ -64,7 +64,7 @@ inputs_counted as (
     group by input
 ),
 
--- Valid rows that deserve attention.
+-- Valid rows, which are flagged below.
 valid_customers as (
     select
         customers.customer_id,

@@ -22,7 +22,7 @@ overrides as (
     select * from {{ ref('int_segment_overrides') }}
 ),
 
--- The archetype of an override's segment; an override must name a segment that exists.
+-- The archetypes of segments that overrides can assign; an override must name an existing segment.
 archetypes as (
     select
         segment_name,

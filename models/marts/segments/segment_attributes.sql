@@ -18,7 +18,7 @@ values_united as (
         customer_segments.model_segment_name as segment_name,
         '{{ attribute }}' as attribute,
         {% if width -%}
-        -- A band is named by its first value and the last before the next band.
+        -- A band is named after its first value and, if its width is whole, its last one.
         case
             when {{ number }} is null then '(unknown)'
             else {{ band_name(number, width) }}
@@ -71,7 +71,7 @@ shares_taken as (
     from cells_counted
 ),
 
--- A single suppressed cell would be what is missing from the total, so the next smallest goes with it.
+-- A single suppressed cell could be inferred from the total, so the next smallest cell is suppressed too.
 suppressed as (
     select
         *,

@@ -30,6 +30,6 @@ select
 from segment_features
 inner join segments_named
     on segment_features.cluster = segments_named.cluster
--- Only clustered features have a place in the order.
+-- Only clustered features have a position.
 where segment_features.feature_order is not null
 order by segments_named.cluster_id, segment_features.feature_order

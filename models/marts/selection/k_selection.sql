@@ -13,7 +13,7 @@ serving_model as (
     select * from {{ ref('int_serving_model') }}
 ),
 
--- The metrics of a k stand in the row of each of its clusters.
+-- The metrics of a k are repeated in the row of each of its clusters.
 ks as (
     select
         k,
@@ -67,7 +67,7 @@ compared as (
     from neighbours_seen
 ),
 
--- Each index has its best k among the admissible ones, the smaller k on a tie.
+-- The best k of each index among the admissible ones; on a tie, the smaller k.
 best_ks as (
     select
         min_by(k, {{ sort_key(['davies_bouldin_index', 'k']) }})
@@ -138,7 +138,7 @@ sentences as (
         concat(
             'index ', {{ format_number('davies_bouldin_index', 3) }}, ', ',
             {{ format_number('abs(100 * excess)', 1) }},
-            -- Only an inadmissible k can lie below the lowest.
+            -- Only an inadmissible k can be below the lowest index.
             case when excess < 0 then ' % below' else ' % above' end,
             ' the lowest, ', {{ format_number('lowest_index', 3) }}, ' at k = ',
             cast(lowest_k as string)

@@ -1,4 +1,4 @@
-{#- render(): an empty build (--empty) must not hide what is stored. -#}
+{#- render(): an empty build (--empty) must still read all stored rows. -#}
 with model_register as (
     select * from {{ ref('int_model_register').render() }}
 ),

@@ -123,7 +123,7 @@ def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_pat
 def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) -> None:
     built = on_sail(tmp_path, server, {"attach_databases": {"crm": "crm.duckdb"}}, "build")
     assert built.returncode != 0
-    assert "only DuckDB attaches databases; on Spark name a table of its catalogs, or a file" in built.output
+    assert "only DuckDB attaches databases; on Spark, use a file or a table in one of its catalogs" in built.output
 
 
 def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
@@ -167,11 +167,11 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
     file.write_bytes(file.read_text().encode("latin-1"))
     built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__customers")
     assert built.returncode != 0
-    assert f"File {file} is not in the encoding utf-8: a letter of it cannot be read" in built.output
+    assert f"File {file} is not in the encoding utf-8: it contains invalid characters" in built.output
 
 
 def test_files_that_sail_would_mix_up_are_refused(server: str, tmp_path: Path) -> None:
     settings = {"transactions_location": str(tmp_path / "*.csv")}
     built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")
     assert built.returncode != 0
-    assert "Sail takes the columns of several files by their position" in built.output
+    assert "Sail matches the columns of several files by position" in built.output

@@ -35,14 +35,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a signup under another name": (
         {"customers_columns": {"customer_id": "customer_id", "signup": "signup_date"}},
         "customers_columns",
-        "is signup_date meant?",
+        "did you mean signup_date?",
     ),
     "no threads": ({"threads": 0}, "threads", "it must be a whole number from 1 to 1024"),
-    "a limit without a unit": ({"memory_limit": "8"}, "memory_limit", "it must be such as 8GB or 512MB"),
-    "SQL after a limit": ({"memory_limit": "8GB' or 1 = 1"}, "memory_limit", "it must be such as 8GB"),
+    "a limit without a unit": ({"memory_limit": "8"}, "memory_limit", "it must have the form 8GB or 512MB"),
+    "SQL after a limit": ({"memory_limit": "8GB' or 1 = 1"}, "memory_limit", "it must have the form 8GB"),
     "a number out of bounds": ({"winsorize": 0.4}, "winsorize", "it must be a number from 0.5 to 1"),
     "a text for true or false": ({"require_admissible_k": "no"}, "require_admissible_k", "it must be true or false"),
-    "a number for a text": ({"transactions_location": 5}, "transactions_location", "it must be a text"),
+    "a number for a text": ({"transactions_location": 5}, "transactions_location", "it must be text"),
     "a text that is too long": ({"csv_delimiter": ";;"}, "csv_delimiter", "it must be 1 character long"),
     "a text that is not among the known": ({"date_format": "us"}, "date_format", "iso day_first month_first"),
     "a word for a date": ({"as_of_date": "yesterday"}, "as_of_date", "it must be a date such as 2024-12-31"),
@@ -65,7 +65,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a feature that stands twice": (
         {"features": ["total_spending", "total_spending"]},
         "features",
-        "'total_spending' stands in it twice",
+        "'total_spending' is listed more than once",
     ),
     "a list for a mapping": ({"transforms": ["log1p"]}, "transforms", "it must be a mapping such as {total_spending:"),
     "an unknown transform": (
@@ -86,12 +86,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a number for a column": (
         {"transactions_columns": {"customer_id": 3}},
         "transactions_columns",
-        "the value of 'customer_id' must be a text",
+        "the value of 'customer_id' must be text",
     ),
     "an attribute with the name of a feature": (
         {"customers_columns": {"customer_id": "customer_id", "total_spending": "x"}},
         "customers_columns",
-        "'total_spending' cannot name an attribute",
+        "'total_spending' is not a valid attribute name",
     ),
     "a text for a list in a mapping": (
         {"excluded_lines": {"product_type": "FUEL"}},
@@ -109,7 +109,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "customers without transactions": (
         {"customers_location": f"{INPUT}/customers.csv"},
         "customers_location",
-        "transactions_location must be set with it",
+        "transactions_location must also be set",
     ),
     "a key of a column that is not mapped": (
         {"unique_key": ["currency"]},
@@ -364,9 +364,9 @@ def test_every_setting_is_read_by_something(tmp_path):
         (
             "segment_rules.csv",
             "50,Low Activity,",
-            "The rules have 0 without a condition, and the last is rule_order 40",
+            "The number of rules without a condition is 0, and the last rule_order is 40",
         ),
-        ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' of the rules has no action"),
+        ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' in the rules has no action"),
     ],
 )
 def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):

@@ -219,5 +219,5 @@ def test_a_naming_rule_on_an_unknown_feature_stops_the_run(tmp_path):
     rules.write_text(rules.read_text().replace("total_spending,2.0", "shoe_size,2.0"))
     ended = build(tmp_path, None, project=project)
     assert ended.returncode != 0
-    assert "The rules have a condition on 'shoe_size', which is no feature" in " ".join(ended.output.split())
+    assert "A rule has a condition on 'shoe_size', which is not a feature" in " ".join(ended.output.split())
     assert ended.relations() == []

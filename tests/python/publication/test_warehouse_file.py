@@ -79,7 +79,7 @@ def test_a_warehouse_named_like_a_schema_stops_before_any_work(tmp_path, survive
     warehouse = tmp_path / "Marts.duckdb"
     ended = dbt(tmp_path, "build", changed={"SEGMENTATION_WAREHOUSE": str(warehouse)})
     assert ended.returncode != 0
-    assert "has the name of the schema 'marts'" in ended.output
+    assert "has the same name as the schema 'marts'" in ended.output
     if warehouse.exists():
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             assert connection.execute("from duckdb_tables()").fetchall() == []
