@@ -95,7 +95,7 @@ def play(folder: Path) -> Played:
         # The first build loads the seeds; the others leave the data tests to the last one, to save time.
         what = "build" if number in (1, TRIED_AGAIN_AFTER, 10) else "run"
         arguments = [what] if number in TRAINED else [what, *SCORE]
-        arguments += WITHOUT_UNIT_TESTS if what == "build" and number in TRAINED else []
+        arguments += WITHOUT_UNIT_TESTS if what == "build" else []
         run = {"arguments": arguments, "variables": settings, "warehouse": warehouse, "copy_to": str(copies[number])}
         runs.append(run)
         if number == TRIED_AGAIN_AFTER:
@@ -328,9 +328,10 @@ def test_scoring_goes_on_with_the_cap_that_the_model_was_trained_with(tmp_path):
     """Scored on the day of the training, everybody is where the training put them; on another, nothing stops it."""
     trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_UNIT_TESTS))
     before = trained.rows("select * from marts.customer_segments order by customer_id")
-    again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE))
+    again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE, *WITHOUT_UNIT_TESTS))
     assert again.rows("select * from marts.customer_segments order by customer_id") == before
-    later = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4, "as_of_date": "2024-11-30"}, *SCORE))
+    later = {"winsorize": 0.95, "k_max": 4, "as_of_date": "2024-11-30"}
+    later = green(build(tmp_path, later, *SCORE, *WITHOUT_UNIT_TESTS))
     assert later.rows("select is_trained from marts.segmentation_builds order by build") == [(True,), (False,)]
 
 
