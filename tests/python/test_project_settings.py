@@ -20,10 +20,10 @@ def test_a_file_of_settings_goes_over_the_project(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "There is no file of settings"),
+        (None, "does not exist"),
         (b"k: [3", "is not valid YAML"),
         (b"currency: \xa4", "is not valid YAML"),
-        (b"- k", "must hold lines such as `k: 5`"),
+        (b"- k", "must be a mapping, with lines such as `k: 5`"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content, said):

@@ -96,8 +96,8 @@ def test_rollback_goes_to_the_one_before_and_says_what_there_is(tmp_path):
     for stamp in (1, 2):
         publish_stamp(tmp_path, stamp)
     assert "Publication 1 is current" in command(tmp_path, "rollback").stdout
-    assert "There is no publication before the current one; there are [1, 2]" in command(tmp_path, "rollback").stderr
-    assert "There is no publication 9 to go back to; there are [1, 2]" in command(tmp_path, "rollback", "9").stderr
+    assert "There is no publication before the current one; available: [1, 2]" in command(tmp_path, "rollback").stderr
+    assert "There is no publication 9 to roll back to; available: [1, 2]" in command(tmp_path, "rollback", "9").stderr
     newest, oldest = command(tmp_path, "list").stdout.splitlines()
     assert newest.split()[0] == "2"
     assert "3 marts   6000 rows" in newest

@@ -30,8 +30,8 @@ MANIFEST = {
 @pytest.mark.parametrize(
     ("statuses", "said"),
     [
-        ({"model.a": "success", "test.a": "fail"}, "not green: test.a fail"),
-        ({"model.a": "success", "test.a": "skipped"}, "not green: test.a skipped"),
+        ({"model.a": "success", "test.a": "fail"}, "did not succeed: test.a fail"),
+        ({"model.a": "success", "test.a": "skipped"}, "did not succeed: test.a skipped"),
         ({"model.a": "success"}, "left out 1 of 2 models, seeds and tests"),
         ({"model.a": "success", "test.a": "warn"}, None),
         # Half a training is neither a training nor a scoring.
@@ -68,7 +68,7 @@ def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
     settings.write_text("- k")
     ended = command(tmp_path, "publish", "--settings", str(settings))
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"The file of settings {settings} must hold lines such as")
+    assert ended.stderr.startswith(f"The settings file {settings} must be a mapping, with lines such as")
 
 
 @pytest.mark.xdist_group("publication")
@@ -81,7 +81,7 @@ def test_a_failed_or_partial_build_leaves_the_publication_and_a_green_one_replac
     assert (failed.returncode, "nothing was published" in failed.stderr) == (1, True)
     assert "Setting 'publications_kept' is 0; it must be a whole number from 1 to 1000" in failed.stdout
     partial = command(tmp_path, "publish", "--", *quick, "--select", "feature_catalogue")
-    assert (partial.returncode, "a publication needs a whole build" in partial.stderr) == (1, True)
+    assert (partial.returncode, "a publication needs a complete build" in partial.stderr) == (1, True)
     assert os.readlink(current) == "000001"
     settings = tmp_path / "settings.yml"
     settings.write_text("k: 3\npublications_kept: 1\n")

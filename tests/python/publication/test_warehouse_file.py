@@ -25,7 +25,7 @@ def test_a_second_build_refuses_with_a_sentence_that_names_the_first(tmp_path, s
         holder.wait()
     for each in refused:
         assert (each.returncode, each.stdout) == (1, "")
-        assert f"The warehouse {warehouse} is held by process {holder.pid}" in each.stderr
+        assert f"The warehouse {warehouse} is in use by process {holder.pid}" in each.stderr
         assert len(each.stderr.strip().splitlines()) == 1
     assert warehouse.exists()
     survived(3)
@@ -68,7 +68,7 @@ def test_moving_aside_takes_a_free_name_and_the_log_of_unfinished_writes_along(t
 def test_a_folder_that_cannot_be_written_or_does_not_exist_is_reported(tmp_path, small_disk, survived):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     ended = command(small_disk, "check-warehouse")
-    assert (ended.returncode, "cannot be written" in ended.stderr) == (1, True)
+    assert (ended.returncode, "is not writable" in ended.stderr) == (1, True)
     ended = command(tmp_path / "nowhere", "check-warehouse")
     assert (ended.returncode, "does not exist; create" in ended.stderr) == (1, True)
     survived(2)

@@ -472,7 +472,7 @@ def test_the_same_warehouse_gives_the_same_pictures(warehouses, tmp_path) -> Non
     [
         (["--locale", "xx_YY"], "The locale 'xx_YY' is unknown; examples are en_GB, de_DE and fr_FR."),
         (["--currency", "EURO"], "The currency 'EURO' is unknown; examples are EUR, USD and GBP, or none."),
-        (["--settings", "nowhere.yml"], "There is no file of settings nowhere.yml."),
+        (["--settings", "nowhere.yml"], "The settings file nowhere.yml does not exist."),
     ],
 )
 def test_a_wrong_argument_is_answered_by_a_sentence(arguments, sentence, warehouses) -> None:
@@ -484,7 +484,7 @@ def test_a_wrong_argument_is_answered_by_a_sentence(arguments, sentence, warehou
 
 def test_a_missing_or_foreign_warehouse_is_answered_by_a_sentence(tmp_path) -> None:
     missing = write_report(tmp_path / "none.duckdb")
-    assert missing.stderr.strip() == f"There is no warehouse {tmp_path / 'none.duckdb'}. `make build` makes one."
+    assert missing.stderr.strip() == f"There is no warehouse {tmp_path / 'none.duckdb'}. `make build` creates one."
 
     foreign = tmp_path / "foreign.duckdb"
     duckdb.connect(str(foreign)).close()
