@@ -69,7 +69,8 @@ def move_warehouse_aside() -> None:
 def main(given: list[str]) -> None:
     """Parse the command line and run the command."""
     parser = argparse.ArgumentParser(
-        prog="python -m customer_segmentation.publication", description="Publish the marts and check the warehouse file."
+        prog="python -m customer_segmentation.publication",
+        description="Publish the marts and check the warehouse file.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     publishing = commands.add_parser("publish", help="build, test, and publish the marts")

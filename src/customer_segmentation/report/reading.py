@@ -62,7 +62,7 @@ class Marts:
         return {row["feature"]: row for row in self._rows("from marts.feature_catalogue")}
 
     def segment_profiles(self) -> list[Row]:
-        """The segments in descending order of cluster_id, customers without a purchase last."""
+        """The segments in descending order of average spending, customers without a purchase last."""
         return self._rows("from marts.segment_profiles order by cluster_id desc nulls last, segment_name")
 
     def segment_actions(self) -> list[Row]:

@@ -47,7 +47,7 @@ def test_the_yaml_check_finds_a_misspelt_key_a_key_out_of_place_and_a_missing_pl
 
 def test_the_yaml_check_passes_the_project(copy):
     answer = check_yaml(copy)
-    assert (answer.returncode, answer.stdout.strip()) == (0, "The project's YAML is in order.")
+    assert (answer.returncode, answer.stdout.strip()) == (0, "No problems in the project's YAML.")
 
 
 def test_the_layout_check_finds_wide_lines_odd_indents_tabs_and_blanks():
