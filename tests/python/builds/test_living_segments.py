@@ -1,4 +1,4 @@
-"""Models that are stored, scored with and replaced; segments that keep their keys; history, migrations and drift."""
+"""Storing, scoring with and replacing models; stable segment keys; history, migrations and drift."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ SCORE = ("--selector", "score")
 # ---- ten builds --------------------------------------------------------------------------------------------------
 
 MONTHS = pd.date_range("2024-03-31", periods=10, freq="ME")
-# In which builds a model is trained; the others score. Build 7 names the features in another order, which numbers the
-# clusters in another order.
+# The builds that train a model; the others score. Build 7 lists the features in another order, which changes the
+# numbers of the clusters.
 TRAINED = [1, 4, 7, 9]
-# Without the days since signup: they grow alike for everybody, and newcomers would be a cluster of their own.
+# Without days_since_signup: it grows equally for everyone, and newcomers would form a separate cluster.
 CLUSTERED = ["total_spending", "total_quantity", "transaction_count", "average_transaction_value"]
 GONE_IN_BUILD = 6
 GONE = [f"C{number:03d}" for number in range(0, 300, 40)]
@@ -43,7 +43,7 @@ TRIED_AGAIN_AFTER = 5
 
 
 def shop(until: pd.Timestamp, generator_seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A shop as it was known on a day: four kinds of customers, of whom some change their kind halfway."""
+    """The input of a shop on a given day: four kinds of customers, some of whom change their kind halfway."""
     generator = np.random.default_rng(generator_seed)
     kinds = {"rare": (0.2, 10), "steady": (2.0, 40), "big": (2.0, 800), "often": (14.0, 20)}
     lines, people = [], []
@@ -71,7 +71,7 @@ def shop(until: pd.Timestamp, generator_seed: int = 3) -> tuple[pd.DataFrame, pd
 
 @dataclass(frozen=True)
 class Played:
-    """What ten builds left: what each run of dbt came to, and a copy of the warehouse after each build."""
+    """The result of ten builds: the outcome of each dbt run, and a copy of the warehouse after each."""
 
     answers: list[dict]
     copies: dict[int, Path]
@@ -92,7 +92,7 @@ def play(folder: Path) -> Played:
         settings = write_inputs(folder / f"input_{number}", transactions, customers) | {"k": 4, "starts": 10}
         settings["features"] = CLUSTERED if number < 7 else CLUSTERED[::-1]
         copies[number] = folder / f"build_{number}.duckdb"
-        # The first build loads the seeds; the others leave the data tests to the last one, to save time.
+        # The first build loads the seeds. To save time, only the last one runs the data tests.
         what = "build" if number in (1, TRIED_AGAIN_AFTER, 10) else "run"
         arguments = [what] if number in TRAINED else [what, *SCORE]
         arguments += WITHOUT_UNIT_TESTS if what == "build" and number in TRAINED else []
@@ -141,7 +141,7 @@ def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none
 
 
 def test_the_history_knows_every_build_as_it_was(played: Played):
-    """For each build the stays that hold in it are its customer_segments: no gap, no overlap, nobody too many."""
+    """The rows of the history valid in a build are its customer_segments: no gaps, overlaps or extra customers."""
     history = played.last().frame("select * from marts.segment_history")
     for number, path in played.copies.items():
         holds = (history["valid_from_build"] <= number) & ~(history["valid_to_build"] <= number).fillna(False)
@@ -202,7 +202,7 @@ def test_migrations_add_up_to_the_customers(played: Played):
 
 
 def test_the_behaviour_step_is_what_the_old_model_says_of_today(played: Played):
-    """Rebuilt by NumPy for a refit: scale today's features as the old model did, and take its nearest centroid."""
+    """Recomputed in NumPy for a refit: scale current features with the old model and take its nearest centroid."""
     number = TRAINED[1]
     old_models = tables(played.copies[number - 1], "select * from marts.segmentation_model_centroids")
     today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
@@ -278,7 +278,7 @@ def test_drift_is_none_in_the_build_that_trained(played: Played):
     assert (trained.loc[trained["measure"].str.endswith("stability"), "value"] == 0).all()
     same = trained[trained["measure"].isin(["segment_share", "mean_distance"])]
     assert np.allclose(same["value"], same["training_value"], rtol=1e-11)
-    # By build 6 everybody has bought for two months more than in the training of build 4.
+    # By build 6 every customer has two more months of purchases than in the training of build 4.
     assert drift.query("build == 6 and subject == 'total_spending'")["value"].iloc[0] > 0.01
 
 
@@ -325,7 +325,7 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
 
 
 def test_scoring_goes_on_with_the_cap_that_the_model_was_trained_with(tmp_path):
-    """Scored on the day of the training, everybody is where the training put them; on another, nothing stops it."""
+    """Scoring on the training date reproduces the training's segments; scoring on another date succeeds."""
     trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_UNIT_TESTS))
     before = trained.rows("select * from marts.customer_segments order by customer_id")
     again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE))
@@ -341,7 +341,7 @@ def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
     assert "Train one first: make build" in refused.output
 
 
-# ---- a hand ------------------------------------------------------------------------------------------------------
+# ---- manual overrides --------------------------------------------------------------------------------------------
 
 
 def build_with_overrides(folder: Path, lines: list[str]) -> Built:

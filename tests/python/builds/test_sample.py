@@ -1,4 +1,4 @@
-"""The sample, built once: the report's numbers, what people see, and what the marts promise."""
+"""The sample, built once: the report's numbers, the terminal output, and the columns and rows of the marts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPORTED_INDICES = {2: 0.98, 3: 0.83, 4: 0.78, 5: 0.81, 6: 0.84, 7: 0.89, 8: 0.9
 
 @pytest.fixture(scope="module")
 def scaled(sample_input: Sample) -> pd.DataFrame:
-    """The features as the fit sees them, by pandas and scikit-learn."""
+    """The scaled features, computed by pandas and scikit-learn."""
     values = sample_input.features[FEATURES].astype(float)
     values[FEATURES[:3]] = np.log1p(values[FEATURES[:3]])
     return pd.DataFrame(StandardScaler().fit_transform(values), index=values.index, columns=FEATURES)
@@ -233,11 +233,11 @@ def test_a_second_build_on_another_number_of_threads_gives_identical_marts(sampl
         assert before[mart] == after[mart], mart
 
 
-# ---- the last word on the terminal -------------------------------------------------------------------------------
+# ---- the summary on the terminal ---------------------------------------------------------------------------------
 
 
 def told(output: str) -> list[str]:
-    """The lines of the terminal without the time that dbt puts before each."""
+    """The lines of the terminal without dbt's timestamps."""
     return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line).rstrip() for line in output.splitlines()]
 
 
@@ -273,7 +273,7 @@ def test_the_last_word_says_where_the_warehouse_is(sample: Built):
 
 
 def test_nothing_in_the_project_is_deprecated(sample: Built):
-    """The build shows all deprecations of dbt; Python's have the same word in them."""
+    """The build shows all deprecations of dbt; Python's warnings contain the same word."""
     assert [line for line in told(sample.output) if "deprecat" in line.lower()] == []
 
 
@@ -285,7 +285,7 @@ def test_there_is_no_last_word_after_a_test_run(sample: Built, tmp_path):
 
 
 def test_there_is_no_last_word_after_a_build_that_failed(sample: Built, tmp_path):
-    """The marts of the last word are built, and one test fails that has nothing to do with them."""
+    """The marts of the summary are built, and one unrelated test fails."""
     project = tmp_path / "project"
     left_out = shutil.ignore_patterns(
         ".*", "target", "logs", "*.duckdb", "*.wal", "examples", "docs", "reports", "python", "node_modules"

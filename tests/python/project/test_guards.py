@@ -1,4 +1,4 @@
-"""The guards of `make lint` find what they are there to find."""
+"""The checks of `make lint` find the problems that they are meant to find."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of what dbt parses."""
+    """A copy of the files that dbt parses."""
     for name in ("models", "macros", "seeds", "tests", "analyses"):
         if (PROJECT / name).exists():
             shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -25,7 +25,7 @@ def copy(tmp_path):
 
 
 def check_yaml(folder: Path) -> subprocess.CompletedProcess:
-    # In a process of its own: the check patches dbt.
+    # In a separate process, because the check patches dbt.
     script = PROJECT / "scripts" / "check_yaml.py"
     return subprocess.run([sys.executable, script, folder], cwd=PROJECT, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""Publications: readers see the marts of one build, and go back to earlier ones."""
+"""Publications: readers see the marts of one build, and can be rolled back to earlier ones."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_reader_keeps_what_it_opened_and_a_new_one_sees_the_new(tmp_path):
     with duckdb.connect(os.path.realpath(link), read_only=True) as reader:
         assert reader.execute("select max(stamp) from marts.first").fetchone() == (1,)
         publish_stamp(tmp_path, 2, kept=1)
-        # Its folder is gone by now, and the open file is not.
+        # Its folder has been removed by now, but the file is still open.
         assert reader.execute("select max(stamp) from marts.third").fetchone() == (1,)
         assert stamps(link) == {2}
 
@@ -103,7 +103,7 @@ def test_rollback_goes_to_the_one_before_and_says_what_there_is(tmp_path):
     assert "3 marts   6000 rows" in newest
     assert oldest.split()[0] == "1"
     assert [line.endswith("<- current") for line in (newest, oldest)] == [False, True]
-    # Numbers are never used twice, whatever is current.
+    # Numbers are never reused, whichever publication is current.
     assert publish_stamp(tmp_path, 3) == 3
 
 

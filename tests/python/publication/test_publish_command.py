@@ -1,4 +1,4 @@
-"""`make publish`: only a whole, green build of the project is published."""
+"""`make publish`: only a complete, successful build of the project is published."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MANIFEST = {
         ({"model.a": "success", "test.a": "skipped"}, "did not succeed: test.a skipped"),
         ({"model.a": "success"}, "left out 1 of 2 models, seeds and tests"),
         ({"model.a": "success", "test.a": "warn"}, None),
-        # Half a training is neither a training nor a scoring.
+        # A run of some training models is neither a full run nor a scoring run.
         ({"model.a": "success", "test.a": "pass", "model.t": "success"}, "left out 1 of 4 models, seeds and tests"),
     ],
 )
@@ -99,7 +99,7 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
     text = (PROJECT / "docs" / "serving.md").read_text()
     readers = [block.split("```")[0] for block in text.split("```python\n")[1:]]
     assert len(readers) == 2
-    # What the readers ask for, in a publication beside a warehouse that a build holds.
+    # The readers query a publication while a build holds the warehouse.
     warehouse = tmp_path / "warehouse.duckdb"
     write_warehouse(warehouse, 1)
     with duckdb.connect(str(warehouse)) as connection:
@@ -114,7 +114,7 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
         text=True,
     )
     try:
-        # Probing before dbt holds the file would keep dbt from it.
+        # Opening the file before dbt holds it would block dbt.
         assert any("START seed" in line for line in build.stdout)
         probe = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True)"
         assert subprocess.run([sys.executable, "-c", probe, str(warehouse)], capture_output=True).returncode != 0

@@ -1,4 +1,4 @@
-"""The warehouse file: a build refuses one that it cannot use, with one sentence, and can move a damaged one aside."""
+"""The warehouse file: a build refuses an unusable file with one sentence, and can move a damaged one aside."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The report, as a person meets it: the page in a browser, its numbers against the marts, and what stops it.
+"""The report: the page in a browser, its numbers compared with the marts, and its errors.
 
-The browser is Debian's Chromium. The pages are built once a session, from warehouses of their own.
+The browser is Debian's Chromium. The pages are built once per session, from separate warehouses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# In a segment's name: what would close a tag, open a script, or be code of the template.
+# For a segment's name: text that would close a tag, open a script, or be template code.
 HOSTILE = "<script>document.title='owned'</script> & \"{{ 7 * 7 }}\" ' "
 LONG = HOSTILE + "Donaudampfschifffahrtsgesellschaftskapitaen " * 3
 
@@ -51,7 +51,7 @@ LONG = HOSTILE + "Donaudampfschifffahrtsgesellschaftskapitaen " * 3
 
 
 def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would."""
+    """Run the report on the command line."""
     return subprocess.run(
         [sys.executable, "-m", "customer_segmentation.report", "--warehouse", str(warehouse), *arguments],
         cwd=PROJECT,
@@ -62,7 +62,7 @@ def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProces
 
 
 def written(warehouse: Path, target: Path) -> Path:
-    """The page of a warehouse, with its size and how long it took."""
+    """The page of a warehouse, with its size and the time that writing it took."""
     started = time.perf_counter()
     main(["--warehouse", str(warehouse), "--output", str(target)])
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - started:.1f} s")
@@ -87,7 +87,7 @@ def with_names(warehouse: Path, suffix: str) -> None:
 
 
 def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
-    """The sample served with other k, with long and hostile names, with a customer without a purchase, and empty."""
+    """Warehouses: the sample with other k, with long and hostile names, with a customer without purchases, and empty."""
     folder.mkdir(parents=True, exist_ok=True)
     warehouses = {"sample": sample} | {
         name: folder / f"{name}.duckdb" for name in ("one", "two", "seven", "ten", "names", "many")
@@ -105,7 +105,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
                 "warehouse": str(warehouses[name]),
             }
         )
-    # Two inputs without a single purchase: nobody at all, and customers who have not bought yet.
+    # Two inputs without purchases: no customers, and customers who have not bought yet.
     for name, customers in (("empty", []), ("idle", [("a", "2024-01-01"), ("b", "2024-01-01")])):
         warehouses[name] = folder / f"{name}.duckdb"
         runs.append(
@@ -125,7 +125,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
 
 
 def multiply(warehouse: Path, times: int) -> None:
-    """So many customers that the map cannot show them all, with ids too long to stand in the file as often."""
+    """Multiply the customers until the map cannot show all, with ids too long to repeat in full in the file."""
     with duckdb.connect(str(warehouse)) as connection:
         for mart in ("customer_segments", "segment_map"):
             connection.execute(
@@ -162,7 +162,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Opened:
-    """A page in the browser, with everything that it complained of or asked for."""
+    """A page in the browser, with its errors and warnings and its network requests."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -256,7 +256,7 @@ def test_hovering_over_a_mark_shows_the_customer(pages, warehouses, opened) -> N
 
 def test_no_name_hides_a_customer_from_the_pointer(pages, opened) -> None:
     page = opened(pages["sample"]).page
-    # The whole page on the screen: only what is on it can be pointed at.
+    # The viewport shows the entire page, because the pointer reaches only what is visible.
     page.set_viewport_size({"width": 1280, "height": page.evaluate("document.documentElement.scrollHeight")})
 
     found = page.eval_on_selector_all(
@@ -294,7 +294,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
         "select k, davies_bouldin_index, silhouette_score, inertia, smallest_cluster_size from marts.k_selection"
         " order by k",
     )
-    # inner_text of a folded table is empty; text_content is not.
+    # inner_text of a collapsed table is empty; text_content is not.
     ks = [row.locator("th").text_content() for row in page.locator("#k-table tbody tr").all()]
     assert [[k, *row[1:]] for k, row in zip(ks, chosen, strict=True)] == [
         [str(value) for value in row] for row in metrics
@@ -381,7 +381,7 @@ def test_the_sections_stand_in_their_order(pages, opened) -> None:
 
 def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
     first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
-    # Served with another k, which is a build of its own with another model.
+    # Serving another k is another build with another model.
     second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
     for heading in ("How the segments changed", "Who moved between segments", "Do the segments still fit?"):
         assert heading not in first
@@ -506,7 +506,7 @@ def test_the_settings_of_the_build_say_how_numbers_are_written(warehouses, tmp_p
 
 
 def test_the_exposure_names_every_mart_that_the_report_reads(warehouses, tmp_path) -> None:
-    """Without the other marts the page is the same; without one of the named ones it is another, or there is none."""
+    """Without the other marts the page is the same; without one of the named marts it differs or is not written."""
     exposure = yaml.safe_load((PROJECT / "models" / "marts" / "_marts__exposures.yml").read_text())["exposures"][0]
     named = {re.fullmatch(r"ref\('(\w+)'\)", one)[1] for one in exposure["depends_on"]}
 
