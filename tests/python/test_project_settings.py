@@ -1,4 +1,4 @@
-"""The settings as Python reads them, without dbt."""
+"""The settings read without dbt."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ GROWING = {
 
 
 def check_same_but_for_growth(before: Path, after: Path) -> None:
-    """Assert that no rows are lost and the other marts are equal; a killed build may have stored its model or itself."""
+    """Assert that growing marts lost no rows and the others are equal; a killed build may have logged itself."""
     ours, theirs = contents(before), contents(after)
     assert {mart: rows for mart, rows in ours.items() if mart not in GROWING} == {
         mart: rows for mart, rows in theirs.items() if mart not in GROWING
@@ -87,7 +87,7 @@ def check_same_but_for_growth(before: Path, after: Path) -> None:
 
 
 def check_history(warehouse: Path) -> None:
-    """Assert that the model register and the build log, which grow with each build, have no gaps and no duplicates."""
+    """Assert that the model register and the build log, which grow with each build, have no gaps and duplicates."""
     none_of = {
         "a gap between builds": "select build from intermediate.int_build_log where is_build"
         " qualify build != row_number() over (order by build)",

@@ -87,7 +87,7 @@ def with_names(warehouse: Path, suffix: str) -> None:
 
 
 def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
-    """Warehouses: the sample with other k, with long and hostile names, with a customer without purchases, and empty."""
+    """Warehouses: the sample with other k, long and hostile names, a customer without purchases; and an empty one."""
     folder.mkdir(parents=True, exist_ok=True)
     warehouses = {"sample": sample} | {
         name: folder / f"{name}.duckdb" for name in ("one", "two", "seven", "ten", "names", "many")
@@ -95,8 +95,8 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
     runs = []
     for name, k in (("one", 1), ("two", 2), ("seven", 7), ("ten", 10)):
         shutil.copy(sample, warehouses[name])
-        # One segment is fitted only where it is asked for; any other k is there already. A whole run is logged as a
-        # build, so that the page of seven segments has a past.
+        # k = 1 is fitted only if requested; every other k is already fitted. A full run is logged as a build, so the
+        # page with seven segments has a history.
         start = {1: ["--select", "int_kmeans_sweep+"], 7: []}.get(k, ["--select", "int_trained_model+"])
         runs.append(
             {

@@ -1,4 +1,4 @@
-"""Lloyd's algorithm and its inner loops: nearest centroids, and the same bits from numba, NumPy and any threads."""
+"""Lloyd's algorithm and its inner loops: nearest centroids, and bit-identical results of numba, NumPy and threads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_customer_between_two_centroids_goes_to_the_first():
 
 
 def answer(columns: np.ndarray, exact_up_to: int = 0) -> list[bytes]:
-    """Everything that the package computes, to the last bit."""
+    """All results of the package, to the last bit."""
     found = fit(LocalSource(columns), [2, 3, 5], 8, 42)
     refinement, sums = metrics.partition(columns, list(found.values()))
     scores = silhouettes(columns, refinement, list(found), exact_up_to, 200, 42)

@@ -1,4 +1,4 @@
-"""The silhouette against scikit-learn, and the standard error of its estimate against simulations."""
+"""The silhouette compared with scikit-learn, and the standard error of its estimate compared with simulations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def widths_of(values: np.ndarray, labels: np.ndarray, k: int, rows: np.ndarray) 
 @given(values=matrices(), k=st.integers(2, 6), seed=st.integers(0, 1_000))
 def test_the_exact_silhouette_is_that_of_scikit_learn(values, k, seed):
     assume(len(values) > k)
-    # Clusters of any size, also of one row, but none empty.
+    # Clusters of any size, including one row, but none empty.
     labels = np.random.default_rng(seed).integers(0, k, size=len(values))
     labels[:k] = np.arange(k)
     score, standard_error = mean_silhouette(values, labels, k, len(values), 100, seed)
@@ -114,7 +114,7 @@ def test_the_standard_error_is_the_spread_of_the_estimates(simulated_silhouettes
 def sampled() -> tuple[list[float], np.ndarray]:
     """The true silhouettes of three partitions of 6,000 rows, and 150 estimates of each with their standard errors.
 
-    Both sides are sampled: 300 rows are compared with some 1,500.
+    Both sides are sampled: 300 rows are compared with about 1,500.
     """
     columns = logarithms(6_000)
     ks = [2, 4, 7]

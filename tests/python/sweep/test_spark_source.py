@@ -1,7 +1,7 @@
-"""One algorithm, two engines: the sweep on this machine against the sweep on Spark, and both against plain NumPy.
+"""The sweep on this machine compared with the sweep on Spark, and both compared with plain NumPy.
 
-Spark is Sail here, which speaks Spark Connect and needs no Java. With SPARK_REMOTE set, it is the server there, and
-with SPARK_MASTER set, as in SPARK_MASTER=local[2], a session of classic Spark.
+By default Spark is a Sail server, which supports Spark Connect and needs no Java. SPARK_REMOTE names another server;
+SPARK_MASTER, for example local[2], selects a session of classic Spark.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """A session of Spark, the same for all tests."""
+    """A Spark session shared by all tests."""
     from pyspark.sql import SparkSession
 
     if "SPARK_MASTER" in os.environ:
@@ -74,7 +74,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 
 def identifiers(count: int) -> list[str]:
-    """Ids in no order that NumPy, DuckDB and Spark could disagree on by accident, many of them not in ASCII."""
+    """Ids in scrambled order, many of them not ASCII, to reveal sorting differences between the engines."""
     return [f"{('C', 'ä', '顧客', '😀')[place % 4]}-{place * 7919 % count:06d}" for place in range(count)]
 
 
@@ -85,12 +85,12 @@ def with_a_constant(rows: int) -> np.ndarray:
 
 
 def on_a_grid(rows: int) -> np.ndarray:
-    """Few different values, so that many customers are alike and many stand right between two centroids."""
+    """Few different values, so that many customers are identical and many are midway between two centroids."""
     return np.round(logarithms(rows) * 2) / 2
 
 
 class Engines:
-    """The same customers as DuckDB and as Spark have them."""
+    """The same customers in DuckDB and in Spark."""
 
     def __init__(self, spark, folder: Path, columns: np.ndarray, ids: list[str] | None = None) -> None:
         self.features = ["total spending", "order", "c", "d", "e", "f"][: len(columns)]
@@ -126,7 +126,7 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 def totals_by_hand(columns: np.ndarray, centroids: np.ndarray) -> list[list]:
-    """Count, sums, squares and distances of each cluster, row by row; the first centroid on a tie."""
+    """Count, sums, squares and distances of each cluster, computed row by row; the first centroid wins a tie."""
     squares = ((columns.T[:, None] - centroids) ** 2).sum(axis=2)
     label, nearest = squares.argmin(axis=1), squares.min(axis=1)
     found = []
@@ -156,7 +156,7 @@ def test_both_engines_add_up_what_numpy_adds_up(engines, make: Callable):
 
 
 def test_a_tie_goes_to_the_first_centroid_on_both_engines(engines):
-    """Half of the rows stand in the middle between two centroids, to the last bit."""
+    """Half of the rows are exactly midway between two centroids."""
     columns = np.array([[0.0, 1.0, 2.0, 1.0] * 50, [0.0, 0.0, 0.0, 3.0] * 50])
     sets = [np.array([[0.0, 0.0], [2.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 0.0], [2.0, 0.0]])]
     for each in engines(columns).both(100):
@@ -199,7 +199,7 @@ def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
 
 
 def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
-    """Over many seeds the weighted sample has the sums of all rows, and its uniform part their means."""
+    """On average over many seeds, weighted sums equal those of all rows, and the uniform part has their means."""
     columns = logarithms(5_000)
     weighted, uniform = [], []
     for seed in range(60):
@@ -230,7 +230,7 @@ def test_the_farthest_rows_are_all_drawn(engines):
 @hypothesis_settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), rows=st.integers(12, 400), features=st.integers(1, 6), steps=st.integers(1, 300))
 def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, steps: int):
-    """Each is the oracle of the other: one adds everything up anew, the other only what changes."""
+    """Each is the reference for the other: one sums all rows in each iteration, the other only those that change."""
     columns = np.random.default_rng(seed).standard_t(4, size=(features, rows))
     local = LocalSource(columns, None, 1)
     sets = [centroids[:9] - local.center for centroids in some_sets(columns, seed)]
@@ -242,7 +242,7 @@ def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, step
 
 
 def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_for_one():
-    """Spark works in float64, so the kernel has to: a far group moves the center away from rows that are close."""
+    """Spark computes in float64, so the kernel must too: a far group moves the center away from rows close together."""
     close = np.random.default_rng(0).normal(size=300) * 1e-5
     local = LocalSource(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
     sets = [np.array([[-1e-5], [2e-6], [1e4]]) - local.center]
@@ -262,7 +262,7 @@ def test_a_cluster_without_rows_stays_where_it_is():
 
 
 def test_sets_that_rest_are_not_read_again():
-    """And those that move are served together: one call an iteration."""
+    """The other sets share one call per iteration."""
 
     class Counted(LocalSource):
         asked: list[int] = []  # noqa: RUF012
@@ -281,7 +281,7 @@ def test_sets_that_rest_are_not_read_again():
 
 
 def test_an_iteration_on_spark_is_one_job_for_all_nine_k(engines, monkeypatch):
-    """Whatever is collected is collected once, and is one row a cluster."""
+    """Each iteration collects once, one row per cluster."""
     columns = logarithms(2_000)
     _, there = engines(columns).both(100)
     frame, collected = type(there.frame), []
@@ -320,7 +320,7 @@ def test_beyond_the_sample_size_both_engines_give_the_same_model(engines, make: 
 
 
 def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engines, monkeypatch):
-    """Every other k has had some steps on all rows, each of which served all k."""
+    """Every other k has run some iterations on all rows, each shared by all k."""
     for module in (search, sweep_module):
         monkeypatch.setattr(module, "CONVERGE_ALL_UP_TO", 1_000)
     asked, totals = [], SparkSource.totals
@@ -329,7 +329,7 @@ def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engi
     here, there = made.both(2_000)
     found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
-    # k = 1 and k = 11 are fitted as neighbours; then come the metrics and the last iterations of the k that serves.
+    # k = 1 and k = 11 are fitted as neighbours; then come the metrics and the last iterations of the served k.
     assert asked[0] == 11
     assert asked.count(9) >= 2
     assert asked.count(1) > 1
@@ -378,7 +378,7 @@ def as_dbt(meta: dict, found: dict) -> SimpleNamespace:
 
 
 def on_both(spark, model: ModuleType, meta: dict, parents: dict[str, tuple[pd.DataFrame, str]]) -> tuple:
-    """What a model returns on each engine, as pandas frames, and the types that Spark has."""
+    """The tables that a model returns on each engine, as pandas DataFrames, and their types on Spark."""
     connection = duckdb.connect()
     here, there = {}, {}
     for name, (frame, schema) in parents.items():

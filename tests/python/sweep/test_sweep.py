@@ -1,4 +1,4 @@
-"""The whole sweep: its frame against scikit-learn, which k it selects, and the same answer every time."""
+"""The sweep end to end: its table compared with scikit-learn, the selected k, and reproducibility."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_every_row_of_the_sweep_is_right_about_its_k(values, seed):
         }.items():
             assert rows[metric].nunique() == 1
             assert rows[metric].iloc[0] == pytest.approx(expected, rel=1e-6, abs=1e-8), (k, metric)
-        # A converged fit: each centroid is the mean of its customers.
+        # The fit has converged: each centroid is the mean of its customers.
         means = np.array([values[labels == cluster].mean(axis=0) for cluster in range(k)])
         assert centroids == pytest.approx(means, abs=1e-9)
 
@@ -171,7 +171,7 @@ def test_customers_who_are_too_much_alike_are_one_segment(different):
 
 
 def test_clusters_of_outliers_are_passed_over():
-    """Three customers far away make the lowest index, and five make a segment."""
+    """A cluster of three far customers has the lowest index, but a segment needs five."""
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0], [501.0, 500.0], [500.0, 501.0]]])
     free = run_sweep(values, k_max=4)
     bound = run_sweep(values, k_max=4, min_segment_size=5, require_admissible_k=False)
@@ -180,7 +180,7 @@ def test_clusters_of_outliers_are_passed_over():
     assert free.loc[free["k"] == lowest, "cluster_size"].min() == 3
     assert set(bound["smallest_size_required"]) == {5}
     assert not bound["is_admissible"].any()
-    # Nothing is admissible, and the lowest index is asked for all the same.
+    # No k is admissible, but the lowest index is requested anyway.
     assert selected_k(bound) == lowest
 
 
@@ -203,7 +203,7 @@ def test_no_admissible_k_stops_and_names_the_remedies():
 
 
 def test_an_admissible_k_is_selected_before_a_lower_index_that_is_not():
-    """k = 2 cuts twelve customers off and k = 3 parts the rest: at 6 % only one of the two is left."""
+    """k = 3 has the lowest index, but its smallest cluster holds twelve; if 13 are required, k = 2 is selected."""
     values = blobs([100, 80, 12], spread=0.8)
     indices = run_sweep(values).groupby("k").first()
     order = indices["davies_bouldin_index"].sort_values().index
@@ -239,7 +239,7 @@ def test_groups_that_are_there_are_found():
 
 @pytest.fixture(scope="session")
 def sample_values(sample_input: Sample) -> np.ndarray:
-    """The sample's features as the fit sees them, by pandas and scikit-learn."""
+    """The scaled features of the sample, computed by pandas and scikit-learn."""
     values = sample_input.features[FEATURES].to_numpy(dtype=float)
     values[:, :3] = np.log1p(values[:, :3])
     return StandardScaler().fit_transform(values)
