@@ -85,7 +85,7 @@ def test_the_first_of_two_equal_loadings_is_positive():
 
 @pytest.mark.parametrize("features", [3, 4, 5, 6])
 @pytest.mark.parametrize("correlation", [0.1, 0.5, 0.9])
-def test_of_equal_loadings_the_last_digits_do_not_choose_the_sign(features, correlation):
+def test_the_last_digits_of_equal_loadings_do_not_decide_the_sign(features, correlation):
     covariance = np.full((features, features), correlation)
     covariance[0] *= -1
     covariance[:, 0] *= -1
@@ -102,7 +102,7 @@ def test_the_rows_are_one_per_axis_and_feature_in_their_order():
     ]
 
 
-def test_one_feature_is_the_first_axis_and_the_second_is_nothing():
+def test_one_feature_is_the_first_axis_and_the_second_is_zero():
     frame = axes_of(np.array([[1.0]]), names(1))
     assert list(frame["loading"]) == [1, 0]
     assert list(frame["explained_variance_share"]) == [1, 0]
@@ -123,7 +123,7 @@ def test_features_that_are_all_constant_give_axes_of_zeros():
     assert list(frame["explained_variance_share"]) == [0] * 6
 
 
-def test_a_second_axis_without_variance_is_nothing():
+def test_a_second_axis_without_variance_is_zero():
     frame = axes_of(np.ones((3, 3)), names(3))
     assert loadings(frame, 1) == pytest.approx([np.sqrt(1 / 3)] * 3)
     assert list(loadings(frame, 2)) == [0, 0, 0]

@@ -7,7 +7,7 @@ import pytest
 from customer_segmentation.settings import SettingsError, project_settings
 
 
-def test_a_file_of_settings_goes_over_the_project(tmp_path):
+def test_a_settings_file_overrides_the_project(tmp_path):
     (tmp_path / "dbt_project.yml").write_text("name: shop\nvars: {k: 5, report_currency: null}\n")
     overrides = tmp_path / "my_shop.yml"
     overrides.write_text("report_currency: EUR\n")

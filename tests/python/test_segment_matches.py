@@ -70,12 +70,12 @@ def test_a_permuted_partition_keeps_all_its_keys():
     assert dict(zip(found["segment_key"], found["cluster"], strict=True)) == numbers
 
 
-def test_a_segment_that_falls_apart_leaves_its_key_to_the_larger_part():
+def test_a_split_segment_leaves_its_key_to_the_larger_part():
     found = match_segments(overlaps_of([0] * 60 + [1] * 40 + [2] * 50, ["S1"] * 100 + ["S2"] * 50), 0.3)
     assert found["segment_key"].tolist()[0] == "S1"
     assert found["segment_key"].isna().tolist() == [False, True, False]
 
 
-def test_parts_too_small_are_new():
+def test_parts_that_are_too_small_get_new_keys():
     found = match_segments(overlaps_of([0, 1, 2, 3] * 25, ["S1"] * 100), 0.3)
     assert found["segment_key"].isna().all()

@@ -286,21 +286,21 @@ def debug(folder: Path, port: int) -> str:
     return sentence
 
 
-def test_a_server_that_is_not_there_is_named_in_one_sentence(tmp_path):
+def test_a_missing_server_is_named_in_one_sentence(tmp_path):
     port = spark_cluster.free_port()
     sentence = debug(tmp_path, port)
     assert sentence.startswith(f"No Spark Connect server answered at 127.0.0.1:{port} within 2 s")
     assert sentence.endswith("THE_ADDRESS names another.")
 
 
-def test_a_server_that_stays_silent_is_named_in_one_sentence(tmp_path):
+def test_a_server_that_does_not_answer_is_named_in_one_sentence(tmp_path):
     with mute_server() as port:
         sentence = debug(tmp_path, port)
     assert sentence.startswith(f"No Spark Connect server answered at 127.0.0.1:{port} within 2 s")
 
 
 @pytest.mark.parametrize("remote", ["10.0.0.1:15002", "sc://", "sc://host:15002;token=secret", "http://host:15002"])
-def test_an_address_that_is_none_is_refused_and_its_token_not_shown(remote):
+def test_an_invalid_address_is_refused_without_showing_its_token(remote):
     credentials = SparkSessionCredentials(schema="tiny", server_side_parameters={"spark.remote": remote})
     with pytest.raises(DbtRuntimeError, match=r"must have the form sc://host:15002") as refusal:
         shared_session(credentials)
@@ -316,7 +316,7 @@ def check_cluster(master: str, **settings: str) -> None:
     )
 
 
-def test_what_a_cluster_answers_with_silence_is_refused():
+def test_settings_on_which_a_cluster_would_hang_are_refused():
     port = spark_cluster.free_port()
     with pytest.raises(DbtRuntimeError, match=r"'spark-warehouse', a relative path: each worker .* a different folder"):
         check_cluster(f"spark://127.0.0.1:{port}")
@@ -398,7 +398,7 @@ def test_an_error_has_its_causes_and_no_frames():
         (dt.datetime(2024, 2, 29, 1, 2, 3, 456789), "'2024-02-29 01:02:03.456789'"),
     ],
 )
-def test_a_value_as_a_literal(value, text):
+def test_a_value_is_written_as_a_literal(value, text):
     assert literal(value) == text
 
 
@@ -408,7 +408,7 @@ def refusal(folder: Path) -> str:
     )
 
 
-def test_what_spark_left_is_removed(tmp_path):
+def test_leftover_files_of_spark_are_removed(tmp_path):
     folder = tmp_path / "warehouse" / "tiny.db" / "words"
     (folder / "_temporary" / "0").mkdir(parents=True)
     for name in ("part-0000.parquet", ".part-0000.parquet.crc", "_SUCCESS"):
@@ -417,7 +417,7 @@ def test_what_spark_left_is_removed(tmp_path):
     assert not folder.exists()
 
 
-def test_what_may_be_somebody_elses_stays(tmp_path):
+def test_folders_with_other_files_are_kept(tmp_path):
     ours, outside = tmp_path / "warehouse" / "tiny.db" / "words", tmp_path / "elsewhere" / "words"
     for folder in (ours, outside):
         folder.mkdir(parents=True)

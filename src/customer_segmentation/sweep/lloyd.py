@@ -36,7 +36,7 @@ class Rows(NamedTuple):
     weights: np.ndarray
 
     def lloyd(self, sets: list[np.ndarray], iterations: int, tolerance: float = 0.0) -> LloydResult:
-        """Run Lloyd's algorithm on these rows in single precision; see lloyd()."""
+        """Run Lloyd's algorithm on these rows in single precision; see the function of the same name."""
         return lloyd(self, sets, iterations, tolerance)
 
 

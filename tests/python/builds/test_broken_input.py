@@ -186,13 +186,13 @@ def rejects(dirty_warehouse):
 
 
 @pytest.mark.parametrize("case", REJECTED_TRANSACTIONS)
-def test_a_broken_transaction_is_rejected_with_its_reason(rejects, case):
+def test_an_invalid_transaction_is_rejected_with_its_reason(rejects, case):
     row = list(REJECTED_TRANSACTIONS).index(case) + 1
     assert rejects["transactions"].get(row) == REJECTED_TRANSACTIONS[case][1]
 
 
 @pytest.mark.parametrize("case", FLAGGED_TRANSACTIONS)
-def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
+def test_an_unusual_transaction_is_used_and_flagged(dirty_warehouse, rejects, case):
     row = len(REJECTED_TRANSACTIONS) + list(FLAGGED_TRANSACTIONS).index(case) + 1
     rule = FLAGGED_TRANSACTIONS[case][1]
     assert row not in rejects["transactions"]
@@ -203,7 +203,7 @@ def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
 
 
 @pytest.mark.parametrize("case", REJECTED_CUSTOMERS)
-def test_a_broken_customer_is_rejected_with_its_reason(rejects, case):
+def test_an_invalid_customer_is_rejected_with_its_reason(rejects, case):
     row = list(REJECTED_CUSTOMERS).index(case) + 2
     assert rejects["customers"].get(row) == REJECTED_CUSTOMERS[case][1]
 
@@ -219,7 +219,7 @@ def test_used_and_rejected_rows_add_up_to_the_input(dirty_warehouse):
     ]
 
 
-def test_a_rejected_row_is_kept_as_it_came(dirty_warehouse):
+def test_a_rejected_row_is_kept_unchanged(dirty_warehouse):
     row = list(REJECTED_TRANSACTIONS).index("SQL as customer id") + 1
     raw = query(dirty_warehouse, f"select raw_row from rejects.int_rejected_transactions where input_row = {row}")[0][0]
     assert json.loads(raw)["customer_id"] == REJECTED_TRANSACTIONS["SQL as customer id"][0]["customer_id"]
@@ -294,7 +294,7 @@ def test_a_file_that_cannot_be_read_stops_the_run(dbt, tmp_path, case):
 
 
 @pytest.mark.parametrize("case", READ_FILES)
-def test_an_odd_file_is_read_in_full(dbt, tmp_path, case):
+def test_an_unusual_file_is_read_completely(dbt, tmp_path, case):
     content, settings, rows = READ_FILES[case]
     result = dbt("run", placed(tmp_path, content, settings), "--select", "base_shop__transactions")
     assert result.success, result.exception
@@ -346,7 +346,7 @@ def test_two_currencies_stop_the_build(dbt, tmp_path):
     assert dbt("build", settings | {"excluded_lines": {"currency": ["USD"]}}, *arguments).success
 
 
-def test_a_collapse_of_the_row_count_warns(dbt, tmp_path):
+def test_a_sharp_drop_of_the_row_count_warns(dbt, tmp_path):
     arguments = (*NARROW, "--select", "+int_input_volumes")
     assert dbt("build", placed(tmp_path, good_file(), {}), *arguments).success
     half = "\n".join(good_file().splitlines()[:20]) + "\n"

@@ -24,7 +24,7 @@ def builds(built: Built) -> list[tuple]:
     return built.rows("select build, is_trained from marts.segmentation_builds order by build")
 
 
-def test_a_run_of_some_models_is_not_logged_and_says_so(logged_once):
+def test_a_partial_run_is_not_logged_and_says_so(logged_once):
     partial = green(build(logged_once, {"k": 3}, "--select", "int_kmeans_sweep+", *WITHOUT_TESTS))
     assert NOT_LOGGED in partial.output
     assert partial.column("select k from marts.segmentation_models where is_serving") == [3]

@@ -255,7 +255,7 @@ def test_one_customer_is_one_segment(small: dict[str, Built]):
 
 
 @pytest.mark.xdist_group("small")
-def test_two_customers_are_one_segment_whoever_has_no_purchases(small: dict[str, Built]):
+def test_two_customers_are_one_segment_besides_those_without_purchases(small: dict[str, Built]):
     built = green(small["two customers"])
     everybody_is_somewhere(built, clustered=2, without_purchases=1)
     segments = built.rows("select customer_id, cluster_id, segment_name from marts.customer_segments order by 1")
@@ -264,7 +264,7 @@ def test_two_customers_are_one_segment_whoever_has_no_purchases(small: dict[str,
 
 
 @pytest.mark.xdist_group("small")
-def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict[str, Built]):
+def test_fewer_customers_than_k_max_give_as_many_k_as_distinct_rows_allow(small: dict[str, Built]):
     built = green(small["few customers"])
     everybody_is_somewhere(built, clustered=7, without_purchases=1)
     assert built.column("select k from marts.k_selection order by k") == [2, 3, 4, 5, 6]
@@ -281,7 +281,7 @@ def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict
 
 
 @pytest.mark.xdist_group("small")
-def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
+def test_identical_customers_are_one_segment(small: dict[str, Built]):
     built = green(small["alike"])
     everybody_is_somewhere(built, clustered=12, without_purchases=0)
     assert set(built.column("select segment_name from marts.customer_segments")) == {"All Customers"}
@@ -294,7 +294,7 @@ def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
 
 
 @pytest.mark.xdist_group("small")
-def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built]):
+def test_a_constant_feature_is_reported_and_changes_no_cluster(small: dict[str, Built]):
     built = green(small["constant features"])
     assert built.column("select constant_features from marts.segmentation_models where is_serving") == [
         "total_quantity, transaction_count"
@@ -366,7 +366,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
 
 @pytest.mark.xdist_group("fixed_k")
 @pytest.mark.parametrize("k", FIXED_KS)
-def test_every_fixed_k_has_as_many_segments_with_names_of_their_own(fixed_ks: dict[int, Built], k):
+def test_every_fixed_k_has_as_many_segments_with_distinct_names(fixed_ks: dict[int, Built], k):
     built = green(fixed_ks[k])
     profiles = built.rows("select cluster_id, segment_name, cluster_size from marts.segment_profiles order by 1")
     assert [cluster for cluster, _, _ in profiles] == list(range(k))
@@ -391,7 +391,7 @@ def test_every_fixed_k_is_served_and_says_so(fixed_ks: dict[int, Built], k):
 
 
 @pytest.mark.xdist_group("fixed_k")
-def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, fixed_ks: dict[int, Built]):
+def test_a_fixed_k_does_not_change_the_metrics_of_the_sweep(sample: Built, fixed_ks: dict[int, Built]):
     metrics = "select k, davies_bouldin_index, inertia, silhouette_score from marts.k_selection order by k"
     for k in FIXED_KS[1:]:
         assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
@@ -401,7 +401,7 @@ def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, f
 
 
 @pytest.mark.parametrize(("days", "as_of"), [(200, None), (90, "2024-11-15")])
-def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
+def test_only_purchases_in_the_window_count_and_the_rest_is_reported(
     tmp_path, sample_input: Sample, days: int, as_of: str | None
 ):
     settings = {"observation_window_days": days, "k_max": 3, "starts": 2} | ({"as_of_date": as_of} if as_of else {})
@@ -482,7 +482,7 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(comple
 
 
 @pytest.mark.xdist_group("complete_journey")
-def test_the_households_are_told_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
+def test_the_households_are_reported_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
     served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")
     assert served == [(3, "natural groups")]
 

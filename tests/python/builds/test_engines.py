@@ -64,7 +64,7 @@ def test_every_mart_has_the_same_rows_on_both_engines(marts: tuple[dict[str, Tab
     assert told_apart(*marts) == {}
 
 
-def test_only_what_names_the_engine_tells_the_marts_apart(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
+def test_only_columns_that_name_the_engine_differ(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
     ours, theirs = marts
     told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
     assert told == TOLD_APART - {"previous_model_id", "input_row"}
@@ -97,7 +97,7 @@ def test_spark_warns_of_nothing(on_spark: Built) -> None:
     assert "WARN=0" in on_spark.output
 
 
-def test_the_last_word_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
+def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
     def print_summary(built: Built) -> list[str]:
         """The two tables, without the times before them."""
         lines = [line[10:] for line in built.output.splitlines()]
@@ -125,7 +125,7 @@ def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) ->
     assert "only DuckDB attaches databases; on Spark name a table of its catalogs, or a file" in built.output
 
 
-def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
+def test_an_invalid_setting_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
     built = on_sail(tmp_path, server, "build", "--vars", "{k_min: 1}")
     assert built.returncode != 0
     assert "Setting 'k_min' is 1; it must be a whole number from 2 to 100." in built.output
@@ -147,7 +147,7 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
 
 
-def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
     # Sail 0.7 interpolates a percentile to six digits.
     settings = json.dumps(write_shop(tmp_path) | {"winsorize": None})
     ours = green(dbt(tmp_path / "duckdb", "build", "--vars", settings, *WITHOUT_UNIT_TESTS)).warehouse
@@ -170,7 +170,7 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
     assert f"File {file} is not in the encoding utf-8: a letter of it cannot be read" in built.output
 
 
-def test_files_that_sail_would_mix_up_are_refused(server: str, tmp_path: Path) -> None:
+def test_files_with_different_column_orders_are_refused_on_sail(server: str, tmp_path: Path) -> None:
     settings = json.dumps({"transactions_location": str(tmp_path / "*.csv")})
     built = on_sail(tmp_path, server, "run", "--select", "base_shop__transactions", "--vars", settings)
     assert built.returncode != 0

@@ -438,7 +438,7 @@ def test_the_order_of_the_rows_changes_no_feature_and_no_count(warehouse, transa
 @example(transactions=LONG_LINES, customers=LONG_CUSTOMERS)
 @example(transactions=EVERY_ODD_LINE, customers=EVERY_ODD_CUSTOMER)
 @example(transactions=TOGETHER_LINES, customers=TOGETHER_CUSTOMERS)
-def test_the_document_tells_the_rules_and_features_of_every_row(warehouse, judge, transactions, customers):
+def test_rules_and_features_of_every_row_agree_with_the_document(warehouse, judge, transactions, customers):
     outcome = warehouse.run(transactions, customers)
     promised = judge(transactions, customers)
 

@@ -40,7 +40,7 @@ def inputs(folder, names: dict[str, str] | None = None, prefix: str = "") -> dic
     }
 
 
-def test_an_attribute_that_is_not_listed_is_nowhere(tmp_path):
+def test_an_unlisted_attribute_is_in_no_table_and_no_log(tmp_path):
     built = green(build(tmp_path / "run", inputs(tmp_path / "input"), *WITHOUT_UNIT_TESTS))
     said = [built.output, *map(repr, built.marts().items())]
     for folder in ("logs", "target"):
@@ -55,7 +55,7 @@ def test_an_attribute_that_is_not_listed_is_nowhere(tmp_path):
 
 
 @pytest.mark.parametrize("evil", EVIL)
-def test_names_of_columns_files_and_databases_are_never_sql(tmp_path, evil):
+def test_names_of_columns_files_and_databases_are_never_run_as_sql(tmp_path, evil):
     other = tmp_path / "other's.duckdb"
     duckdb.connect(str(other)).close()
     settings = inputs(tmp_path / "input", {"amount": evil}, prefix=evil.replace("/", ""))

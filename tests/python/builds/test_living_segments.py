@@ -126,13 +126,13 @@ def states(path: Path) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in frame.itertuples(index=False)}
 
 
-def test_every_build_worked_but_the_one_meant_to_fail(played: Played):
+def test_every_build_succeeds_except_the_one_meant_to_fail(played: Played):
     failed = [(number, answer["message"]) for number, answer in enumerate(played.answers) if not answer["success"]]
     assert [number for number, _ in failed] == [7], failed
     assert "rejected" in played.answers[7]["message"]
 
 
-def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none(played: Played):
+def test_builds_are_numbered_but_not_empty_failed_and_identical_runs(played: Played):
     builds = played.last().frame("select * from marts.segmentation_builds order by build")
     assert builds["build"].tolist() == list(range(1, 11))
     assert builds.loc[builds["is_trained"], "build"].tolist() == TRAINED
@@ -140,7 +140,7 @@ def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none
     assert builds.loc[builds["is_model_changed"], "build"].tolist() == TRAINED[1:]
 
 
-def test_the_history_knows_every_build_as_it_was(played: Played):
+def test_the_history_reproduces_every_build(played: Played):
     """The rows of the history valid in a build are its customer_segments: no gaps, overlaps or extra customers."""
     history = played.last().frame("select * from marts.segment_history")
     for number, path in played.copies.items():
@@ -152,7 +152,7 @@ def test_the_history_knows_every_build_as_it_was(played: Played):
         )
 
 
-def test_a_customer_who_left_is_closed(played: Played):
+def test_the_history_of_a_customer_who_left_ends(played: Played):
     history = played.last().frame("select * from marts.segment_history")
     closed = history[history["customer_id"].isin(GONE)].groupby("customer_id")["valid_to_build"].max()
     known = states(played.copies[GONE_IN_BUILD - 1]).keys()
@@ -161,7 +161,7 @@ def test_a_customer_who_left_is_closed(played: Played):
     assert not history.loc[history["customer_id"].isin(GONE), "is_current"].any()
 
 
-def test_keys_persist_through_refits_and_other_numbers(played: Played):
+def test_keys_persist_through_refits_and_renumbering(played: Played):
     keys = {number: {state[0] for state in states(path).values()} for number, path in played.copies.items()}
     assert all(found == keys[1] for found in keys.values())
     assert keys[1] == {"S1", "S2", "S3", "S4"}
@@ -201,7 +201,7 @@ def test_migrations_add_up_to_the_customers(played: Played):
         assert behaviour["customers"].sum() == len(before.keys() | after.keys())
 
 
-def test_the_behaviour_step_is_what_the_old_model_says_of_today(played: Played):
+def test_the_behaviour_step_is_the_old_model_applied_to_current_features(played: Played):
     """Recomputed in NumPy for a refit: scale current features with the old model and take its nearest centroid."""
     number = TRAINED[1]
     old_models = tables(played.copies[number - 1], "select * from marts.segmentation_model_centroids")
@@ -272,7 +272,7 @@ def written(played: Played, number: int) -> dict:
     }
 
 
-def test_drift_is_none_in_the_build_that_trained(played: Played):
+def test_there_is_no_drift_in_the_build_that_trained(played: Played):
     drift = played.last().frame("select * from marts.segment_drift")
     trained = drift[drift["build"].isin(TRAINED)]
     assert (trained.loc[trained["measure"].str.endswith("stability"), "value"] == 0).all()
@@ -324,7 +324,7 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
     assert "1 of " not in refused.output.split("on-run-start")[-1].split("Done")[-1]
 
 
-def test_scoring_goes_on_with_the_cap_that_the_model_was_trained_with(tmp_path):
+def test_scoring_uses_the_cap_of_the_training(tmp_path):
     """Scoring on the training date reproduces the training's segments; scoring on another date succeeds."""
     trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_UNIT_TESTS))
     before = trained.rows("select * from marts.customer_segments order by customer_id")
@@ -356,7 +356,7 @@ def build_with_overrides(folder: Path, lines: list[str]) -> Built:
     return build(folder, {"starts": 10}, *WITHOUT_UNIT_TESTS, project=project)
 
 
-def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_path):
+def test_an_override_changes_only_segments_and_actions_of_its_customers(sample: Built, tmp_path):
     built = green(
         build_with_overrides(tmp_path, ["C0001,High Value,Founder of the club,", "C0002,High Value,Was one,2024-12-30"])
     )
@@ -376,7 +376,7 @@ def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_p
 
 
 @pytest.mark.parametrize("line", ["nobody,High Value,,", "C0001,No Such Segment,,"])
-def test_an_override_of_nobody_or_to_nowhere_stops_the_build(tmp_path, line: str):
+def test_an_override_of_an_unknown_customer_or_segment_stops_the_build(tmp_path, line: str):
     built = build_with_overrides(tmp_path, [line])
     assert built.returncode != 0
     assert "assert_overrides_name_customers_and_segments" in built.output

@@ -84,7 +84,7 @@ def test_the_reports_index_is_near(sample: Built, k):
     assert found == pytest.approx(REPORTED_INDICES[k], abs=0.05)
 
 
-def test_what_is_not_reproduced_is_what_the_documentation_says(sample: Built):
+def test_only_the_documented_numbers_are_not_reproduced(sample: Built):
     ((two,), (four, silhouette, inertia)) = (
         sample.rows("select davies_bouldin_index from marts.k_selection where k = 2")[0],
         sample.rows("select k, silhouette_score, inertia from marts.k_selection where is_selected")[0],
@@ -190,7 +190,7 @@ PROMISED = {
 
 
 @pytest.mark.parametrize("mart", PROMISED)
-def test_every_promised_mart_has_the_columns_that_people_query(sample: Built, mart):
+def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
     columns = sample.columns()
     assert mart in columns
     assert set(PROMISED[mart].split()) - set(columns[mart]) == set()
@@ -247,14 +247,14 @@ def has_last_word(output: str) -> bool:
     )
 
 
-def test_the_last_word_shows_each_k_with_its_index_and_which_is_selected(sample: Built):
+def test_the_summary_shows_each_k_with_its_index_and_which_is_selected(sample: Built):
     lines = told(sample.output)
     for k, index, is_selected in sample.rows("select k, davies_bouldin_index, is_selected from marts.k_selection"):
         (line,) = [line for line in lines if re.match(rf" *{k} +{index:.4f} ", line)]
         assert ("<- selected" in line) == is_selected
 
 
-def test_the_last_word_shows_each_segment_with_its_first_action(sample: Built):
+def test_the_summary_shows_each_segment_with_its_first_action(sample: Built):
     lines = told(sample.output)
     rows = sample.rows(
         "select p.segment_name, p.cluster_size, a.action from marts.segment_profiles as p"
@@ -268,7 +268,7 @@ def test_the_last_word_shows_each_segment_with_its_first_action(sample: Built):
         assert re.match(rf"{name} +{size} +\d+ % .* {action}$", line)
 
 
-def test_the_last_word_says_where_the_warehouse_is(sample: Built):
+def test_the_summary_says_where_the_warehouse_is(sample: Built):
     assert f"The warehouse is {sample.warehouse}; the marts are in its schema marts." in told(sample.output)
 
 
@@ -277,14 +277,14 @@ def test_nothing_in_the_project_is_deprecated(sample: Built):
     assert [line for line in told(sample.output) if "deprecat" in line.lower()] == []
 
 
-def test_there_is_no_last_word_after_a_test_run(sample: Built, tmp_path):
+def test_there_is_no_summary_after_a_test_run(sample: Built, tmp_path):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
     tested = green(dbt(tmp_path, "test", "--select", "segment_actions", "k_selection", *WITHOUT_UNIT_TESTS))
     assert "PASS" in tested.output
     assert not has_last_word(tested.output)
 
 
-def test_there_is_no_last_word_after_a_build_that_failed(sample: Built, tmp_path):
+def test_there_is_no_summary_after_a_failed_build(sample: Built, tmp_path):
     """The marts of the summary are built, and one unrelated test fails."""
     project = tmp_path / "project"
     left_out = shutil.ignore_patterns(

@@ -289,7 +289,7 @@ def located(text: str, settings: dict) -> str:
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
+def test_an_invalid_setting_stops_the_run_with_one_sentence(runs, features, what):
     _, name, said = REFUSED[what.removesuffix(", parsed")]
     settings, ended, _ = runs[what]
     assert ended.returncode == 1
@@ -307,20 +307,20 @@ def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_before_anything_is_built(runs, what):
+def test_an_invalid_setting_stops_the_run_before_anything_is_built(runs, what):
     _, ended, nodes = runs[what]
     assert nodes == []
     assert ended.relations() == []
 
 
-def test_an_unknown_setting_stops_and_the_known_ones_are_named(runs):
+def test_an_unknown_setting_stops_the_run_and_the_known_ones_are_named(runs):
     _, ended, nodes = runs["an unknown setting"]
     known = sorted(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
     assert f"Setting 'k_maximum' is unknown; the settings are {', '.join(known)}. {WHERE_TO_CHANGE_IT}" in ended.output
     assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
 
 
-def test_unusual_settings_that_are_right_stop_nothing(runs):
+def test_unusual_valid_settings_are_accepted(runs):
     _, ended, nodes = runs["right settings"]
     assert ended.returncode == 0, ended.output
     assert "base_shop__customers" in nodes
@@ -369,7 +369,7 @@ def test_every_setting_is_read_by_something(tmp_path):
         ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' of the rules has no action"),
     ],
 )
-def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):
+def test_an_invalid_playbook_stops_the_run_before_anything_is_built(tmp_path, file, line, said):
     project = copy_of_project(tmp_path / "project")
     seed = project / "seeds" / "playbook" / file
     seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))

@@ -72,7 +72,7 @@ def test_a_tenth_of_each_segment_is_near_a_border(compiled, sample) -> None:
         assert size / 10 <= found <= size / 10 + 1
 
 
-def test_those_to_call_are_overdue_and_of_the_best_segment(compiled, sample) -> None:
+def test_customers_to_call_are_overdue_and_in_the_top_segment(compiled, sample) -> None:
     rows = answer(compiled, sample, "who_to_call_this_week")
 
     assert 0 < len(rows) <= 20

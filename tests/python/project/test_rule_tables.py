@@ -10,7 +10,7 @@ from pathlib import Path
 from conftest import PROJECT, Built, green
 
 
-def test_the_tables_of_rules_are_those_of_the_catalogue(sample: Built, tmp_path: Path):
+def test_the_rule_tables_agree_with_the_catalogue(sample: Built, tmp_path: Path):
     """If this fails, `make docs` rewrites the tables."""
     ours = PROJECT / "docs" / "input.md"
     document = tmp_path / "input.md"

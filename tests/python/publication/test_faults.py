@@ -232,7 +232,7 @@ with locked(folder / "publications"):
 
 
 @pytest.mark.short_faults
-def test_the_publication_alone_is_killed_at_random_moments(tmp_path, survived):
+def test_the_copying_of_marts_is_killed_at_random_moments(tmp_path, survived):
     publish_stamp(tmp_path, 0)
     alone = [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)]
     with start(tmp_path, alone) as process:
@@ -279,7 +279,7 @@ print(len(seen))
 
 
 @pytest.mark.short_faults
-def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, survived):
+def test_a_reader_never_sees_two_builds_while_twenty_are_published(tmp_path, survived):
     publish_stamp(tmp_path, 0)
     folder = tmp_path / "publications"
     arguments = [sys.executable, "-c", READER, str(folder), ",".join(MARTS)]
@@ -298,7 +298,7 @@ def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, s
 
 
 @pytest.mark.short_faults
-def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path, survived):
+def test_a_publication_over_the_file_size_limit_keeps_the_previous_one(tmp_path, survived):
     publish_stamp(tmp_path, 1)
     write_warehouse(tmp_path / "warehouse.duckdb", 2)
     ended = run(tmp_path, [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)], limit=200_000)
@@ -310,7 +310,7 @@ def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path,
 
 
 @pytest.mark.short_faults
-def test_a_full_disk_leaves_the_publication_before(tmp_path, small_disk, survived, monkeypatch):
+def test_a_full_disk_keeps_the_previous_publication(tmp_path, small_disk, survived, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     warehouse, folder = tmp_path / "warehouse.duckdb", small_disk / "publications"
     write_warehouse(warehouse, 1, rows=100)
@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_the_publication_before(tmp_path, small_disk, survive
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fault", ["disk", "memory"])
-def test_a_build_without_disk_or_memory_says_so_and_leaves_the_publication(published, survived, fault):
+def test_a_build_out_of_disk_or_memory_reports_it_and_keeps_the_publication(published, survived, fault):
     before = contents(published / "publications" / "current" / "segments.duckdb")
     if fault == "disk":
         (published / "warehouse.duckdb").unlink()

@@ -38,7 +38,7 @@ MANIFEST = {
         ({"model.a": "success", "test.a": "pass", "model.t": "success"}, "left out 1 of 4 models, seeds and tests"),
     ],
 )
-def test_only_a_whole_green_build_is_published(statuses, said):
+def test_only_a_complete_successful_build_is_published(statuses, said):
     results = {"results": [{"unique_id": node, "status": status} for node, status in statuses.items()]}
     if said is None:
         check_whole_and_green(results, MANIFEST)
@@ -56,14 +56,14 @@ def test_the_results_are_read_where_dbt_writes_them(tmp_path, monkeypatch):
     assert target_folder(tmp_path, []) == tmp_path / "of_the_environment"
 
 
-def test_the_command_line_starts_without_the_libraries_of_the_models_and_the_report():
+def test_the_command_line_does_not_import_the_libraries_of_models_and_report():
     """Every `make build` starts it."""
     heavy = "{'pandas', 'numpy', 'numba', 'sklearn', 'altair', 'dbt'}"
     program = f"import sys, customer_segmentation.publication.__main__; print(sorted({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
+def test_an_invalid_settings_file_is_refused_before_the_build(tmp_path):
     settings = tmp_path / "settings.yml"
     settings.write_text("- k")
     ended = command(tmp_path, "publish", "--settings", str(settings))
@@ -72,7 +72,7 @@ def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
 
 
 @pytest.mark.xdist_group("publication")
-def test_a_failed_or_partial_build_leaves_the_publication_and_a_green_one_replaces_it(tmp_path, sample):
+def test_a_failed_or_partial_build_keeps_the_publication_and_a_complete_one_replaces_it(tmp_path, sample):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
     publish_warehouse(tmp_path)
     quick = [*WITHOUT_UNIT_TESTS, *dbt_folders(tmp_path)]

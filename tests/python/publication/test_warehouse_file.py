@@ -53,7 +53,7 @@ def test_a_damaged_warehouse_is_reported_and_moved_aside_on_request(tmp_path, su
     survived(1)
 
 
-def test_moving_aside_takes_a_free_name_and_the_log_of_unfinished_writes_along(tmp_path):
+def test_moving_aside_uses_a_free_name_and_moves_the_write_ahead_log(tmp_path):
     warehouse = tmp_path / "warehouse.duckdb"
     assert command(tmp_path, "move-warehouse-aside").stdout == ""
     for number in (1, 2):

@@ -9,7 +9,7 @@ import pytest
 from customer_segmentation.report import charts
 
 
-def test_names_on_the_map_do_not_meet() -> None:
+def test_names_on_the_map_do_not_overlap() -> None:
     points = [{"s": place, "x": place, "y": height} for place in range(3) for height in (0.0, 10.0)]
 
     heights = [middle["y"] for middle in charts.middle_of_each(points, ["a", "b", "c"])]
@@ -45,7 +45,7 @@ def seen(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, flo
 
 @pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
 @pytest.mark.parametrize(("palette", "ground"), [("LIGHT_PALETTE", "#ffffff"), ("DARK_PALETTE", "#1a1f28")])
-def test_colours_stay_apart_for_every_eye_and_stand_out_from_the_ground(palette, ground, kind) -> None:
+def test_colours_are_distinct_for_colour_blind_readers_and_against_the_background(palette, ground, kind) -> None:
     colours = getattr(charts, palette)
     apart = {
         (one, other): sum((a - b) ** 2 for a, b in zip(seen(one, matrix), seen(other, matrix), strict=True)) ** 0.5

@@ -205,7 +205,7 @@ ALL = ["sample", "one", "two", "seven", "ten", "names", "many", "empty", "idle"]
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_page_complains_of_nothing_and_asks_the_network_for_nothing(name, pages, opened) -> None:
+def test_the_page_has_no_errors_and_no_network_requests(name, pages, opened) -> None:
     it = opened(pages[name])
 
     assert it.complaints == []
@@ -344,7 +344,7 @@ def test_charts_follow_the_screen_and_the_paper(pages, opened) -> None:
 
 
 @pytest.mark.parametrize("name", ["sample", "one", "names", "empty"])
-def test_headings_are_in_order_and_figures_have_words(name, pages, opened) -> None:
+def test_headings_are_in_order_and_figures_have_text_alternatives(name, pages, opened) -> None:
     page = opened(pages[name]).page
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(one => Number(one.tagName[1]))")
 
@@ -357,7 +357,7 @@ def test_headings_are_in_order_and_figures_have_words(name, pages, opened) -> No
     assert page.locator("th:not([scope])").count() == 0
 
 
-def test_names_of_the_input_stay_text(pages, warehouses, opened) -> None:
+def test_names_of_the_input_are_escaped(pages, warehouses, opened) -> None:
     page = opened(pages["names"]).page
 
     names = [name for (name,) in query(warehouses["names"], "select segment_name from marts.segment_profiles")]
@@ -368,7 +368,7 @@ def test_names_of_the_input_stay_text(pages, warehouses, opened) -> None:
     assert "49" not in page.locator("article.segment h3").first.inner_text()
 
 
-def test_the_sections_stand_in_their_order(pages, opened) -> None:
+def test_the_sections_are_in_order(pages, opened) -> None:
     page = opened(pages["sample"]).page
     found = page.eval_on_selector_all("main > [id]", "all => all.map(one => one.id)")
 
@@ -379,7 +379,7 @@ def test_the_sections_stand_in_their_order(pages, opened) -> None:
     )
 
 
-def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
+def test_the_history_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
     first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
     # Serving another k is another build with another model.
     second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
@@ -395,7 +395,7 @@ def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None
     assert all(f">{value}<" in row for value in (before, now, moved)), row
 
 
-def test_a_mart_that_is_not_there_or_empty_has_no_section(warehouses, tmp_path) -> None:
+def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
     warehouse = tmp_path / "shop.duckdb"
     shutil.copy(warehouses["seven"], warehouse)
     with duckdb.connect(str(warehouse)) as connection:
@@ -427,7 +427,7 @@ def test_customers_without_a_purchase_are_shown_and_not_compared(pages, opened) 
 # ---- the file ---------------------------------------------------------------------------------------------------
 
 
-def test_the_file_is_small_and_the_sample_of_points_says_so(pages, warehouses, opened) -> None:
+def test_the_file_is_small_and_states_that_points_are_sampled(pages, warehouses, opened) -> None:
     assert pages["sample"].stat().st_size < 3_000_000
     assert pages["many"].stat().st_size < 6_000_000
     page = opened(pages["many"]).page
@@ -435,7 +435,7 @@ def test_the_file_is_small_and_the_sample_of_points_says_so(pages, warehouses, o
     assert "5,000 of 12,400 customers" in page.locator("#map figcaption").inner_text()
 
 
-def test_every_segment_is_sampled_by_its_size_and_a_small_one_stays(warehouses) -> None:
+def test_every_segment_is_sampled_by_its_size_and_a_small_one_is_kept(warehouses) -> None:
     marts = Marts(warehouses["ten"])
     sizes = dict(query(warehouses["ten"], "select segment_name, cluster_size from marts.segment_profiles"))
     points, customers = marts.map_points([], at_most=310)
@@ -475,14 +475,14 @@ def test_the_same_warehouse_gives_the_same_pictures(warehouses, tmp_path) -> Non
         (["--settings", "nowhere.yml"], "The settings file nowhere.yml does not exist."),
     ],
 )
-def test_a_wrong_argument_is_answered_by_a_sentence(arguments, sentence, warehouses) -> None:
+def test_an_invalid_argument_gives_an_error_of_one_sentence(arguments, sentence, warehouses) -> None:
     finished = write_report(warehouses["sample"], *arguments)
 
     assert finished.returncode == 1
     assert finished.stderr.strip() == sentence
 
 
-def test_a_missing_or_foreign_warehouse_is_answered_by_a_sentence(tmp_path) -> None:
+def test_a_missing_or_foreign_warehouse_gives_an_error_of_one_sentence(tmp_path) -> None:
     missing = write_report(tmp_path / "none.duckdb")
     assert missing.stderr.strip() == f"There is no warehouse {tmp_path / 'none.duckdb'}. `make build` creates one."
 
@@ -491,7 +491,7 @@ def test_a_missing_or_foreign_warehouse_is_answered_by_a_sentence(tmp_path) -> N
     assert "lacks the marts customer_segments" in write_report(foreign).stderr
 
 
-def test_the_settings_of_the_build_say_how_numbers_are_written(warehouses, tmp_path) -> None:
+def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, tmp_path) -> None:
     settings = tmp_path / "my_shop.yml"
     settings.write_text("report_locale: de_DE\nreport_currency: EUR\nk: 4\n")
     target = tmp_path / "page.html"

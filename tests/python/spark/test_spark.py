@@ -85,7 +85,7 @@ def test_every_mart_has_the_same_rows_in_process(in_process: OnSpark, sample: Bu
     assert told_apart(tables_of_duckdb(green(sample).warehouse), in_process.marts()) == {}
 
 
-def test_only_what_names_the_engine_tells_the_marts_apart(in_process: OnSpark, sample: Built) -> None:
+def test_only_columns_that_name_the_engine_differ(in_process: OnSpark, sample: Built) -> None:
     ours, theirs = tables_of_duckdb(sample.warehouse), in_process.marts()
     told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
     assert told == TOLD_APART - {"previous_model_id", "input_row"}
@@ -139,7 +139,7 @@ def test_parquet_files_of_a_pattern_are_read_by_name(tmp_path: Path) -> None:
     assert_read_alike(tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
 
 
-def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
     arguments = ["build", "--vars", json.dumps(write_shop(tmp_path)), *WITHOUT_UNIT_TESTS]
     ours = green(dbt(tmp_path / "duckdb", *arguments)).warehouse
     green(dbt_on(tmp_path / "spark", "spark", local(tmp_path), *arguments))
@@ -260,7 +260,7 @@ def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs
     raise TimeoutError(output[-6_000:])
 
 
-def test_a_build_outlives_a_worker(
+def test_a_build_survives_the_loss_of_a_worker(
     cdnow: Built, cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("disturbed")

@@ -54,7 +54,7 @@ def answer(columns: np.ndarray, exact_up_to: int = 0) -> list[bytes]:
 
 @pytest.mark.skipif(not lloyd.has_numba(), reason="numba is not installed")
 @pytest.mark.parametrize("make", DATA)
-def test_numpy_alone_gives_the_same_bits_as_numba(make: Callable, monkeypatch):
+def test_numpy_without_numba_gives_the_same_bits(make: Callable, monkeypatch):
     columns = make(9_000)
     compiled = answer(columns)
     monkeypatch.setattr(lloyd, "has_numba", lambda: False)

@@ -57,7 +57,7 @@ def test_the_indices_of_large_data_are_exact(make: Callable):
 
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 300), ks=st.lists(st.integers(1, 9), min_size=1, max_size=5))
-def test_the_refinement_holds_every_partition(seed, rows, ks):
+def test_the_refinement_contains_every_partition(seed, rows, ks):
     generator = np.random.default_rng(seed)
     labels = np.array([generator.integers(0, k, rows) for k in ks], dtype=np.uint8)
     codes, clusters = metrics.refine(labels)

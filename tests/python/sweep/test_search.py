@@ -69,7 +69,7 @@ def smallest_inertia_of_all(values: np.ndarray, k: int) -> float:
 
 @hypothesis_settings(max_examples=15)
 @given(values=matrices(most_rows=7, most_features=2), k=st.integers(2, 3))
-def test_the_fit_finds_the_best_partition_of_all(values, k):
+def test_the_fit_finds_the_best_of_all_partitions(values, k):
     assume(distinct(values) > k)
     _, inertia = fit_one(values, k, starts=30)
     assert inertia == pytest.approx(smallest_inertia_of_all(values, k), rel=1e-9, abs=1e-9)
@@ -84,7 +84,7 @@ def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(features,
     assert inertia <= best * (1 + 1e-3)
 
 
-def test_the_fit_runs_on_until_no_centroid_moves():
+def test_the_fit_runs_until_no_centroid_moves():
     """On rows without groups, a typical tolerance would stop much earlier."""
     values = np.random.default_rng(2).uniform(size=(3_000, 2))
     centroids, _ = fit_one(values, 6, starts=10)
@@ -93,7 +93,7 @@ def test_the_fit_runs_on_until_no_centroid_moves():
     assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_a_row_is_moved_where_that_lowers_the_inertia():
+def test_a_row_is_moved_if_that_lowers_the_inertia():
     """A fixed point of Lloyd's algorithm that is not optimal: moving the middle row lowers the inertia."""
     columns = np.array([[0.0, 2.0, 3.1, 3.1, 3.1, 3.1, 3.1, 3.1]])
     rows = lloyd.Rows(columns, np.zeros(1), np.empty(0))
@@ -103,7 +103,7 @@ def test_a_row_is_moved_where_that_lowers_the_inertia():
     assert refined[0] == pytest.approx(best)
 
 
-def test_every_start_is_a_sequence_of_its_own():
+def test_every_start_is_a_different_sequence():
     columns = np.random.default_rng(0).normal(size=(2, 40))
     rows = lloyd.Rows(columns, columns.mean(axis=1), np.empty(0))
     sequences = search.kmeans_plus_plus(rows, 3, 23, np.random.default_rng(42))
@@ -137,7 +137,7 @@ def test_every_k_is_as_good_as_the_best_of_ten_starts_of_scikit_learn(make: Call
 
 
 @pytest.mark.parametrize("make", [logarithms, heavy_tails, far_group])
-def test_a_sample_of_large_data_misses_nothing(make: Callable):
+def test_a_sample_of_large_data_misses_no_cluster(make: Callable):
     columns = make(60_000)
     found = fit(columns, KS, STARTS, 42)
     for k in (2, 4, 7):
@@ -161,7 +161,7 @@ def test_centroids_are_the_means_of_their_rows(n: int):
         assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_beyond_the_limit_one_k_converges(monkeypatch):
+def test_beyond_the_limit_converge_completes_one_k(monkeypatch):
     monkeypatch.setattr(search, "CONVERGE_ALL_UP_TO", 10_000)
     columns = logarithms(50_000)
     centroids = converge(columns, fit(columns, [4], STARTS, 42)[4])

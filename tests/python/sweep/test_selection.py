@@ -56,7 +56,7 @@ def test_fewer_customers_than_the_smallest_segments_need_are_one_segment():
 
 
 @pytest.mark.parametrize(("distinct_rows", "possible"), [(4, "up to 3"), (1, "up to 1"), (2, "up to 1")])
-def test_a_fixed_k_that_is_too_large_stops_with_what_is_possible(distinct_rows, possible):
+def test_a_fixed_k_that_is_too_large_raises_an_error_with_the_largest_k(distinct_rows, possible):
     with pytest.raises(selection.SelectionError) as stopped:
         selection.ks_to_fit(60, distinct_rows, 2, 10, 7, 5)
     message = str(stopped.value)

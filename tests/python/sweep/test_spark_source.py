@@ -165,7 +165,7 @@ def test_a_tie_goes_to_the_first_centroid_on_both_engines(engines):
         assert list(three.counts) == [150, 50, 0]
 
 
-def test_many_features_and_many_centroids_are_no_plan_too_large(engines):
+def test_many_features_and_many_centroids_fit_into_one_query_plan(engines):
     columns = np.random.default_rng(0).normal(size=(6, 300))
     sets = [columns[:, :k].T for k in range(2, 31)]
     here, there = engines(columns).both(100)
@@ -187,7 +187,7 @@ def test_both_engines_draw_the_same_customers_with_the_same_weights(engines, mak
     assert 400 < here.sample.is_uniform.sum() < 600
 
 
-def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
+def test_the_random_number_is_a_hash_of_the_id_shifted_by_the_seed(engines):
     made = engines(logarithms(2_000))
     here, there = made.both(100, seed=3)
     ids = sorted(made.frame["customer_id"], key=str.encode)
@@ -198,7 +198,7 @@ def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
     assert [found[one] for one in ids] == expected
 
 
-def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
+def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_correct():
     """On average over many seeds, weighted sums equal those of all rows, and the uniform part has their means."""
     columns = logarithms(5_000)
     weighted, uniform = [], []
@@ -211,7 +211,7 @@ def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
         assert np.abs(found.mean(axis=0)).max() < 4 * found.std(axis=0).max() / np.sqrt(60)
 
 
-def test_rows_that_are_all_as_far_from_the_center_are_not_all_drawn(engines):
+def test_rows_equally_far_from_the_center_are_not_all_drawn(engines):
     columns = np.repeat([[-1.0, 1.0]], 2_000, axis=0).reshape(1, -1)
     for each in engines(columns).both(200):
         assert len(each.sample.is_uniform) < 300
@@ -229,7 +229,7 @@ def test_the_farthest_rows_are_all_drawn(engines):
 
 @hypothesis_settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), rows=st.integers(12, 400), features=st.integers(1, 6), steps=st.integers(1, 300))
-def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, steps: int):
+def test_lloyd_by_totals_agrees_with_the_kernel(seed: int, rows: int, features: int, steps: int):
     """Each is the reference for the other: one sums all rows in each iteration, the other only those that change."""
     columns = np.random.default_rng(seed).standard_t(4, size=(features, rows))
     local = LocalSource(columns, None, 1)
@@ -241,7 +241,7 @@ def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, step
     assert list(found.converged) == list(expected.converged)
 
 
-def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_for_one():
+def test_beyond_the_sample_size_rows_equal_in_single_precision_are_distinguished():
     """Spark computes in float64, so the kernel must too: a far group moves the center away from rows close together."""
     close = np.random.default_rng(0).normal(size=300) * 1e-5
     local = LocalSource(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
@@ -253,7 +253,7 @@ def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_
     assert converged == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_cluster_without_rows_stays_where_it_is():
+def test_a_centroid_without_rows_does_not_move():
     local = LocalSource(np.array([[0.0, 1.0, 2.0]]), None, 1)
     far = np.array([[1.0], [500.0]]) - local.center
     found = Source.lloyd(local, [far], 10)
@@ -261,7 +261,7 @@ def test_a_cluster_without_rows_stays_where_it_is():
     assert found.inertia == pytest.approx([2.0])
 
 
-def test_sets_that_rest_are_not_read_again():
+def test_converged_sets_are_not_read_again():
     """The other sets share one call per iteration."""
 
     class Counted(LocalSource):
@@ -319,7 +319,7 @@ def test_beyond_the_sample_size_both_engines_give_the_same_model(engines, make: 
     assert (found["silhouette_standard_error"] > 0).all()
 
 
-def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engines, monkeypatch):
+def test_the_served_k_converges_on_both_engines_on_very_large_data(engines, monkeypatch):
     """Every other k has run some iterations on all rows, each shared by all k."""
     for module in (search, sweep_module):
         monkeypatch.setattr(module, "CONVERGE_ALL_UP_TO", 1_000)
@@ -352,7 +352,7 @@ def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(engines
 
 
 @pytest.mark.parametrize("columns", [np.empty((2, 0)), np.zeros((2, 1)), np.zeros((2, 400)), np.ones((1, 400))])
-def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_engines(engines, columns: np.ndarray):
+def test_no_customers_one_customer_and_identical_customers_are_the_same_on_both_engines(engines, columns: np.ndarray):
     here, there = engines(columns).both(100)
     found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
@@ -361,7 +361,7 @@ def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, None])
 @pytest.mark.parametrize("sample_size", [100, 400_000])
-def test_values_that_are_missing_or_not_finite_stop_both_engines(engines, bad: float | None, sample_size: int):
+def test_missing_or_non_finite_values_stop_both_engines(engines, bad: float | None, sample_size: int):
     columns = logarithms(300)
     columns[1, 7] = np.nan if bad is None else bad
     made = engines(columns)

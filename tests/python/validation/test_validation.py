@@ -55,7 +55,7 @@ def blobs(rows: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_uniform_noise_is_stable_and_no_natural_groups(seed: int):
+def test_uniform_noise_is_stable_without_natural_groups(seed: int):
     """The case in which stability alone is not sufficient."""
     values = np.random.default_rng(seed).uniform(size=(1_500, 2))
     row = validate(values, fitted(values, 4), **SETTINGS).iloc[0]
@@ -104,7 +104,7 @@ def test_the_buyers_of_cdnow_are_a_continuum():
 # ---- the numbers, by other means ---------------------------------------------------------------------------------
 
 
-def test_the_gap_of_tight_far_blobs_is_that_of_the_formula():
+def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     """At k = 2 on two tight pairs of points every fit has one optimum, which plain NumPy can compute."""
     generator = np.random.default_rng(5)
     values = np.concatenate([generator.normal(-9, 1, (40, 1)), generator.normal(9, 1, (40, 1))])
@@ -142,7 +142,7 @@ def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits():
     assert found == pytest.approx(np.mean(indices), abs=5 * np.std(indices) * np.sqrt(2 / 200))
 
 
-def test_the_references_have_the_shape_that_they_should():
+def test_the_references_have_the_expected_distribution():
     """The normal one has the mean and covariance of the data; the uniform one fills the box along the components."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(20_000, 3)) * [1, 2, 5] @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + [7, 8, 9]
@@ -199,7 +199,7 @@ def test_a_count_of_zero_leaves_its_columns_null():
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 3])
-def test_a_k_without_enough_different_rows_is_not_measured(distinct: int):
+def test_a_k_without_enough_distinct_rows_is_not_measured(distinct: int):
     values = np.repeat(np.arange(distinct, dtype=float), 50)[:, None] * [1.0, 2.0]
     centroids = {k: np.arange(k, dtype=float)[:, None] * [1.0, 2.0] for k in (1, 2, 3)}
     frame = validate(values, centroids, **SETTINGS).set_index("k")
