@@ -331,7 +331,7 @@ def test_a_rule_that_rejects_too_much_stops_the_build_with_rule_count_rows_and_r
     assert "rows 1, 2, 3" in messages
     assert "date_format" in messages
     assert "rejected_share_error" in messages
-    assert "C1" not in messages, "an id stands in the log"
+    assert "C1" not in messages, "an id is in the log"
 
 
 def test_two_currencies_stop_the_build(dbt, tmp_path):

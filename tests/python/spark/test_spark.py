@@ -281,7 +281,7 @@ def test_a_build_survives_the_loss_of_a_worker(
     start, end = seconds(ran["started_at"]), seconds(ran["completed_at"])
     assert start < killed < end, "the worker was not killed in the middle of the sweep"
     noticed = [event["Timestamp"] / 1000 for event in removed]
-    assert any(killed - 1 < moment < end for moment in noticed), "nobody noticed that the executor was lost"
+    assert any(killed - 1 < moment < end for moment in noticed), "the loss of the executor was not noticed"
     assert told_apart(tables_of_duckdb(cdnow.warehouse), tables_of_folder(folder / "warehouse")) == {}
 
 
