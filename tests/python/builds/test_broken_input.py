@@ -6,12 +6,12 @@ import csv
 import gzip
 import io
 import json
-import os
 from pathlib import Path
 
 import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunnerResult
+from dbt_runs import invoke, manifest_for
 
 pytestmark = pytest.mark.xdist_group("broken_input")
 
@@ -47,29 +47,12 @@ def dbt(tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken_input")
     warehouse = folder / "warehouse.duckdb"
 
-    def run(command: str, settings: dict, *arguments: str):
-        before = os.environ.get("SEGMENTATION_WAREHOUSE")
-        os.environ["SEGMENTATION_WAREHOUSE"] = str(warehouse)
-        try:
-            return dbtRunner().invoke(
-                [
-                    "-q",
-                    "--no-write-json",
-                    command,
-                    *arguments,
-                    "--target-path",
-                    str(folder / "target"),
-                    "--log-path",
-                    str(folder / "logs"),
-                    "--vars",
-                    json.dumps(settings),
-                ]
-            )
-        finally:
-            if before is None:
-                del os.environ["SEGMENTATION_WAREHOUSE"]
-            else:
-                os.environ["SEGMENTATION_WAREHOUSE"] = before
+    def run(command: str, settings: dict, *arguments: str) -> dbtRunnerResult:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SEGMENTATION_WAREHOUSE", str(warehouse))
+            manifest = manifest_for(settings, folder)
+            arguments = ["--quiet", "--no-write-json", command, *arguments, "--vars", json.dumps(settings)]
+            return invoke(folder, arguments, manifest)
 
     run.warehouse = warehouse
     return run

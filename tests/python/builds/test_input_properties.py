@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -21,6 +18,7 @@ from pathlib import Path
 import duckdb
 import oracle
 import pytest
+from dbt_runs import invoke, manifest_for
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -140,27 +138,15 @@ def warehouse_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wa
     @functools.cache
     def compiled_for(combination: str) -> Warehouse:
         folder = tmp_path_factory.mktemp(combination)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SEGMENTATION"))}
-        arguments = [
-            "--vars",
-            json.dumps(COMBINATIONS[combination]),
-            "--select",
-            *MODELS,
-            "--indirect-selection",
-            "empty",
-        ]
-        arguments += ["--target-path", folder / "target", "--log-path", folder / "logs"]
-        run_date = date.today()
-        finished = subprocess.run(
-            [Path(sys.executable).with_name("dbt"), "--no-use-colors", "--quiet", "compile", *arguments],
-            cwd=PROJECT,
-            env={**inherited, "SEGMENTATION_WAREHOUSE": str(folder / "properties.duckdb")},
-            capture_output=True,
-            text=True,
-        )
-        assert finished.returncode == 0, finished.stdout
-        nodes = json.loads((folder / "target" / "manifest.json").read_text())["nodes"]
-        return Warehouse([nodes[f"model.customer_segmentation.{name}"] for name in MODELS], run_date)
+        settings, run_date = COMBINATIONS[combination], date.today()
+        arguments = ["--quiet", "compile", "--select", *MODELS, "--indirect-selection", "empty"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("SEGMENTATION_WAREHOUSE", str(folder / "properties.duckdb"))
+            arguments += ["--vars", json.dumps(settings)]
+            compiled = invoke(folder, arguments, manifest_for(settings, folder))
+        assert compiled.success, compiled.exception
+        nodes = {each.node.name: each.node.to_dict() for each in compiled.result.results}
+        return Warehouse([nodes[name] for name in MODELS], run_date)
 
     return compiled_for
 
