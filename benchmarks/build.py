@@ -1,11 +1,11 @@
-"""Whole builds of generated shops: what a build costs, where the time goes, and what scoring costs beside it.
+"""Measure full builds of generated shops: the cost of a build and of scoring, and the slowest nodes.
 
 Usage: python benchmarks/build.py [--sizes 10000,1000000] [--memory-limit 8GB] [--keep FOLDER]
 
 A size is a number of customers; each has ten transactions on average, as Parquet files with text columns. For each
-size it runs `dbt build`, then `dbt build --selector score`, both with their data tests and without unit tests, and
-prints wall time, CPU time, the peak of memory, the slowest nodes and the sum of all nodes. After the score run the
-cluster of every customer is compared with scikit-learn's KMeans.predict for the stored centroids.
+size it runs `dbt build`, then `dbt build --selector score`, both with data tests and without unit tests, and prints
+wall time, CPU time, peak memory, the summed time of all nodes and the slowest nodes. After the scoring run, the cluster
+of every customer is compared with scikit-learn's KMeans.predict for the stored centroids.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SLOWEST = 8
 
 
 class Cost(NamedTuple):
-    """What one run of dbt took."""
+    """The cost of one run of dbt."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 def generate(folder: Path, customers: int) -> dict[str, object]:
-    """Write a shop of four kinds of customers, and return the settings that read it. The same number, the same shop."""
+    """Write a shop of four kinds of customers, the same for the same number; return the settings that read it."""
     lines, people = folder / "transactions.parquet", folder / "customers.parquet"
     duckdb.execute(
         f"""
@@ -86,7 +86,7 @@ def generate(folder: Path, customers: int) -> dict[str, object]:
 def dbt_build(
     folder: Path, settings: dict[str, object], *arguments: str, environment: dict[str, str] | None = None
 ) -> Cost:
-    """Run dbt once in a process of its own, and say what that took. Stops the benchmark where the build fails."""
+    """Run dbt once in a separate process and return its cost; exit if the build fails."""
     places = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     command = [str(Path(sys.executable).with_name("dbt")), "build", "--vars", json.dumps(settings), *arguments, *places]
     ours = {"SEGMENTATION_WAREHOUSE": str(folder / "warehouse.duckdb"), "DBT_PROFILES_DIR": "."}
@@ -106,7 +106,7 @@ def dbt_build(
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
-        sys.exit(f"The build failed; its words are in {folder / 'output.txt'}.")
+        sys.exit(f"The build failed; its output is in {folder / 'output.txt'}.")
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     nodes = {result["unique_id"].split(".")[2]: result["execution_time"] for result in results}
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -114,7 +114,7 @@ def dbt_build(
 
 
 def resident_gigabytes(process: int) -> float:
-    """The memory that a process has in use now; 0 where it is gone."""
+    """The resident memory of a process in GB; 0 if it has ended."""
     try:
         pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     except (OSError, IndexError):
@@ -123,7 +123,7 @@ def resident_gigabytes(process: int) -> float:
 
 
 def customers_that_predict_puts_elsewhere(warehouse: Path) -> tuple[int, int]:
-    """How many customers are in another cluster than KMeans.predict says for the stored centroids, and of how many."""
+    """How many customers KMeans.predict assigns to another cluster for the stored centroids, and of how many."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         model = connection.execute("from intermediate.int_serving_model order by cluster").fetchnumpy()
         features = (
@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="10000,100000", help="numbers of customers, separated by commas")
     parser.add_argument("--memory-limit", help="the setting memory_limit, such as 8GB")
-    parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep the files")
     given = parser.parse_args()
     for size in (int(text) for text in given.sizes.split(",")):
         folder = (given.keep or Path(tempfile.mkdtemp())) / str(size)
@@ -161,7 +161,7 @@ def main() -> None:
             settings["memory_limit"] = given.memory_limit
         lines = duckdb.execute(f"select count(*) from '{settings['transactions_location']}'").fetchone()[0]
         print(f"\n### {size:,} customers, {lines:,} transactions\n")
-        print("| run | wall s | CPU s | peak GB | sum of its nodes, s |\n|---|---|---|---|---|")
+        print("| run | wall s | CPU s | peak GB | sum of nodes, s |\n|---|---|---|---|---|")
         costs = {}
         for name, arguments in (("build", ()), ("score", ("--selector", "score"))):
             cost = costs[name] = dbt_build(folder, settings, *arguments)
@@ -173,7 +173,7 @@ def main() -> None:
         wall, cpu = (getattr(costs["score"], kind) / getattr(costs["build"], kind) for kind in Cost._fields[:2])
         elsewhere, compared = customers_that_predict_puts_elsewhere(folder / "warehouse.duckdb")
         print(f"\nScoring takes {wall:.2f} of the wall time of a build and {cpu:.2f} of its CPU time.")
-        print(f"KMeans.predict puts {elsewhere} of {compared:,} customers elsewhere.")
+        print(f"KMeans.predict assigns {elsewhere} of {compared:,} customers to another cluster.")
         slowest = sorted(costs["build"].node_seconds.items(), key=lambda node: -node[1])[:SLOWEST]
         print("Slowest nodes of the build: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in slowest) + ".")
         if not given.keep:

@@ -1,11 +1,11 @@
-"""From transactions to customer features: this project's SQL beside polars, pandas and plain DuckDB on the same file.
+"""Compare the aggregation of transactions to customer features with polars, pandas and plain DuckDB on the same file.
 
 Usage: python benchmarks/features.py [--sizes 100000,1000000] [--repeats 3]
 
 A size is a number of customers with ten transactions each on average. All sides read one Parquet file of typed and
 checked lines and return total spending, total quantity, transactions, returned amount, first and last purchase of each
-customer. Each runs in a process of its own, as often as `repeats` says; the table has the least CPU and wall time of
-each side, and their ratio to this project's. A side that is not installed is left out with a word.
+customer. Every run is a separate process, repeated `repeats` times; the table has the lowest CPU time, wall time and
+peak memory of each side, and the ratio of its CPU time to this project's. A side that is not installed is marked so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def plain_duckdb(lines: str, _: str) -> int:
-    """One aggregation, as an analyst would write it."""
+    """Run one aggregation, as an analyst would write it."""
     return duckdb.execute(
         f"""
         create table features as
@@ -46,13 +46,13 @@ def plain_duckdb(lines: str, _: str) -> int:
 
 
 def this_project(lines: str, query: str) -> int:
-    """The common table expression `transactions_aggregated` of int_customer_features, as dbt compiles it."""
+    """Run the common table expression `transactions_aggregated` of int_customer_features, as dbt compiles it."""
     duckdb.execute(f"create view lines as select *, cast(null as varchar) as failed_rules from '{lines}'")
     return duckdb.execute(f"create table features as {query}").fetchone()[0]
 
 
 def polars(lines: str, _: str) -> int:
-    """polars, lazily, so that it reads only what it needs."""
+    """Aggregate with polars, lazily, so that it reads only the needed columns."""
     import polars as pl
 
     bought = ~pl.col("is_return")
@@ -73,7 +73,7 @@ def polars(lines: str, _: str) -> int:
 
 
 def pandas(lines: str, _: str) -> int:
-    """pandas; decimals become floats, which it can add up in C."""
+    """Aggregate with pandas; decimals are converted to floats, which it sums in C."""
     import pandas as pd
 
     frame = pd.read_parquet(lines)
@@ -94,7 +94,7 @@ SIDES = {
 
 
 def compiled() -> str:
-    """The aggregation of int_customer_features, on a relation called `lines`."""
+    """The compiled aggregation of int_customer_features, on a relation called `lines`."""
     with tempfile.TemporaryDirectory() as folder:
         places = ["--target-path", folder, "--log-path", folder, "--profiles-dir", str(PROJECT)]
         dbt = Path(sys.executable).with_name("dbt")
@@ -107,13 +107,13 @@ def compiled() -> str:
 
 
 def measure(side: str, lines: Path, query: str) -> dict[str, float]:
-    """Run one side once in a process of its own."""
+    """Run one side once in a separate process; return wall and CPU seconds, peak GB and the number of customers."""
     command = [sys.executable, __file__, "--side", side, str(lines)]
     return json.loads(subprocess.run(command, input=query, capture_output=True, text=True, check=True).stdout)
 
 
 def run_side(side: str, lines: str) -> None:
-    """Do the work of one side and print what it took, the import included."""
+    """Run one side and print its cost, including its imports."""
     query = sys.stdin.read()
     began = time.perf_counter()
     customers = SIDES[side][0](lines, query)

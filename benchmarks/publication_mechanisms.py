@@ -1,9 +1,9 @@
-"""Three ways to let readers see new marts while they read, tried: how often does a reader see two builds at once?
+"""Compare three publication mechanisms: how often does a reader see tables of two builds?
 
 Usage: python benchmarks/publication_mechanisms.py [publications]
 
-A writer publishes two tables again and again. A reader in another process asks both which build they are of. It follows
-no protocol but the one that the mechanism asks of it. docs/serving.md says what was chosen.
+A writer publishes two tables repeatedly. A reader in another process reads from each table the build that it is from,
+following only the protocol of the mechanism. docs/serving.md says which mechanism is used.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ TABLES = ("profiles", "customers")
 
 
 def write_database(file: Path, build: int) -> None:
-    """Both tables in a new database file."""
+    """Write both tables to a new database file."""
     with duckdb.connect(str(file)) as connection:
         for table in TABLES:
             connection.execute(f"create table {table} as select {build} as build, range as customer from range({ROWS})")
 
 
 def write_parquet(file: Path, build: int) -> None:
-    """One table in a Parquet file."""
+    """Write one table to a Parquet file."""
     duckdb.execute(f"copy (select {build} as build, range as customer from range({ROWS})) to '{file}'")
 
 
 def build_in(file: Path, table: str | None = None) -> int:
-    """The build that a reader finds in a Parquet file, or in a table of a database file that it opens anew."""
+    """The build that a reader finds in a Parquet file, or in a table of a database file, opened for this read."""
     if table is None:
         return duckdb.execute(f"select any_value(build) from '{file}'").fetchone()[0]
     with duckdb.connect(str(file), read_only=True) as connection:
@@ -45,7 +45,7 @@ def build_in(file: Path, table: str | None = None) -> int:
 
 
 def publish_renamed_database(folder: Path, build: int) -> None:
-    """One database file replaced by a rename; the same tables as Parquet beside it, renamed one by one."""
+    """Replace one database file by a rename; replace the same tables as Parquet files one by one."""
     write_database(folder / "new.duckdb", build)
     os.replace(folder / "new.duckdb", folder / "marts.duckdb")
     for table in TABLES:
@@ -54,7 +54,7 @@ def publish_renamed_database(folder: Path, build: int) -> None:
 
 
 def publish_manifest(folder: Path, build: int) -> None:
-    """Parquet files under new names, a manifest that names the valid ones; and plain names for readers without it."""
+    """Write Parquet files under new names and a manifest that lists them, and plain names for readers without it."""
     for table in TABLES:
         write_parquet(folder / f"{table}_{build}.parquet", build)
         (folder / f"{table}_{build - KEPT}.parquet").unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def publish_manifest(folder: Path, build: int) -> None:
 
 
 def publish_link(folder: Path, build: int) -> None:
-    """A folder for each publication, and one symbolic link that is swapped by a rename."""
+    """Write a folder for each publication, and replace one symbolic link by a rename."""
     made = folder / str(build)
     made.mkdir()
     write_database(made / "marts.duckdb", build)
@@ -78,13 +78,13 @@ def publish_link(folder: Path, build: int) -> None:
 
 
 def read_manifest(folder: Path) -> list[int]:
-    """Both tables through the manifest."""
+    """Read both tables through the manifest."""
     valid = json.loads((folder / "manifest.json").read_text())
     return [build_in(folder / valid[table]) for table in TABLES]
 
 
 def read_link(folder: Path) -> list[int]:
-    """One table from the database and one from Parquet, the link followed once."""
+    """Read one table from the database and one from Parquet, resolving the link once."""
     publication = (folder / "current").resolve()
     return [build_in(publication / "marts.duckdb", TABLES[0]), build_in(publication / f"{TABLES[1]}.parquet")]
 
@@ -108,7 +108,7 @@ READERS: dict[str, tuple[Callable[[Path, int], None], Callable[[Path], list[int]
 
 
 def poll(mechanism: str, folder: Path) -> None:
-    """Read until told to stop, and print how many reads were whole, mixed, and failed."""
+    """Read until the file `stop` exists, and print how many reads were of one build, of two, and failed."""
     found = {"whole": 0, "mixed": 0, "failed": 0}
     while not (folder / "stop").exists():
         try:
@@ -121,7 +121,7 @@ def poll(mechanism: str, folder: Path) -> None:
 
 
 def main() -> None:
-    """Publish under each mechanism with one reader beside it, and print a table."""
+    """Publish with each mechanism while one reader polls, and print a table."""
     if len(sys.argv) == 3 + 1:
         poll(sys.argv[2], Path(sys.argv[3]))
         return

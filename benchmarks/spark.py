@@ -1,11 +1,11 @@
-"""Measure the project on Apache Spark: one worker beside two, DuckDB beside both, and the sweep beside pyspark.ml.
+"""Measure the project on Apache Spark: one worker, two workers, DuckDB, and the sweep against pyspark.ml.
 
     .venv-spark/bin/python benchmarks/spark.py --customers 1000000
 
 Needs `make setup-spark` and Java 17. Workers are processes of this machine, with one core each, on the loopback
-address. What they did is read from Spark's event log: the CPU seconds of the tasks on each worker, and the bytes that
-they wrote for a shuffle. The same shop is built by DuckDB, by one worker and by two; then the sweep and nine fits of
-pyspark.ml's KMeans work on the features that the build has scaled. Writes Markdown to benchmarks/spark.md.
+address. The CPU seconds of the tasks on each worker and the bytes shuffled are read from Spark's event log. The same
+shop is built by DuckDB, by one worker and by two; then the sweep and nine fits of pyspark.ml's KMeans run on the
+features that the build has scaled. Writes Markdown to benchmarks/spark.md.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def task_seconds(events: list[dict]) -> dict[str, float]:
 
 
 def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
-    """The jobs whose description begins with these words, each with its stages."""
+    """The description and the stages of each job whose description begins with these words."""
     for event in of_kind(events, "JobStart"):
         description = event["Properties"].get("spark.job.description", "")
         if description.startswith(words):
@@ -61,7 +61,7 @@ def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
 
 
 def shuffled(events: list[dict]) -> dict[int, tuple[int, int, int]]:
-    """For each stage that wrote a shuffle: its tasks, bytes and rows."""
+    """{stage: (tasks, bytes, rows)} of each stage that wrote shuffle data."""
     found: dict[int, tuple[int, int, int]] = {}
     for event in of_kind(events, "TaskEnd"):
         written = event["Task Metrics"]["Shuffle Write Metrics"]
@@ -72,11 +72,11 @@ def shuffled(events: list[dict]) -> dict[int, tuple[int, int, int]]:
     return found
 
 
-# ---- the sides of the sweep: each is a process that prints what it found ------------------------------------------
+# ---- the sides of the sweep: each is a process that prints its result ---------------------------------------------
 
 
 def ours(path: str, features: list[str]) -> dict:
-    """This project's sweep, and the time of each of its passes."""
+    """Run this project's sweep; return inertia and index by k, and the sets and seconds of each pass."""
     from pyspark.sql import SparkSession
 
     from customer_segmentation import tables
@@ -108,7 +108,7 @@ def ours(path: str, features: list[str]) -> dict:
 
 
 def theirs(path: str, features: list[str]) -> dict:
-    """KMeans of pyspark.ml for each k with its defaults, and the Davies-Bouldin index by one more aggregation."""
+    """Run KMeans of pyspark.ml with its defaults for each k, and one aggregation for the Davies-Bouldin index."""
     from pyspark.ml.clustering import KMeans
     from pyspark.ml.feature import VectorAssembler
     from pyspark.sql import SparkSession
@@ -139,11 +139,11 @@ SIDES: dict[str, Callable[[str, list[str]], dict]] = {"this project": ours, "pys
 
 
 def run_side(name: str, settings: dict[str, str], path: str, features: list[str]) -> None:
-    """Run a side in this process and print what it found, with its wall time, without the start of the session."""
+    """Run a side in this process and print its result and wall time, excluding the start of the session."""
     from pyspark.sql import SparkSession
 
     spark = SparkSession.builder.config(map=settings).getOrCreate()
-    spark.read.parquet(path).selectExpr(f"sum({features[0]})").collect()  # the executors are up
+    spark.read.parquet(path).selectExpr(f"sum({features[0]})").collect()  # starts the executors
     start = time.perf_counter()
     found = SIDES[name](path, features)
     print(json.dumps(found | {"seconds": time.perf_counter() - start}))
@@ -151,7 +151,7 @@ def run_side(name: str, settings: dict[str, str], path: str, features: list[str]
 
 
 def measure_side(name: str, spark: Cluster, path: Path, features: list[str]) -> dict:
-    """Run a side on the cluster in a process of its own; its answer, with the events of its log."""
+    """Run a side on the cluster in a separate process; return its result and the events of its log."""
     before = event_logs(spark)
     settings = spark.settings() | {
         "spark.driver.memory": "2g",
@@ -170,11 +170,11 @@ def measure_side(name: str, spark: Cluster, path: Path, features: list[str]) -> 
     return json.loads(answer.stdout.splitlines()[-1]) | {"events": events}
 
 
-# ---- what is measured --------------------------------------------------------------------------------------------
+# ---- measurements ------------------------------------------------------------------------------------------------
 
 
 def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
-    """The same shop by DuckDB, by one worker and by two."""
+    """Build the same shop with DuckDB, with one worker and with two; yield Markdown."""
     rows, marts, share = [], {}, {}
     for name, workers in (("DuckDB, 2 threads", 0), ("Spark, 1 worker", 1), ("Spark, 2 workers", 2)):
         place = folder / f"on_{workers}"
@@ -215,12 +215,12 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
     same = "are the same" if sizes.count(sizes[0]) == 3 else f"differ: {sizes}"
     yield (
         f"All three select k = {k}; the sizes of the clusters {same}."
-        f" The Davies-Bouldin indexes and the average spending differ by {apart:.1e} at most, relatively."
+        f" The relative difference of Davies-Bouldin indices and average spending is at most {apart:.1e}."
     )
 
 
 def sweeps(folder: Path, memory: str) -> Iterator[str]:
-    """The sweep beside nine fits, on the features of the build, on a cluster of two workers."""
+    """Run the sweep and nine fits on the features of the build, on a cluster of two workers; yield Markdown."""
     path = folder / "on_2" / "warehouse" / "intermediate.db" / FEATURES_TABLE
     kinds = duckdb.execute(f"describe from '{path}/*.parquet'").fetchall()
     features = [name for name, kind, *_ in kinds if kind == "DOUBLE"]
@@ -256,11 +256,11 @@ def sweeps(folder: Path, memory: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure, and write Markdown."""
+    """Measure and write Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--customers", type=int, default=1_000_000, help="each has ten transactions on average")
-    parser.add_argument("--memory", default="4g", help="what each worker has")
-    parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
+    parser.add_argument("--customers", type=int, default=1_000_000, help="with ten transactions each")
+    parser.add_argument("--memory", default="4g", help="memory of each worker")
+    parser.add_argument("--keep", type=Path, help="work in this folder and keep the files")
     parser.add_argument("--output", type=Path, default=HERE / "spark.md")
     parser.add_argument("--side", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -278,12 +278,13 @@ def main() -> None:
         f" duckdb {version('duckdb')}. {given.customers:,} customers, {lines:,} transactions. `{command}`",
         "",
         "Master, workers (one core each) and driver share the cores of one machine, so a second worker cannot halve the"
-        " time: beside one worker, the driver has a core of its own. What two workers show is how the work is shared.",
+        " time: with one worker, the driver has a core to itself. The run with two workers shows how the work is"
+        " distributed.",
         "",
     ]
     for title, rows in (
-        ("Whole builds with their data tests, without unit tests", builds(folder, settings, given.memory)),
-        ("The sweep beside nine fits of pyspark.ml, on two workers", sweeps(folder, given.memory)),
+        ("Full builds with data tests, without unit tests", builds(folder, settings, given.memory)),
+        ("The sweep against nine fits of pyspark.ml, on two workers", sweeps(folder, given.memory)),
     ):
         said += [f"## {title}", ""]
         for row in rows:

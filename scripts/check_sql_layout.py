@@ -1,9 +1,9 @@
-"""Check the layout of SQL files as they stand: width, indentation, blanks.
+"""Check the layout of the text of SQL files: width, indentation, trailing blanks.
 
 Usage: python scripts/check_sql_layout.py [file or folder ...]
 
-sqlfluff measures what Jinja yields, so it takes a short line for a long one when a macro stands in it, and loses the
-indentation where a loop writes the commas. It does not read macros at all. This reads the text.
+sqlfluff measures rendered Jinja, so it reports a short line as too long if a macro call expands in it, and loses the
+indentation where a loop writes the commas. It does not read macro files at all. This script reads the source text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ INDENT = 4
 
 
 def problems(text: str, is_macro: bool) -> Iterator[tuple[int, str]]:
-    """The line number and the sentence of each thing that is wrong in a file's text."""
+    """The line number and the description of each problem in a file's text."""
     in_jinja = False
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.lstrip()
@@ -41,11 +41,11 @@ def problems(text: str, is_macro: bool) -> Iterator[tuple[int, str]]:
         if line != line.rstrip():
             yield number, "ends in blanks"
     if text and not text.endswith("\n"):
-        yield text.count("\n") + 1, "does not end the file with a line break"
+        yield text.count("\n") + 1, "has no line break at the end of the file"
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is wrong in the files given, or in all, and return the exit code."""
+    """Print the problems in the given files, or in all, and return the exit code."""
     found = 0
     for place in map(Path, arguments or FOLDERS):
         files = [place] if place.is_file() else sorted(place.rglob("*.sql"))

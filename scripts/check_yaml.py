@@ -1,9 +1,9 @@
-"""Parse the project and fail on every warning (misspelt keys, deprecated syntax) and on what nobody describes.
+"""Parse the project and fail on every warning (misspelt keys, deprecated syntax) and on missing descriptions.
 
 Usage: python scripts/check_yaml.py [project folder]
 
-dbt knows which keys its YAML files may have, but checks them for four adapters only, and DuckDB's is not among them: a
-`descriptoin` is taken without a word. This adds it and then parses, in one process, with nothing left behind.
+dbt has schemas for its YAML files but checks them for four adapters only. DuckDB's is not among them, so a misspelt
+`descriptoin` gives no warning. This script adds DuckDB to that list and parses the project; it leaves no files behind.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dbt.contracts.graph.manifest import Manifest
 from dbt.jsonschemas import jsonschemas
 from dbt_common.events.base_types import EventLevel, EventMsg
 
-# The lists of deprecations that dbt writes at the end, after each one was told.
+# The summary of deprecations that dbt prints at the end, after reporting each one.
 SUMMARIES = {"DeprecationsSummary"}
 
 
 def warnings_of(project: Path) -> list[str]:
-    """What dbt warns of, or stops at, when it parses a project; empty where all is well."""
+    """The warnings and errors of dbt when it parses a project, and missing descriptions; empty if there are none."""
     found: list[str] = []
 
     def listen(event: EventMsg) -> None:
@@ -47,7 +47,7 @@ def warnings_of(project: Path) -> list[str]:
 
 
 def undescribed(manifest: Manifest) -> list[str]:
-    """The models, seeds, columns, macros and arguments of the project that have no description, or not theirs."""
+    """The models, seeds, columns and macros without a description, and the macros whose arguments are not described."""
     found = []
     for node in manifest.nodes.values():
         if node.resource_type not in ("model", "seed"):
@@ -56,7 +56,7 @@ def undescribed(manifest: Manifest) -> list[str]:
         missing += [f"{node.name}.{column.name}" for column in node.columns.values() if not column.description]
         found += [f"{name} has no description" for name in missing]
     for macro in manifest.macros.values():
-        # What one engine writes for a macro is described with the macro.
+        # The implementation for one engine is described with the macro that dispatches to it.
         if re.match("(default|spark)__", macro.name):
             continue
         if macro.package_name != manifest.metadata.project_name or macro.original_file_path.startswith("tests"):
@@ -67,17 +67,17 @@ def undescribed(manifest: Manifest) -> list[str]:
         arguments = [part.split("=")[0].strip() for part in signature[1].split(",") if part.strip()]
         described = [argument.name for argument in macro.arguments if argument.description]
         if arguments != described:
-            found.append(f"The macro {macro.name} takes {arguments}; described are {described}")
+            found.append(f"The macro {macro.name} takes the arguments {arguments} but describes {described}")
     return found
 
 
 def main(arguments: list[str]) -> int:
-    """Print what is wrong, or that nothing is, and return the exit code."""
+    """Print the problems, or that there are none, and return the exit code."""
     found = warnings_of(Path(arguments[0] if arguments else "."))
     for warning in found:
         print(warning)
     if not found:
-        print("The project's YAML is in order.")
+        print("No problems in the project's YAML.")
     return 1 if found else 0
 
 

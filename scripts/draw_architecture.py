@@ -1,10 +1,10 @@
-"""Draw the rooms of models/ and the models in them, as dbt's manifest has them, as an SVG.
+"""Draw an SVG of the rooms of models/ and the models in them, from dbt's manifest.
 
 Usage: python scripts/draw_architecture.py MANIFEST PICTURE    (make architecture)
 
-A room is a folder of models/; the rooms stand in the order in which they read from each other. Within a room a model
-stands below those that it reads, and a line that a longer path already implies is left out. At the right edge one arc
-stands for all references between two rooms.
+A room is a folder of models/; each room is below those that it reads from. Within a room, a model is below those that
+it reads, and a line implied by a longer path is omitted. At the right edge, one arc represents all references between
+two rooms.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-# Pixels. The font is monospaced, so that a name's width follows from its length.
+# In pixels. The font is monospaced, so that the width of a name follows from its length.
 WIDTH = 1000
-LABELS = 128  # the column of the rooms' names
-GUTTER = 150  # the column of the arcs
-CHARACTER = 6.65  # of the 11-pixel font
+LABELS = 128  # width of the column of room names
+GUTTER = 150  # width of the column of arcs
+CHARACTER = 6.65  # width of a character of the 11-pixel font
 CHIP = 21  # height of a model
 ROW = 36  # from one row of models to the next
 GAP = 10  # between models of a row
@@ -32,7 +32,8 @@ BETWEEN = 10  # between rooms
 LEGEND = 34  # height of the legend
 LANE = 14  # from one arc to the next
 
-# Of the arcs from the first room, from the second, and so on; Okabe and Ito's colours, told apart by everyone.
+# The colours of the arcs from the first room, from the second, and so on: based on Okabe and Ito's palette, which
+# colour-blind readers can distinguish.
 COLOURS = ("#59636e", "#0072b2", "#009e73", "#d55e00", "#a05a8a", "#56a0d0", "#b08000")
 
 STYLE = """
@@ -52,35 +53,35 @@ text.note { font: 11px system-ui, 'Segoe UI', Helvetica, Arial, sans-serif; fill
 
 @dataclass
 class Box:
-    """A model, or the place where a line passes between models, and where it is drawn."""
+    """A model, or the passage of a line between models, with its position."""
 
     name: str
     kind: str = ""
     parents: list[str] = field(default_factory=list)  # models of the same room that it reads
-    above: list[Box] = field(default_factory=list)  # what its lines come from
+    above: list[Box] = field(default_factory=list)  # the boxes that its lines come from
     is_passage: bool = False
     left: float = 0.0
     top: float = 0.0
 
     @property
     def width(self) -> float:
-        """Width of the box around the name."""
+        """The width of the box around the name."""
         return 2.0 if self.is_passage else len(self.name) * CHARACTER + 14
 
     @property
     def middle(self) -> float:
-        """The x of its middle."""
+        """The x of the middle of the box."""
         return self.left + self.width / 2
 
     @property
     def wish(self) -> float:
-        """The x at which its middle would best be: below what its lines come from."""
+        """The preferred x of the middle: the mean of the boxes that its lines come from."""
         return sum(box.middle for box in self.above) / len(self.above) if self.above else 0.0
 
 
 @dataclass
 class Room:
-    """A room: its models, the rooms that it reads from, the lines between its models, and where it is drawn."""
+    """A room: its models, the rooms that it reads from, the lines between its models, and its position."""
 
     name: str
     models: list[Box] = field(default_factory=list)
@@ -90,11 +91,11 @@ class Room:
     height: float = 0.0
 
 
-# ---- what the manifest says --------------------------------------------------------------------------------------
+# ---- reading the manifest ----------------------------------------------------------------------------------------
 
 
 def rooms_of(manifest: dict[str, Any]) -> list[Room]:
-    """The rooms in the order in which they read from each other, with their models."""
+    """The rooms with their models, each room after those that it reads from."""
     nodes = {name: node for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     room_of = {name: Path(node["original_file_path"]).parts[1] for name, node in nodes.items()}
     rooms = {name: Room(name) for name in sorted(set(room_of.values()))}
@@ -109,7 +110,7 @@ def rooms_of(manifest: dict[str, Any]) -> list[Room]:
 
 
 def kind_of(node: dict[str, Any]) -> str:
-    """The classes of a model in the picture: Python, a mart, and whether its rows stay from build to build."""
+    """The CSS classes of a model: Python, mart, and stored if its rows are kept from build to build."""
     kinds = ["chip"]
     if node["language"] == "python":
         kinds.append("python")
@@ -120,11 +121,11 @@ def kind_of(node: dict[str, Any]) -> str:
     return " ".join(kinds)
 
 
-# ---- where everything stands -------------------------------------------------------------------------------------
+# ---- layout ------------------------------------------------------------------------------------------------------
 
 
 def place(rooms: list[Room]) -> float:
-    """Give every room and every model its place; return the height of the picture."""
+    """Set the positions of all rooms and models; return the height of the picture."""
     top = float(LEGEND)
     for room in rooms:
         room.top = top
@@ -141,7 +142,7 @@ def place(rooms: list[Room]) -> float:
 
 
 def rows_of(room: Room) -> list[list[Box]]:
-    """The models of a room in rows, each below those that it reads, and no row wider than the room."""
+    """The models of a room in rows: each model below those that it reads, no row wider than the room."""
     models = {model.name: model for model in room.models}
     parents = {parent for model in room.models for parent in model.parents}
 
@@ -154,7 +155,7 @@ def rows_of(room: Room) -> list[list[Box]]:
         return frozenset(models[name].parents).union(*(ancestors(parent) for parent in models[name].parents))
 
     rows: list[list[Box]] = []
-    # Of one depth, the models that others read stand last, and so nearest to these.
+    # Within a depth, models that others read come last, nearest to their readers.
     for _, level in groupby(sorted(models, key=lambda name: (depth(name), name in parents, name)), depth):
         rows.append([])
         for name in level:
@@ -168,9 +169,9 @@ def rows_of(room: Room) -> list[list[Box]]:
 
 
 def lines_through(rows: list[list[Box]]) -> list[list[Box]]:
-    """The lines between the models, each as the boxes that it passes, one in every row from the upper to the lower end.
+    """The lines between models, each as its boxes, one per row from the upper to the lower end.
 
-    A line that passes a row has a narrow box without a name there, which keeps the models of the row out of its way.
+    Where a line crosses a row, a narrow passage box is added to the row to keep space for the line.
     """
     row_of = {id(box): number for number, row in enumerate(rows) for box in row}
     lines = []
@@ -187,13 +188,13 @@ def lines_through(rows: list[list[Box]]) -> list[list[Box]]:
 
 
 def place_row(row: list[Box], left_edge: float, right_edge: float) -> None:
-    """Place the boxes of a row beside each other, as near to below those that they follow as there is space."""
+    """Place the boxes of a row side by side, each as near to its preferred position as space allows."""
     row.sort(key=lambda box: (box.wish, box.name))
     left = left_edge
     for box in row:
         box.left = max(left, box.wish - box.width / 2)
         left = box.left + box.width + GAP
-    # What reaches beyond the right edge moves the boxes before it to the left.
+    # Boxes beyond the right edge are moved left, and so are the boxes before them.
     limit = right_edge
     for box in reversed(row):
         box.left = min(box.left, limit - box.width)
@@ -201,7 +202,7 @@ def place_row(row: list[Box], left_edge: float, right_edge: float) -> None:
 
 
 def lanes_of(arcs: list[tuple[float, float]]) -> list[int]:
-    """A lane for each arc, (top, bottom), from 0: short arcs lie inside, and no two arcs of a lane meet."""
+    """The lane of each arc, (top, bottom), from 0: short arcs are innermost, and arcs of one lane do not overlap."""
     lanes: list[list[tuple[float, float]]] = []
     found = {}
     for top, bottom in sorted(arcs, key=lambda arc: (arc[1] - arc[0], arc)):
@@ -218,7 +219,7 @@ def lanes_of(arcs: list[tuple[float, float]]) -> list[int]:
 
 
 def draw(manifest: dict[str, Any]) -> str:
-    """The picture of a manifest."""
+    """The SVG of a manifest."""
     rooms = rooms_of(manifest)
     height = place(rooms)
     picture = ET.Element(
@@ -257,7 +258,7 @@ def add(parent: ET.Element, tag: str, style: str, text: str | None = None, **att
 
 
 def draw_legend(picture: ET.Element) -> None:
-    """What the colours mean."""
+    """Draw the legend of the model colours."""
     left = float(LABELS)
     for kind, meaning in (
         ("chip", "SQL model"),
@@ -271,7 +272,7 @@ def draw_legend(picture: ET.Element) -> None:
 
 
 def draw_room(picture: ET.Element, room: Room) -> None:
-    """A room with its name, its models and the lines between them."""
+    """Draw a room with its name, its models and the lines between them."""
     add(picture, "rect", "band", x=4, y=room.top, width=WIDTH - GUTTER - 4, height=room.height, rx=6)
     add(picture, "text", "room", room.name, x=16, y=room.top + PADDING + 15)
     for line in room.lines:
@@ -282,7 +283,7 @@ def draw_room(picture: ET.Element, room: Room) -> None:
 
 
 def path_through(line: list[Box]) -> str:
-    """A line from the bottom of its first box to the top of its last, straight where it passes a row."""
+    """The path of a line from the bottom of its first box to the top of its last, straight where it crosses a row."""
     path = f"M{line[0].middle:.1f} {line[0].top + CHIP:.1f}"
     for upper, lower in pairwise(line):
         start, end = upper.top + CHIP, lower.top
@@ -296,7 +297,7 @@ def path_through(line: list[Box]) -> str:
 
 
 def draw_arcs(picture: ET.Element, rooms: list[Room]) -> None:
-    """An arc from each room to every room that reads from it, with an arrow head there."""
+    """Draw an arc from each room to every room that reads from it, with an arrowhead at the reading room."""
     position = {room.name: number for number, room in enumerate(rooms)}
     arcs = [
         (position[source], room.top + 9 + 8 * number, rooms[position[source]])
@@ -316,7 +317,7 @@ def draw_arcs(picture: ET.Element, rooms: list[Room]) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Draw the manifest named first into the file named second."""
+    """Draw the manifest of the first argument into the file of the second."""
     if len(arguments) != 2:
         raise SystemExit(__doc__)
     manifest, picture = map(Path, arguments)

@@ -1,8 +1,8 @@
-"""Print the licence of each package of a lock, as the package that is installed here states it.
+"""Print the licence of each package of a lock file, as stated in the metadata of the installed package.
 
 Usage: python scripts/licences.py run|spark    (`make licences` writes both to requirements/licences.md)
 
-spark leaves out what run has already.
+spark omits the packages that run already lists.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TITLES = {"run": "# Licences of the dependencies", "spark": "\n## Further ones o
 
 
 def locked(lock: str) -> list[tuple[str, str]]:
-    """The names and versions in a lock."""
+    """The names and versions in a lock file."""
     text = (PROJECT / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
     return re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, re.M)
 
 
 def licence(package: str) -> str:
-    """What a package says: its SPDX expression, its classifiers, or the first line of its licence field."""
+    """The stated licence of a package: its SPDX expression, its classifiers, or the first line of its licence field."""
     try:
         said = metadata(package)
     except PackageNotFoundError:
@@ -40,7 +40,7 @@ def licence(package: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the list of the lock on the command line."""
+    """Print the licences of the lock file named on the command line."""
     if len(arguments) != 1 or arguments[0] not in TITLES:
         raise SystemExit(__doc__)
     (lock,) = arguments

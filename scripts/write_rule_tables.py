@@ -1,4 +1,4 @@
-"""Write the tables of rules in docs/input.md from the catalogue of rules, as a warehouse holds it.
+"""Write the rule tables in docs/input.md from the rule catalogue of a warehouse.
 
 Usage: python scripts/write_rule_tables.py [--warehouse warehouse.duckdb] [--document docs/input.md]
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 HAS_UNDERSCORE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
-# {the comment above a table: (its columns, the query for its rows)}
+# {the comment that marks a table: (its columns, the query for its rows)}
 TABLES = {
     f"rules for {rows}": (
         ("rule", "a row is rejected when", "remedy"),
@@ -30,26 +30,26 @@ TABLES = {
 
 
 def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A table in Markdown. The rules, and the columns and settings that a text names, are code."""
+    """A Markdown table. Rules, and names with an underscore in the texts, are formatted as code."""
     lines = [columns, ("---",) * len(columns)]
     lines += [(f"`{rule}`", *(HAS_UNDERSCORE.sub(r"`\g<0>`", text) for text in texts)) for rule, *texts in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def with_tables(document: str, connection: duckdb.DuckDBPyConnection) -> str:
-    """The document with its tables written anew. Raises ValueError where it does not have one place for each."""
+    """The document with its tables replaced. Raises ValueError if it does not have exactly one place for each."""
     for name, (columns, query) in TABLES.items():
         place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         table = markdown(columns, connection.sql(query).fetchall())
         document, found = place.subn(lambda comments, table=table: comments[1] + table + comments[2], document)
         if found != 1:
-            raise ValueError(f"The table must stand between <!-- {name} --> and <!-- end of {name} -->, once.")
+            raise ValueError(f"There must be one pair of <!-- {name} --> and <!-- end of {name} -->; found {found}.")
     return document
 
 
 def main() -> None:
-    """Write the tables into the document."""
-    parser = argparse.ArgumentParser(description="Write the tables of rules in docs/input.md.")
+    """Replace the tables in the document."""
+    parser = argparse.ArgumentParser(description="Write the rule tables in docs/input.md.")
     parser.add_argument("--warehouse", type=Path, default=os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
     parser.add_argument("--document", type=Path, default=Path("docs/input.md"))
     arguments = parser.parse_args()

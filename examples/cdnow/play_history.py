@@ -1,9 +1,9 @@
-"""Play the months of CDNOW: train once, score month by month, refit in the middle, and print what the marts say.
+"""Replay the months of CDNOW: train, score monthly, retrain once, and print a table from the marts.
 
 Usage: python examples/cdnow/play_history.py    after python examples/prepare.py cdnow
 
-Every tenth customer is held back until 1998 and arrives then as a newcomer. The days since signup are left out: all
-joined within a quarter. The warehouse is examples/cdnow/history.duckdb; it is made anew.
+Every tenth customer is held back until 1998 and then appears as a newcomer. The feature days_since_signup is left out
+because all customers joined within one quarter. The warehouse examples/cdnow/history.duckdb is recreated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MONTHS = pd.date_range("1997-09-30", "1998-06-30", freq="ME").strftime("%Y-%m-%d
 TRAINED = ("1997-09-30", "1998-02-28")
 NEWCOMERS_FROM = "1998-01-01"
 
-# Migrations count a customer under the names of after a refit where the key was kept.
+# A customer whose segment keeps its key through a refit has not moved, even if the segment's name changes.
 STORY = """
     with moved as (
         select
@@ -83,7 +83,7 @@ STORY = """
 
 
 def write_inputs(folder: Path) -> dict[bool, Path]:
-    """The purchases of all customers, and without every tenth one: {are newcomers in it: file}."""
+    """Write the purchases without every tenth customer; return {whether the file includes newcomers: file}."""
     lines = pd.read_csv(folder / "transactions.csv", dtype=str)
     files = {True: folder / "transactions.csv", False: folder / "transactions_of_early_customers.csv"}
     lines[~lines["customer_id"].str.endswith("7")].to_csv(files[False], index=False)
@@ -91,7 +91,7 @@ def write_inputs(folder: Path) -> dict[bool, Path]:
 
 
 def main() -> None:
-    """Build month by month and print the story as a Markdown table."""
+    """Build month by month and print the history as a Markdown table."""
     files = write_inputs(HERE / "input")
     for remains in (WAREHOUSE, WAREHOUSE.with_name(f"{WAREHOUSE.name}.wal")):
         remains.unlink(missing_ok=True)

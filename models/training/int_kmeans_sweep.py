@@ -1,7 +1,7 @@
 """KMeans for every k, its metrics, and the k that the Davies-Bouldin index selects.
 
-The table is the model and nothing else: one row per (k, cluster), 54 rows for k = 2..10. Assigning customers to
-clusters, naming and explaining are SQL around it.
+The table is only the model: one row per (k, cluster), 54 rows for k = 2..10. SQL models assign customers to clusters
+and name and explain the segments.
 """
 
 try:
@@ -10,13 +10,13 @@ try:
     from customer_segmentation.threads import thread_limit
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "The package of this project (src/customer_segmentation), or one that it needs, is not installed in the Python "
-        f"that runs dbt: {error}. Run `make setup` and use .venv/bin/dbt, or install it: pip install --editable ."
+        "The project's package (src/customer_segmentation) or one of its dependencies is not installed in the Python "
+        f"that runs dbt: {error}. Run `make setup` and use .venv/bin/dbt, or run: pip install --editable ."
     ) from error
 
 
 def model(dbt, session):
-    """Return the model that the sweep finds for the scaled features."""
+    """Return the centroids and metrics that the sweep finds for the scaled features."""
     features, settings = dbt.config.meta_get("features"), dbt.config.meta_get("sweep")
     scaled, sample_size = dbt.ref("int_training_features_scaled"), dbt.config.meta_get("search_sample_size")
     with (

@@ -1,4 +1,4 @@
-"""Whether the partition of each k is to be trusted: its stability and its gap statistics."""
+"""How far the partition of each k can be trusted: its stability and its gap statistics."""
 
 from customer_segmentation.tables import read_frame, read_matrix, sample_of, to_engine
 from customer_segmentation.threads import thread_limit

@@ -5,6 +5,6 @@ from customer_segmentation.tables import read_frame, to_engine
 
 
 def model(dbt, session):
-    """Return one row per cluster of the new model, with the key that it keeps, or none."""
+    """Return one row per cluster of the new model, with the segment key that it keeps; null for a new segment."""
     overlaps = read_frame(dbt.ref("int_segment_overlaps"), order=["cluster", "previous_segment_key"])
     return to_engine(match_segments(overlaps, dbt.config.meta_get("min_key_overlap")), session)

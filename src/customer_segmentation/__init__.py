@@ -1,6 +1,7 @@
-"""The Python of the warehouse.
+"""The Python package of the warehouse.
 
-sweep/ fits KMeans for every k and measures the partitions; validation/ measures whether a k is to be trusted;
-report/ writes the page; publication/ copies the marts to where readers find them. The Python models in models/training
-read their parents, call one function of this package, and return its table.
+sweep/ fits KMeans for every k and computes the metrics of the partitions; validation/ measures how stable each
+partition is and whether its clusters are natural groups; report/ writes the page; publication/ copies the marts to
+where readers query them. Each Python model in models/training reads its parents, calls one function of this package,
+and returns its table.
 """

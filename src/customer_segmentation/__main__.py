@@ -1,4 +1,4 @@
-"""Compile the inner loops ahead of time, so that the first build does not wait: python -m customer_segmentation."""
+"""Compile the inner loops ahead of the first build: python -m customer_segmentation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from customer_segmentation.sweep.sources import LocalSource
 
 
 def main() -> None:
-    """Run every compiled function on a few rows."""
+    """Run every compiled function on COMPILED_FROM random rows, so that numba compiles and caches it."""
     columns = np.random.default_rng(0).normal(size=(2, COMPILED_FROM))
     centroids = fit(LocalSource(columns), [2, 3], 1, 0)
     refinement, _ = partition(columns, list(centroids.values()))

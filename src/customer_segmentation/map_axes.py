@@ -12,9 +12,9 @@ TYPES = {"axis": "int64", "feature": "str", "loading": "float64", "explained_var
 def map_axes(covariances: np.ndarray, features: list[str]) -> pd.DataFrame:
     """Return the first two principal components of a covariance matrix, one row per axis and feature.
 
-    covariances: (features * features,), row by row; empty where there are no customers, which gives no rows. An axis
-    points so that its largest loading is positive. Where there are fewer features than axes, or no variance at all, the
-    loadings and the share of explained variance are 0. Loadings and shares are rounded to 12 significant digits.
+    covariances: (features * features,), row by row; empty if there are no customers, which gives no rows. The sign of
+    an axis makes its loading of the largest absolute value positive. An axis without variance, or beyond the number of
+    features, has loadings and a share of explained variance of 0. Both are rounded to 12 significant digits.
     """
     if len(covariances) == 0:
         return pd.DataFrame(columns=list(TYPES)).astype(TYPES)

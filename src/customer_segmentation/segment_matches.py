@@ -20,9 +20,9 @@ def match_segments(overlaps: pd.DataFrame, min_key_overlap: float) -> pd.DataFra
 
     overlaps: one row per cluster and previous_segment_key that share customers, with spending_order,
     shared_customers and jaccard_index; a cluster that shares customers with no segment has one row without a key.
-    A pair whose Jaccard index (customers in both over customers in either) is below min_key_overlap is no candidate.
-    The assignment is optimal (Kuhn 1955, by scipy.optimize.linear_sum_assignment): no other keeps more customers.
-    Returns one row per cluster; segment_key is null for a new segment.
+    A pair whose Jaccard index (customers in both over customers in either) is below min_key_overlap is not a candidate.
+    The assignment is optimal (Kuhn 1955, as implemented in scipy.optimize.linear_sum_assignment): no other one keeps
+    more customers. Returns one row per cluster; segment_key is null for a new segment.
     """
     clusters = overlaps.drop_duplicates("cluster")[["cluster", "spending_order"]].sort_values("cluster")
     candidates = overlaps[overlaps["previous_segment_key"].notna() & (overlaps["jaccard_index"] >= min_key_overlap)]

@@ -1,4 +1,4 @@
-"""The settings of a project, as Python reads them: the vars of dbt_project.yml, and a file of settings over them."""
+"""The settings of a project, read without dbt: the vars of dbt_project.yml, overridden by a settings file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import yaml
 
 
 class SettingsError(Exception):
-    """Why settings cannot be read, as a sentence for the user."""
+    """Settings cannot be read; the message is a sentence for the user."""
 
 
 def project_settings(project: Path, overrides: Path | None = None) -> dict[str, Any]:
-    """Read the vars of `dbt_project.yml` in the folder `project`, with those of a file of settings over them.
+    """Read the vars of `dbt_project.yml` in the folder `project`, overridden by those of a settings file.
 
-    Types and bounds are not checked; macros/settings.sql does that in every run of dbt.
+    Types and bounds are not checked here; macros/settings.sql checks them in every run of dbt.
 
     Raises:
         SettingsError: A file does not exist, is not YAML, or does not hold a mapping.
@@ -25,18 +25,18 @@ def project_settings(project: Path, overrides: Path | None = None) -> dict[str, 
 
 
 def read_settings(file: Path) -> dict[str, Any]:
-    """Read a YAML file of settings, as `make build VARS=my_shop.yml` takes it.
+    """Read a YAML settings file, such as my_shop.yml of `make build VARS=my_shop.yml`.
 
     Raises:
         SettingsError: The file does not exist, is not YAML, or does not hold a mapping.
     """
     if not file.is_file():
-        raise SettingsError(f"There is no file of settings {file}.")
+        raise SettingsError(f"The settings file {file} does not exist.")
     try:
-        # PyYAML decodes the bytes, and reports what is not UTF-8 as an error of its own.
+        # PyYAML decodes the bytes, and raises a YAMLError if they are not UTF-8.
         content = yaml.safe_load(file.read_bytes()) or {}
     except yaml.YAMLError as error:
-        raise SettingsError(f"The file of settings {file} is not valid YAML: {error}") from error
+        raise SettingsError(f"The settings file {file} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
-        raise SettingsError(f"The file of settings {file} must hold lines such as `k: 5`.")
+        raise SettingsError(f"The settings file {file} must be a mapping, with lines such as `k: 5`.")
     return content

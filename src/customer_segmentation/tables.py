@@ -1,7 +1,7 @@
 """Read the parents of a Python model and return its table, on DuckDB and on Spark.
 
-On DuckDB dbt passes relations to a Python model and takes a pandas frame; on Spark it passes and takes DataFrames of
-PySpark, which is imported only there.
+On DuckDB, dbt passes relations to a Python model and expects a pandas DataFrame; on Spark it passes and expects
+PySpark DataFrames. PySpark is imported only there.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     Table = DuckDBPyRelation | DataFrame
 
-# The random number of a customer is 13 hexadecimal digits of a hash, which a double holds exactly.
+# A customer's random number is the first 13 hexadecimal digits of a hash, which a double represents exactly.
 HASHES = 1 << 52
-# An odd number near HASHES over the golden ratio: seeds that follow each other shift the hashes by unrelated amounts.
+# An odd number close to HASHES divided by the golden ratio, so that consecutive seeds shift the hashes far apart.
 SEED_STRIDE = 0x9E3779B97F4A7
 
 
 def is_spark(table: Any) -> bool:
-    """Return whether this is a DataFrame, or a session, of classic Spark or Spark Connect."""
+    """Return whether this is a DataFrame or a session of classic Spark or Spark Connect."""
     return type(table).__module__.startswith("pyspark.")
 
 
@@ -34,7 +34,7 @@ def is_spark(table: Any) -> bool:
 
 
 def read(table: Table, columns: list[str], order: list[str]) -> dict[str, np.ndarray]:
-    """Return some columns as arrays, in the order of some columns. A null is masked, nan or None."""
+    """Return {column: (rows,)}, sorted by the columns `order`. A null is masked, nan or None, by engine and type."""
     if is_spark(table):
         found = table.select(*quoted(dict.fromkeys([*columns, *order]), "`")).orderBy(*quoted(order, "`")).toArrow()
         return {column: found[column].to_numpy() for column in columns}
@@ -42,14 +42,14 @@ def read(table: Table, columns: list[str], order: list[str]) -> dict[str, np.nda
 
 
 def read_frame(table: Table, order: list[str]) -> pd.DataFrame:
-    """Return all columns as a pandas frame, in the order of some columns."""
+    """Return all columns as a pandas DataFrame, sorted by the columns `order`."""
     if is_spark(table):
         return table.orderBy(*quoted(order, "`")).toArrow().to_pandas()
     return table.order(", ".join(quoted(order, '"'))).df()
 
 
 def read_matrix(table: Table, columns: list[str], order: list[str]) -> np.ndarray:
-    """Return numeric columns, (columns, rows) float64, in the order of some columns. A null is nan."""
+    """Return numeric columns, (columns, rows) float64, sorted by the columns `order`. A null is nan."""
     found = read(table, columns, order)
     values = np.empty((len(columns), len(found[columns[0]])))
     for place, column in enumerate(columns):
@@ -58,7 +58,7 @@ def read_matrix(table: Table, columns: list[str], order: list[str]) -> np.ndarra
 
 
 def sample_of(table: Table, size: int, key: str) -> Table:
-    """Return the rows with the smallest hashes of the key, the same on both engines; all rows where there are fewer."""
+    """Return the `size` rows with the smallest hashes of the key, or all rows; the same rows on both engines."""
     if is_spark(table):
         from pyspark.sql import functions as sql
 
@@ -68,14 +68,14 @@ def sample_of(table: Table, size: int, key: str) -> Table:
 
 
 def quoted(columns: Any, mark: str) -> list[str]:
-    """Return the names of columns between these quotation marks."""
+    """Return the column names, each between quotation marks."""
     return [f"{mark}{column}{mark}" for column in columns]
 
 
 def source_of(table: Table, features: list[str], sample_size: int, seed: int) -> Source:
-    """Return the scaled features of the customers as a source for the sweep, in the order of customer_id.
+    """Return the scaled features of the customers as a source for the sweep, sorted by customer_id.
 
-    Raises ValueError where a feature has values that are missing or not finite.
+    Raises ValueError if a feature has missing or non-finite values.
     """
     first = (seed * SEED_STRIDE) % HASHES
     if is_spark(table):
@@ -98,9 +98,10 @@ def source_of(table: Table, features: list[str], sample_size: int, seed: int) ->
 
 
 def to_engine(frame: pd.DataFrame, session: Any) -> pd.DataFrame | DataFrame:
-    """Return the frame as dbt takes it: itself on DuckDB, a DataFrame with the same columns and types on Spark.
+    """Return the frame in the form that dbt expects: unchanged on DuckDB, as a Spark DataFrame on Spark.
 
-    Raises ValueError where a column holds neither numbers nor booleans nor texts.
+    Integers become long, floats double and other columns string. Raises ValueError if a column holds anything but
+    numbers, booleans and strings.
     """
     if not is_spark(session):
         return frame
@@ -109,7 +110,7 @@ def to_engine(frame: pd.DataFrame, session: Any) -> pd.DataFrame | DataFrame:
     kinds = {"i": types.LongType, "u": types.LongType, "f": types.DoubleType, "b": types.BooleanType}
     for column, kind in frame.dtypes.items():
         if getattr(kind, "kind", "O") not in {*kinds, "O"}:
-            raise ValueError(f"Column {column} is {kind}; on Spark a model returns numbers, booleans and texts.")
+            raise ValueError(f"Column {column} is {kind}; on Spark a model returns numbers, booleans and strings.")
     schema = types.StructType(
         [
             types.StructField(column, kinds.get(getattr(kind, "kind", ""), types.StringType)())

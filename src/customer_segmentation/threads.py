@@ -1,4 +1,4 @@
-"""How many threads the compiled loops use. The answer never depends on it: work is cut into chunks of a fixed size."""
+"""How many threads the inner loops use. Results do not depend on it: work is cut into chunks of a fixed size."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the Python tests share: the two Python models, builds in folders of their own, and inputs written as files.
+"""Shared by the Python tests: the Python models, builds in separate folders, and inputs written as files.
 
-A build takes seconds, so every build that more than one test reads is made once a session, whatever the number of
-pytest workers: `Once` holds a lock on a folder that they share.
+A build takes seconds, so a build that several tests read is made once per session, whatever the number of pytest
+workers: `Once` locks a folder that they share.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 let_the_client_be_imported()
 
-# The same examples in every run: a red test is red again.
+# The same examples in every run, so that failures are reproducible.
 settings.register_profile(
     "project", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -49,8 +49,8 @@ settings.load_profile("project")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let `--dist loadgroup` keep the tests of an xdist_group together.
 
-    pytest-xdist 3.8 tells the group to its scheduler at the end of a test's id, and writes that id where pytest 9.2 no
-    longer reads it: groups are lost without a word. Without this every test is still right, and some wait for another.
+    pytest-xdist 3.8 passes the group to its scheduler at the end of a test's id, which it writes where pytest 9.2 no
+    longer reads it, so groups are silently ignored. Without this fix tests still pass, but some wait for others.
     """
     if getattr(config.option, "loadgroup", False):
         for item in items:
@@ -60,7 +60,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many faults were tried and survived, where tests have tried some."""
+    """Print how many faults were tried and survived, if any test tried some."""
     tried = failed = 0
     for outcome, reports in terminalreporter.stats.items():
         for report in reports:
@@ -74,13 +74,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def survived(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
-    """Call it with the number of faults that a test has tried, once they are survived."""
+    """A function to call with the number of faults that a test has tried and survived."""
     return lambda count: record_property("faults", count)
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MB; skipped if this user cannot mount one."""
+    """A file system of 4 MB; the test is skipped if this user cannot mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
@@ -94,7 +94,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def copy_of_project(folder: Path) -> Path:
-    """Copy what dbt reads of the project into this folder, so that a test can change it, and return the folder."""
+    """Copy the project files that dbt reads to this folder, so that a test can change them; return the folder."""
     for name in ("models", "macros", "seeds", "tests", "analyses"):
         shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
     for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
@@ -106,7 +106,7 @@ def copy_of_project(folder: Path) -> Path:
 
 
 def load_model(name: str) -> ModuleType:
-    """A Python model of the project as a module: dbt loads it by its path too."""
+    """A Python model of the project as a module, loaded by its path as dbt does."""
     (path,) = MODELS.rglob(f"{name}.py")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
@@ -130,7 +130,7 @@ def int_map_axes() -> ModuleType:
 
 @dataclass(frozen=True)
 class Built:
-    """What came out of a run of dbt: its exit code, what it said, and the warehouse that it left."""
+    """The result of a dbt run: its exit code, its output and its warehouse."""
 
     returncode: int
     output: str
@@ -159,13 +159,13 @@ class Built:
         return found
 
     def relations(self) -> list[str]:
-        """Everything that the warehouse holds; nothing where there is none."""
+        """All relations of the warehouse; empty if the file does not exist."""
         if not self.warehouse.exists():
             return []
         return self.column("select table_schema || '.' || table_name from information_schema.tables order by all")
 
     def marts(self) -> dict[str, list[str]]:
-        """Every mart as text, to the last digit of each number: its columns with their types, then its rows."""
+        """Every mart as text with all digits: its columns with their types, then its rows."""
         dumped = {}
         for mart in self.columns():
             relation = self.query(f'select * from marts."{mart}" order by all')
@@ -175,7 +175,7 @@ class Built:
 
 
 def environment(warehouse: Path) -> dict[str, str]:
-    """The environment of a run: ours, without what would lead dbt elsewhere."""
+    """The environment of a run: the current one, without variables that would redirect dbt."""
     elsewhere = ("DBT_", "SEGMENTATION_", *OF_THE_CLIENT)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
     return inherited | {"SEGMENTATION_WAREHOUSE": str(warehouse)}
@@ -188,7 +188,7 @@ def dbt_folders(folder: Path) -> list[str]:
 def dbt(
     folder: Path, *arguments: str, project: Path = PROJECT, changed: dict[str, str] | None = None, timeout: int = 600
 ) -> Built:
-    """Run dbt as a person would, with everything that it writes in `folder`; `changed` are environment variables."""
+    """Run dbt on the command line, with all its output in `folder`; `changed` are environment variables."""
     warehouse = folder / "warehouse.duckdb"
     finished = subprocess.run(
         [str(DBT), "--no-use-colors", *arguments, *dbt_folders(folder)],
@@ -203,7 +203,7 @@ def dbt(
 
 
 def build(folder: Path, variables: dict[str, Any] | None = None, *arguments: str, project: Path = PROJECT) -> Built:
-    """`dbt build` with these settings. A missing folder is made."""
+    """Run `dbt build` with these settings. A missing folder is created."""
     if project == PROJECT:
         return warm_dbt().run(folder, variables or {}, "build", *arguments)
     folder.mkdir(parents=True, exist_ok=True)
@@ -244,13 +244,13 @@ def warm_dbt(target: str | None = None, **changed: str) -> WarmDbt:
 
 
 def green(built: Built) -> Built:
-    """The build, where it worked; otherwise the end of what it said."""
+    """Return the build if it succeeded; otherwise fail with the end of its output."""
     assert built.returncode == 0, built.output[-6_000:]
     return built
 
 
 def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Several runs of dbt in one process, which starts dbt once: each is {arguments, variables, warehouse}.
+    """Run dbt several times in one process, which imports dbt once; each run is {arguments, variables, warehouse}.
 
     With copy_to the warehouse is copied there after the run.
 
@@ -274,17 +274,17 @@ def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, An
     return json.loads((folder / "answers.json").read_text())
 
 
-# ---- once a session ----------------------------------------------------------------------------------------------
+# ---- once per session --------------------------------------------------------------------------------------------
 
 
 class Once:
-    """Makes a thing once for all pytest workers of a session, and hands it to each of them."""
+    """Makes an object once for all pytest workers of a session, and returns it to each of them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def __call__(self, name: str, make: Callable[[Path], Any]) -> Any:
-        """make(folder) under this name, or what it returned before."""
+        """The result of make(folder) under this name, computed at the first call."""
         made = self.folder / f"{name}.pickle"
         with (self.folder / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -338,7 +338,7 @@ def write_inputs(folder: Path, transactions: list[tuple] | pd.DataFrame, custome
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample as its two files have it, and its features by plain pandas."""
+    """The two files of the sample, and its features computed by plain pandas."""
 
     customers: pd.DataFrame
     transactions: pd.DataFrame
@@ -350,7 +350,7 @@ FEATURES = ["total_spending", "total_quantity", "transaction_count", "days_since
 
 @pytest.fixture(scope="session")
 def sample_input() -> Sample:
-    """The sample without dbt. Money is in whole cents, so that its sums are exact."""
+    """The sample, read without dbt. Amounts are in whole cents, so that sums are exact."""
     folder = PROJECT / "seeds" / "sample"
     customers = pd.read_csv(folder / "sample_customers.csv", dtype=str)
     transactions = pd.read_csv(folder / "sample_transactions.csv", dtype=str)

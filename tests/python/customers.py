@@ -13,7 +13,7 @@ def scaled(columns: np.ndarray) -> np.ndarray:
 
 
 def logarithms(n: int, seed: int = 0) -> np.ndarray:
-    """Spending, quantity, count and days of five overlapping groups after log1p, as the default settings have them."""
+    """Spending, quantity, count and days of five overlapping groups, with log1p as in the default settings."""
     generator = np.random.default_rng(seed)
     segment = generator.choice(5, n, p=[0.34, 0.27, 0.2, 0.13, 0.06])
     count = 1 + generator.poisson(np.array([2, 6, 14, 30, 70])[segment] * generator.lognormal(0, 0.35, n))
@@ -31,7 +31,7 @@ def heavy_tails(n: int, seed: int = 0) -> np.ndarray:
 
 
 def thin_margin(n: int, seed: int = 0) -> np.ndarray:
-    """Three groups that hardly part."""
+    """Three groups that are hardly separated."""
     generator = np.random.default_rng(seed)
     group = generator.integers(0, 3, n) * 2.2
     return scaled(np.vstack([group + generator.normal(size=n), group + generator.normal(size=n)]))

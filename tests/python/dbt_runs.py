@@ -1,4 +1,4 @@
-"""Run dbt many times in one process: most of a short run is dbt starting and reading the project.
+"""Run dbt many times in one process, because most of the time of a short run is dbt starting and parsing.
 
 Usage: python dbt_runs.py FOLDER    reads FOLDER/runs.json, writes FOLDER/answers.json; see conftest.many_dbt_runs
        python dbt_runs.py           answers one run per line of standard input; see conftest.WarmDbt
@@ -25,7 +25,7 @@ from dbt.contracts.graph.manifest import Manifest
 
 
 def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
-    """Run dbt, with everything that it writes besides the warehouse in the folder."""
+    """Run dbt, with all its output except the warehouse in the folder."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     return dbtRunner(manifest=manifest).invoke(["--no-use-colors", *arguments, *folders])
 
@@ -69,14 +69,14 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
 
 
 def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What one run of dbt came to."""
+    """The result of one dbt run."""
     os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
     variables, parse = run["variables"], run.get("parse", "shared")
     written = variables if isinstance(variables, str) else json.dumps(variables)
     manifest = None if parse == "alone" else manifest_for(yaml.safe_load(written) if parse == "shared" else {}, folder)
     result = invoke(folder, ["--quiet", *run["arguments"], "--vars", written], manifest)
     if run.get("copy_to"):
-        # dbt holds the file open, so that the last writes stand beside it.
+        # dbt holds the file open, so the last writes are still in the write-ahead log next to it.
         for suffix in ("", ".wal"):
             if Path(run["warehouse"] + suffix).exists():
                 shutil.copy(run["warehouse"] + suffix, run["copy_to"] + suffix)
@@ -137,7 +137,7 @@ def serve() -> None:
 
 
 def main(folder: Path) -> None:
-    """Do the runs of a folder, one after the other."""
+    """Execute the runs of a folder, one after the other."""
     runs = json.loads((folder / "runs.json").read_text())
     answers = [answer(run, folder) for run in runs]
     (folder / "answers.json").write_text(json.dumps(answers))

@@ -1,4 +1,4 @@
-"""Builds of the project on Spark, and their marts beside those of DuckDB, row by row."""
+"""Builds of the project on Spark, and the comparison of their marts with those of DuckDB, row by row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import duckdb
 from conftest import Built, dbt
 from texts import COLUMNS
 
-# What tells one engine from another, and what is derived from that; the number of a row has no order on Spark.
+# Columns that differ between engines, and columns derived from them; row numbers have no defined order on Spark.
 TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row"}
 
 Table = tuple[list[str], list[tuple]]
@@ -26,7 +26,7 @@ def dbt_on(folder: Path, target: str, settings: dict[str, str], *arguments: str)
 
 
 def statuses(folder: Path) -> dict[str, str]:
-    """What ran in a build, without its hooks, and how it ended."""
+    """{node: status} of a build, without hooks."""
     results = json.loads((folder / "target" / "run_results.json").read_text())["results"]
     return {each["unique_id"]: each["status"] for each in results if not each["unique_id"].startswith("operation.")}
 
@@ -44,10 +44,10 @@ def tables_of_duckdb(warehouse: Path, schema: str = "marts") -> dict[str, Table]
 
 
 def tables_of_connect(remote: str, names: list[str], schema: str = "marts") -> dict[str, Table]:
-    """These tables of a schema, asked of a Spark Connect server."""
+    """These tables of a schema, read from a Spark Connect server."""
     from pyspark.sql.connect.session import SparkSession  # only where it is installed
 
-    # A client of its own, which leaves the server's session, and its tables, to whoever asks next.
+    # A separate client, which leaves the server's session and its tables to other clients.
     session = SparkSession.builder.remote(remote).create()
     session.release_session_on_close = False
     try:
@@ -74,7 +74,7 @@ def fetched(cursor: duckdb.DuckDBPyConnection) -> Table:
 
 
 def differences(ours: Table, theirs: Table, without: Callable[[str], bool] = lambda column: False) -> Iterator[str]:
-    """What tells two tables apart, whatever the order of their rows. Doubles may differ in the tenth digit."""
+    """The differences of two tables, whatever the order of their rows. Doubles may differ from the tenth digit on."""
     columns, rows = ours
     if columns != theirs[0]:
         yield f"columns {columns} against {theirs[0]}"
@@ -92,7 +92,7 @@ def differences(ours: Table, theirs: Table, without: Callable[[str], bool] = lam
 def told_apart(
     ours: dict[str, Table], theirs: dict[str, Table], least: int = 16, without: Set[str] = TOLD_APART
 ) -> dict[str, list[str]]:
-    """The tables that differ in more than some columns, and the first of what; there are at least so many tables."""
+    """The tables that differ in more than the given columns, with the first differences; asserts a least number."""
     assert set(ours) == set(theirs)
     assert len(ours) >= least
     found = {name: list(differences(ours[name], theirs[name], without.__contains__)) for name in ours}
@@ -100,7 +100,7 @@ def told_apart(
 
 
 def assert_same_lines(ours: Table, theirs: Table, count: int) -> None:
-    """Both engines have made the same of these many lines, some of which are rejected."""
+    """Assert that both engines give the same result for this many lines, some of which are rejected."""
     wanted, found = (
         [tuple(row[columns.index(name)] for name in COLUMNS) for row in rows] for columns, rows in (ours, theirs)
     )
@@ -111,7 +111,7 @@ def assert_same_lines(ours: Table, theirs: Table, count: int) -> None:
 
 
 def in_order(rows: list[tuple], places: list[int]) -> list[tuple]:
-    """The rows in an order that does not depend on the last digits of numbers."""
+    """The rows, sorted so that the last digits of numbers do not matter."""
 
     def place_of(row: tuple) -> tuple:
         values = [row[place] for place in places]

@@ -1,7 +1,7 @@
-"""What docs/input.md promises, in plain Python: the yardstick of the SQL that reads and checks the input.
+"""The rules of docs/input.md in plain Python: the reference for the SQL that reads and checks the input.
 
-Nothing here knows of DuckDB, dbt or a model. Rows come as dicts of text or None, and every rule is written the way the
-document words it, one row at a time.
+This module does not use DuckDB, dbt or a model. Rows are dicts of text or None, and every rule follows the wording of
+the document, one row at a time.
 """
 
 import re
@@ -33,7 +33,7 @@ CUSTOMER_RULES = (
     "duplicate_customer_id",
     "after_as_of_date",
 )
-# What a line breaks by itself. A line that breaks none of these is readable.
+# The rules that a line can break by itself. A line that breaks none of these is readable.
 OWN_RULES = frozenset(TRANSACTION_RULES[:8])
 DEFAULTS = {
     "decimal_mark": ".",
@@ -63,7 +63,7 @@ OTHER = re.compile(f"([0-9]{{1,2}})([-/.])([0-9]{{1,2}})\\2([0-9]{{4}})(?: {CLOC
 
 @dataclass
 class Line:
-    """One row of an input: what was read of it, which rules it breaks and what is flagged of it."""
+    """One row of an input: its parsed values, the rules that it breaks, and its flags."""
 
     number: int
     customer_id: str | None
@@ -79,19 +79,19 @@ class Line:
 
     @property
     def signed_amount(self) -> Decimal | None:
-        """The amount as it changes spending."""
+        """The amount with the sign with which it changes total spending."""
         return -abs(self.amount) if self.amount is not None and self.is_return else self.amount
 
     @property
     def signed_quantity(self) -> Decimal:
-        """The quantity as it changes the total quantity: missing, it counts as 0."""
+        """The quantity with the sign with which it changes total quantity; 0 if missing."""
         quantity = self.quantity or Decimal(0)
         return -abs(quantity) if self.is_return else quantity
 
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of one customer."""
+    """The features of one customer."""
 
     total_spending: Decimal
     total_quantity: Decimal
@@ -104,7 +104,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Answer:
-    """All that the rules say about two inputs."""
+    """The result of all rules for two inputs."""
 
     transactions: list[Line]
     customers: list[Line]
@@ -115,12 +115,12 @@ class Answer:
 
 
 def text(value: str | None) -> str | None:
-    """A value without the blanks around it, or None where nothing is left."""
+    """A value without surrounding blanks, or None if it is empty."""
     return (value or "").strip(AROUND) or None
 
 
 def identifier(value: str | None, ids_are_whole_numbers: bool) -> str | None:
-    """An id, letter by letter; 17850.0 is 17850 only when ids are whole numbers."""
+    """An id, unchanged; 17850.0 is 17850 only if ids are whole numbers."""
     value = text(value)
     if value and ids_are_whole_numbers and re.fullmatch(r"[0-9]+\.0+", value):
         return value.partition(".")[0]
@@ -128,7 +128,7 @@ def identifier(value: str | None, ids_are_whole_numbers: bool) -> str | None:
 
 
 def number(value: str | None, decimal_mark: str) -> Decimal | None:
-    """A number in the notation of the decimal mark, or None when it is not one."""
+    """A number in the notation of the decimal mark, or None if it is not one."""
     value = text(value)
     mark = re.escape(decimal_mark)
     power = f"(?:[eE]([+-]?{DIGITS}+))?" if decimal_mark == "." else "()"
@@ -147,7 +147,7 @@ def number(value: str | None, decimal_mark: str) -> Decimal | None:
     significant = (integer + fraction).lstrip("0")
     if not significant:
         return Decimal(0)
-    # Numbers far out are settled here, so that no exponent takes longer than another.
+    # Extreme exponents are handled here, so that none takes long.
     power = int(exponent[:20] or 0)
     magnitude = len(significant) - len(fraction) + power
     if magnitude > 30:
@@ -158,7 +158,7 @@ def number(value: str | None, decimal_mark: str) -> Decimal | None:
 
 
 def rounded(value: Decimal | None, step: Decimal, limit: Decimal) -> Decimal | None:
-    """A number at the precision of its column, half away from zero, or None when the column cannot hold it."""
+    """A number rounded half away from zero to the precision of its column, or None if it does not fit the column."""
     if value is None or abs(value) >= limit:
         return None
     result = value.quantize(step, ROUND_HALF_UP)
@@ -166,7 +166,7 @@ def rounded(value: Decimal | None, step: Decimal, limit: Decimal) -> Decimal | N
 
 
 def day(value: str | None, date_format: str, time_zone: str | None) -> date | None:
-    """The calendar day of a date or a timestamp, or None when it cannot be read."""
+    """The calendar day of a date or a timestamp, or None if it cannot be read."""
     value = text(value)
     if value is None:
         return None
@@ -195,7 +195,7 @@ def day(value: str | None, date_format: str, time_zone: str | None) -> date | No
 
 
 def read_transaction(place: int, row: dict, settings: dict, run_date: date) -> Line:
-    """Read one transaction line and try the rules that it can break by itself."""
+    """Read one transaction line and apply the rules that it can break by itself."""
     whole = settings["ids_are_whole_numbers"]
     mark = settings["decimal_mark"]
     exact = number(row.get("amount"), mark)
@@ -240,7 +240,7 @@ def read_transaction(place: int, row: dict, settings: dict, run_date: date) -> L
 
 
 def read_customer(place: int, row: dict, settings: dict, run_date: date) -> Line:
-    """Read one customer row and try the rules that it can break by itself."""
+    """Read one customer row and apply the rules that it can break by itself."""
     line = Line(
         number=place,
         customer_id=identifier(row.get("customer_id"), settings["ids_are_whole_numbers"]),
@@ -260,7 +260,7 @@ def read_customer(place: int, row: dict, settings: dict, run_date: date) -> Line
 
 
 def check_customers(customers: list[Line], transactions: list[Line], as_of: date | None) -> None:
-    """Try the rules that a customer row breaks through other rows."""
+    """Apply the rules of customer rows that depend on other rows."""
     rows_of = defaultdict(list)
     for row in customers:
         if not row.failed:
@@ -284,7 +284,7 @@ def check_customers(customers: list[Line], transactions: list[Line], as_of: date
 def check_transactions(
     transactions: list[Line], known: set[str], unique_key: list[str], as_of: date | None, window: int | None
 ) -> None:
-    """Try the rules that a transaction line breaks through other rows or the settings."""
+    """Apply the rules of transaction lines that depend on other rows or the settings."""
     for line in transactions:
         if line.customer_id is not None and line.customer_id not in known:
             line.failed.append("unknown_customer_id")
@@ -313,7 +313,7 @@ def check_transactions(
 
 
 def describe(lines: list[Line], earlier: list[Line], signup: date | None, as_of: date | None) -> Features:
-    """Describe one customer by the valid lines; those before the window only tell a first purchase."""
+    """Compute the features of one customer from valid lines; lines before the window give only the first purchase."""
     bought = [line for line in lines if not line.is_return]
     receipts = {("own", line.number) if line.transaction_id is None else line.transaction_id for line in bought}
     since = signup or min((line.day for line in lines + earlier if not line.is_return), default=None)
@@ -330,7 +330,7 @@ def describe(lines: list[Line], earlier: list[Line], signup: date | None, as_of:
 
 
 def tally(lines: list[Line], of: str, with_money: bool) -> dict:
-    """Rows and money under the first rule that each row breaks."""
+    """The number of rows and the amounts by the first rule that each row breaks."""
     counted = defaultdict(list)
     for line in lines:
         for rule in line.failed[:1] if of == "failed" else (() if line.failed else line.flagged):
@@ -345,12 +345,12 @@ def tally(lines: list[Line], of: str, with_money: bool) -> dict:
 
 
 def total(amounts: list[Decimal]) -> Decimal | None:
-    """The sum of what could be read; None where nothing could."""
+    """The sum of the readable values; None if there are none."""
     return sum(amounts, Decimal(0)) if amounts else None
 
 
 def judge(transactions: list[dict], customers: list[dict], settings: dict, run_date: date) -> Answer:
-    """Say what becomes of every row of both inputs, and what is then known of every valid customer."""
+    """Return the outcome of every row of both inputs, and the features of every valid customer."""
     settings = {**DEFAULTS, **settings}
     lines = [read_transaction(place, row, settings, run_date) for place, row in enumerate(transactions)]
     people = [read_customer(place, row, settings, run_date) for place, row in enumerate(customers)]

@@ -1,8 +1,8 @@
 """Engines for tests and benchmarks, on the loopback address: a Spark cluster of processes, Spark Connect, and Sail.
 
-A cluster needs Java and the package pyspark, whose jars are all of Spark; Sail needs the package pysail. Each engine is
-a context manager that waits until the engine answers, and ends its processes when it is left. All that they write goes
-into the folder that they are given.
+A cluster needs Java and the package pyspark, which contains all jars of Spark; Sail needs the package pysail. Each
+engine is a context manager that waits until the engine answers, and ends its processes on exit. All their output goes
+to the given folder.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
-# What pyspark's client of Spark Connect leaves in the environment of its process.
+# Environment variables that pyspark's Spark Connect client sets in its process.
 OF_THE_CLIENT = {"SPARK_CONNECT_MODE_ENABLED", "SPARK_REMOTE", "SPARK_LOCAL_REMOTE"}
-# `sail spark server` as a command that nobody takes for another Sail on the machine.
+# `sail spark server` as a command that can be distinguished from other Sail servers on the machine.
 SERVE_SAIL = """
 import sys
 from pysail.spark import SparkConnectServer
@@ -35,14 +35,14 @@ SparkConnectServer(sys.argv[1], int(sys.argv[2])).start(background=False)
 
 
 def let_the_client_be_imported() -> None:
-    """Give pyspark-client a SPARK_HOME: imported by a main program it asks for one, and ends where there is none."""
+    """Set SPARK_HOME for pyspark-client, which exits without one if a main program imports it."""
     found = find_spec("pyspark")
     if found and found.origin and not (Path(found.origin).parent / "jars").is_dir():
         os.environ.setdefault("SPARK_HOME", str(Path(found.origin).parent))
 
 
 def free_port() -> int:
-    """A port that nobody listens on; another process may take it before we do."""
+    """A free port; another process may take it before it is used."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]
@@ -51,7 +51,7 @@ def free_port() -> int:
 def wait_until(
     ready: Callable[[], bool], what: str, process: subprocess.Popen, log: Path, seconds: float = 120
 ) -> None:
-    """Wait for an engine; where it ends or stays silent, raise with the end of its log."""
+    """Wait for an engine; if it ends or does not answer, raise an error with the end of its log."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if process.poll() is not None:
@@ -75,7 +75,7 @@ def listens(port: int) -> bool:
 def running(
     command: list[str], log: Path, environment: dict[str, str] | None = None, folder: Path | None = None
 ) -> Iterator[subprocess.Popen]:
-    """The command as a process group of its own, whose members end with it; in this folder, or in that of its log."""
+    """Run a command in a new process group, which ends with the context; in this folder, or in that of its log."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -93,7 +93,7 @@ def running(
 
 
 def end(process: subprocess.Popen, how: signal.Signals = signal.SIGTERM) -> None:
-    """End the process and its children, in the last resort by force."""
+    """End the process and its children, by force if necessary."""
     for sign in (how, signal.SIGKILL):
         try:
             os.killpg(process.pid, sign)
@@ -113,10 +113,10 @@ def end(process: subprocess.Popen, how: signal.Signals = signal.SIGTERM) -> None
 
 @contextmanager
 def sail(folder: Path) -> Iterator[str]:
-    """A Sail server: the address that SEGMENTATION_SPARK_REMOTE takes.
+    """A Sail server; yields its address for SEGMENTATION_SPARK_REMOTE.
 
-    Sail keeps its catalog in memory, one for each session. The address names a session, so that all that use it see
-    the same tables.
+    Sail keeps one catalog per session, in memory. The address names a session, so that all its users see the same
+    tables.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "sail.log"
@@ -139,7 +139,7 @@ def spark_home() -> Path:
 
 
 def spark_environment() -> dict[str, str]:
-    """The environment of Spark's processes: they listen to this machine alone."""
+    """The environment of Spark's processes, which listen only on this machine."""
     ours = {name: value for name, value in os.environ.items() if name not in OF_THE_CLIENT}
     return ours | {
         "SPARK_HOME": str(spark_home()),
@@ -152,7 +152,7 @@ def spark_environment() -> dict[str, str]:
 
 @dataclass
 class Cluster:
-    """A standalone master and its workers, each a process of its own."""
+    """A standalone master and its workers, each a separate process."""
 
     folder: Path
     master: str  # spark://host:port
@@ -162,11 +162,11 @@ class Cluster:
 
     @property
     def events(self) -> Path:
-        """Where applications with `settings` write their event logs."""
+        """The folder where applications with `settings` write their event logs."""
         return self.folder / "events"
 
     def settings(self) -> dict[str, str]:
-        """What an application that runs on the cluster is started with."""
+        """The settings of an application that runs on the cluster."""
         return {
             "spark.master": self.master,
             "spark.driver.host": HOST,
@@ -196,7 +196,7 @@ class Cluster:
 def cluster(
     folder: Path, workers: int = 2, cores: int = 1, memory: str = "600m", wrapper: Sequence[str] = ()
 ) -> Iterator[Cluster]:
-    """A standalone cluster, ready once the master counts all its workers. A wrapper is a command that starts each."""
+    """A standalone cluster, ready once the master counts all workers. wrapper: a command that starts each worker."""
     for name in ("events", "work"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     port, page = free_port(), free_port()
@@ -220,11 +220,11 @@ def cluster(
 
 @contextmanager
 def spark_connect(folder: Path, settings: dict[str, str]) -> Iterator[str]:
-    """Apache's Spark Connect server: the address that SEGMENTATION_SPARK_REMOTE takes.
+    """Apache's Spark Connect server; yields its address for SEGMENTATION_SPARK_REMOTE.
 
     Args:
-        folder: Where its log and its warehouse go.
-        settings: Spark's, such as those of a cluster, or {"spark.master": "local[2]"}.
+        folder: The folder of its log and its warehouse.
+        settings: Settings of Spark, such as those of a cluster, or {"spark.master": "local[2]"}.
     """
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "connect.log"
@@ -252,7 +252,7 @@ def spark_connect(folder: Path, settings: dict[str, str]) -> Iterator[str]:
 
 
 def local(folder: Path) -> dict[str, str]:
-    """The settings of target spark with all that it writes in this folder."""
+    """The environment variables of the target spark, with all its output in this folder."""
     return {
         "SEGMENTATION_SPARK_WAREHOUSE": str(folder / "warehouse"),
         "SEGMENTATION_SPARK_DRIVER_MEMORY": "1g",
@@ -261,7 +261,7 @@ def local(folder: Path) -> dict[str, str]:
 
 
 def on_cluster(folder: Path, spark: Cluster) -> dict[str, str]:
-    """The same for a cluster, with an event log. Spark reads what the profile leaves open from spark-defaults.conf."""
+    """The same for a cluster, with an event log. Settings that the profile omits are in spark-defaults.conf."""
     (folder / "conf").mkdir(parents=True, exist_ok=True)
     ours = {
         name: value for name, value in spark.settings().items() if not name.startswith(("spark.master", "spark.dr"))
@@ -281,7 +281,7 @@ def event_logs(spark: Cluster) -> set[Path]:
 
 
 def read_events(logs: set[Path]) -> list[dict[str, Any]]:
-    """The events of these logs; a line that is being written is left out."""
+    """The events of these logs, without incompletely written lines."""
     lines = [line for log in sorted(logs) for line in log.read_text().splitlines(keepends=True)]
     return [json.loads(line) for line in lines if line.endswith("}\n")]
 

@@ -1,4 +1,4 @@
-"""The axes of the map against scikit-learn's principal components."""
+"""The axes of the map compared with scikit-learn's principal components."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_shares_of_variance_are_those_of_scikit_learn(rows, features, seed):
 
 @given(features=st.integers(2, 6), seed=st.integers(0, 10_000))
 def test_the_loadings_are_those_of_scikit_learn_up_to_sign(features, seed):
-    """With variances far apart each component has one direction only."""
+    """With well separated variances the direction of each component is unique."""
     generator = np.random.default_rng(seed)
     turned, _ = np.linalg.qr(generator.normal(size=(features, features)))
     drawn = generator.normal(size=(400, features))
@@ -85,7 +85,7 @@ def test_the_first_of_two_equal_loadings_is_positive():
 
 @pytest.mark.parametrize("features", [3, 4, 5, 6])
 @pytest.mark.parametrize("correlation", [0.1, 0.5, 0.9])
-def test_of_equal_loadings_the_last_digits_do_not_choose_the_sign(features, correlation):
+def test_the_last_digits_of_equal_loadings_do_not_decide_the_sign(features, correlation):
     covariance = np.full((features, features), correlation)
     covariance[0] *= -1
     covariance[:, 0] *= -1
@@ -102,7 +102,7 @@ def test_the_rows_are_one_per_axis_and_feature_in_their_order():
     ]
 
 
-def test_one_feature_is_the_first_axis_and_the_second_is_nothing():
+def test_one_feature_is_the_first_axis_and_the_second_is_zero():
     frame = axes_of(np.array([[1.0]]), names(1))
     assert list(frame["loading"]) == [1, 0]
     assert list(frame["explained_variance_share"]) == [1, 0]
@@ -123,7 +123,7 @@ def test_features_that_are_all_constant_give_axes_of_zeros():
     assert list(frame["explained_variance_share"]) == [0] * 6
 
 
-def test_a_second_axis_without_variance_is_nothing():
+def test_a_second_axis_without_variance_is_zero():
     frame = axes_of(np.ones((3, 3)), names(3))
     assert loadings(frame, 1) == pytest.approx([np.sqrt(1 / 3)] * 3)
     assert list(loadings(frame, 2)) == [0, 0, 0]
@@ -134,7 +134,7 @@ def test_the_numbers_have_twelve_significant_digits():
     frame = axes_of(np.array([[1.0, 0.3], [0.3, 0.5]]), names(2))
     for number in [*frame["loading"], *frame["explained_variance_share"]]:
         assert number == float(f"{number:.11e}")
-    # The principal axis of two features stands at half the angle of (variance - variance, 2 covariance).
+    # The angle of the principal axis of two features is half that of (variance - variance, 2 covariance).
     angle = np.arctan2(2 * 0.3, 1.0 - 0.5) / 2
     assert loadings(frame, 1) == pytest.approx([np.cos(angle), np.sin(angle)], rel=1e-11, abs=0)
     assert share(frame, 1) == pytest.approx((0.75 + np.hypot(0.25, 0.3)) / 1.5, rel=1e-11, abs=0)
@@ -144,7 +144,7 @@ def test_the_numbers_have_twelve_significant_digits():
 
 
 def as_dbt(features: list[str], covariances: list[float]) -> SimpleNamespace:
-    """What dbt hands to the model, with these covariances in int_feature_covariance, read in the wrong order."""
+    """A stub of the dbt object of a model, with these covariances in int_feature_covariance in the wrong order."""
     orders = list(product(range(1, len(features) + 1), repeat=2))[: len(covariances)]
     rows = [(*order, covariance) for order, covariance in zip(orders, covariances, strict=True)][::-1]
     connection = duckdb.connect()

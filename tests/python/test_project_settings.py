@@ -1,4 +1,4 @@
-"""The settings as Python reads them, without dbt."""
+"""The settings read without dbt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from customer_segmentation.settings import SettingsError, project_settings
 
 
-def test_a_file_of_settings_goes_over_the_project(tmp_path):
+def test_a_settings_file_overrides_the_project(tmp_path):
     (tmp_path / "dbt_project.yml").write_text("name: shop\nvars: {k: 5, report_currency: null}\n")
     overrides = tmp_path / "my_shop.yml"
     overrides.write_text("report_currency: EUR\n")
@@ -20,10 +20,10 @@ def test_a_file_of_settings_goes_over_the_project(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (None, "There is no file of settings"),
+        (None, "does not exist"),
         (b"k: [3", "is not valid YAML"),
         (b"currency: \xa4", "is not valid YAML"),
-        (b"- k", "must hold lines such as `k: 5`"),
+        (b"- k", "must be a mapping, with lines such as `k: 5`"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content, said):

@@ -14,7 +14,7 @@ from customer_segmentation.segment_matches import match_segments
 
 
 def overlaps_of(clusters: list[int], keys: list[str | None]) -> pd.DataFrame:
-    """The overlaps of two partitions of the same customers, as int_segment_overlaps has them."""
+    """The overlaps of two partitions of the same customers, in the form of int_segment_overlaps."""
     frame = pd.DataFrame({"cluster": clusters, "previous_segment_key": keys})
     rows = []
     for cluster, own in frame.groupby("cluster"):
@@ -35,7 +35,7 @@ partitions = st.lists(
 
 @given(partitions, st.sampled_from([0.0, 0.3, 0.6]))
 def test_no_other_assignment_keeps_more_customers(customers: list, minimum: float):
-    """Against every assignment there is, among the pairs that overlap enough."""
+    """Compared with all possible assignments of the pairs that overlap enough."""
     overlaps = overlaps_of([cluster for cluster, _ in customers], [key for _, key in customers])
     found = match_segments(overlaps, minimum)
     assert found["cluster"].tolist() == sorted({cluster for cluster, _ in customers})
@@ -70,12 +70,12 @@ def test_a_permuted_partition_keeps_all_its_keys():
     assert dict(zip(found["segment_key"], found["cluster"], strict=True)) == numbers
 
 
-def test_a_segment_that_falls_apart_leaves_its_key_to_the_larger_part():
+def test_a_split_segment_leaves_its_key_to_the_larger_part():
     found = match_segments(overlaps_of([0] * 60 + [1] * 40 + [2] * 50, ["S1"] * 100 + ["S2"] * 50), 0.3)
     assert found["segment_key"].tolist()[0] == "S1"
     assert found["segment_key"].isna().tolist() == [False, True, False]
 
 
-def test_parts_too_small_are_new():
+def test_parts_that_are_too_small_get_new_keys():
     found = match_segments(overlaps_of([0, 1, 2, 3] * 25, ["S1"] * 100), 0.3)
     assert found["segment_key"].isna().all()

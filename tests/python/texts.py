@@ -1,4 +1,4 @@
-"""Inputs as shops write them, and as they should not."""
+"""Inputs in the forms in which shops write them, valid and invalid."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AMOUNTS = [
     "-0", "000005", "5.0000000000001", "true", "1d", "5f", "1e", "e5",
 ]  # fmt: skip
 
-# Lines as a Parquet file has them that a program wrote: an id is a double where one is missing, days are moments.
+# Lines as in a Parquet file written by a program: ids are doubles because one is missing, dates are timestamps.
 TYPED = [
     (12345678.0, "2023-12-31 23:30:00+00", 2.5, 12345678.5),
     (17850.0, "2024-06-30 22:30:00+00", 1, 0.1),
@@ -37,7 +37,7 @@ TYPED = [
     (1.5, None, 3, 1e15),
 ]
 
-# What is compared, and the files and settings that the lines are read with.
+# The columns to compare, and the files and settings that the lines are read with.
 COLUMNS = [
     "transaction_id",
     "customer_id",
@@ -61,7 +61,7 @@ INPUT = ["transaction_id", "customer_id", "transaction_date", "quantity", "amoun
 
 
 def write_lines(path: Path) -> int:
-    """Write the input that the name of this file says, and return how many lines it has."""
+    """Write the input with this file name, and return its number of lines."""
     lines = [(f"d{place}", "17850.0", date, "1", "1") for place, date in enumerate(DATES)]
     lines += [(f"a{place}", "17850.0", "2024-01-31", amount, amount) for place, amount in enumerate(AMOUNTS)]
     kinds = ["text"] * len(INPUT)
@@ -78,7 +78,7 @@ def write_lines(path: Path) -> int:
 
 
 def write_shop(folder: Path) -> dict[str, Any]:
-    """Two CSV files with everything that shops get wrong at once, and the settings that read them."""
+    """Write two CSV files that combine all common faults, and return the settings that read them."""
     chance = random.Random(3)
     people = []
     for place in range(300):
@@ -96,7 +96,7 @@ def write_shop(folder: Path) -> dict[str, Any]:
         quantity = chance.choice(["1", "2,5", "", "3"])
         who = f"{10_000_000 + chance.randrange(310)}.0"
         lines.append((f"t{place // 2}", who, day, quantity, amount, "EUR", kind))
-    # Lines of one key that only a blank quantity tells apart.
+    # Lines with the same key that differ only in a blank quantity.
     lines += [(*line[:3], "", *line[4:]) for line in lines[:40]] + lines[:40]
     lines += [
         ("x1", "10000001.0", "never", "1", "1", "EUR", "sale"),

@@ -1,4 +1,4 @@
-"""The adapter alone: a tiny dbt project on Sail and, marked `spark`, on Spark; and its parts without an engine."""
+"""The adapter by itself: a tiny dbt project on Sail and, marked `spark`, on Spark; and its parts without an engine."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def dbt(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def read_tables(settings: dict[str, str]) -> dict[str, dict]:
-    """The tables as another process finds them, each cell as text."""
+    """The tables as read by another process, each cell as text."""
     answer = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", READ, json.dumps(settings)], capture_output=True, text=True, timeout=300
     )
@@ -185,7 +185,7 @@ def read_tables(settings: dict[str, str]) -> dict[str, dict]:
 
 
 def check_project(folder: Path, settings: dict[str, str], keeps_comments_of_columns: bool) -> None:
-    """Build twice and compare what is in the tables with what csv reads from the seed."""
+    """Build twice and compare the tables with the seed as read by csv."""
     write_project(folder, settings)
     for _ in range(2):
         built = dbt(folder, "build")
@@ -233,7 +233,7 @@ def test_a_project_on_sail(tmp_path):
 
 
 def classic(folder: Path) -> dict[str, str]:
-    """A session in the process, whose catalog outlives it."""
+    """Settings of an in-process session whose catalog outlives it."""
     return {
         "spark.master": "local[2]",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
@@ -252,7 +252,7 @@ def classic(folder: Path) -> dict[str, str]:
 @pytest.mark.spark
 def test_a_project_on_spark_in_the_process(tmp_path):
     folder = tmp_path / "tiny"
-    # A run that was killed left its folder; the catalog knows nothing of it.
+    # The folder of a killed run, which is not in the catalog.
     left = folder / "warehouse" / "tiny.db" / "contracted"
     left.mkdir(parents=True)
     (left / "part-00000-1.snappy.parquet").write_bytes(b"half a file")
@@ -270,7 +270,7 @@ def test_a_project_on_spark_connect(tmp_path):
 
 @contextmanager
 def mute_server():
-    """A server that accepts connections and says nothing."""
+    """A server that accepts connections but never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -286,23 +286,23 @@ def debug(folder: Path, port: int) -> str:
     return sentence
 
 
-def test_a_server_that_is_not_there_is_named_in_one_sentence(tmp_path):
+def test_a_missing_server_is_named_in_one_sentence(tmp_path):
     port = spark_cluster.free_port()
     sentence = debug(tmp_path, port)
     assert sentence.startswith(f"No Spark Connect server answered at 127.0.0.1:{port} within 2 s")
     assert sentence.endswith("THE_ADDRESS names another.")
 
 
-def test_a_server_that_stays_silent_is_named_in_one_sentence(tmp_path):
+def test_a_server_that_does_not_answer_is_named_in_one_sentence(tmp_path):
     with mute_server() as port:
         sentence = debug(tmp_path, port)
     assert sentence.startswith(f"No Spark Connect server answered at 127.0.0.1:{port} within 2 s")
 
 
 @pytest.mark.parametrize("remote", ["10.0.0.1:15002", "sc://", "sc://host:15002;token=secret", "http://host:15002"])
-def test_an_address_that_is_none_is_refused_and_its_token_not_shown(remote):
+def test_an_invalid_address_is_refused_without_showing_its_token(remote):
     credentials = SparkSessionCredentials(schema="tiny", server_side_parameters={"spark.remote": remote})
-    with pytest.raises(DbtRuntimeError, match=r"must be as in sc://host:15002") as refusal:
+    with pytest.raises(DbtRuntimeError, match=r"must have the form sc://host:15002") as refusal:
         shared_session(credentials)
     assert "secret" not in str(refusal.value)
 
@@ -316,9 +316,9 @@ def check_cluster(master: str, **settings: str) -> None:
     )
 
 
-def test_what_a_cluster_answers_with_silence_is_refused():
+def test_settings_on_which_a_cluster_would_hang_are_refused():
     port = spark_cluster.free_port()
-    with pytest.raises(DbtRuntimeError, match=r"'spark-warehouse', and each worker .* a folder of its own"):
+    with pytest.raises(DbtRuntimeError, match=r"'spark-warehouse', a relative path: each worker .* a different folder"):
         check_cluster(f"spark://127.0.0.1:{port}")
     for masters in (f"127.0.0.1:{port}", f"127.0.0.1:{port},127.0.0.1", "127.0.0.1:99999"):
         with pytest.raises(DbtRuntimeError, match=r"No Spark master answered within 1 s \(127\.0\.0\.1"):
@@ -344,7 +344,7 @@ def test_a_driver_that_workers_cannot_reach_is_refused(monkeypatch):
 def test_a_folder_that_the_workers_do_not_share_is_refused(tmp_path):
     folder = tmp_path / "tiny"
     (folder / "warehouse").mkdir(parents=True)
-    # The worker has a file system of its own in the place of the warehouse, as another machine would.
+    # The worker has a separate file system mounted on the warehouse folder, as on another machine.
     elsewhere = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {folder}/warehouse && exec "$@"', "sh"]
     if subprocess.run([*elsewhere, "true"], check=False).returncode:
         pytest.skip("only root may give a process another file system")
@@ -354,7 +354,7 @@ def test_a_folder_that_the_workers_do_not_share_is_refused(tmp_path):
         )
         answer = dbt(folder, "seed")
     assert answer.returncode != 0
-    assert f"wrote into {folder}/warehouse, 0 were found again. The folder of" in answer.stdout
+    assert f"wrote into {folder}/warehouse, 0 could be read back. The folder of" in answer.stdout
     assert not list((folder / "warehouse").iterdir())
 
 
@@ -366,7 +366,7 @@ def test_a_missing_pyspark_says_what_to_install(monkeypatch):
 
 @pytest.mark.parametrize("settings", [{}, {"spark.master": "local", "spark.remote": "sc://127.0.0.1"}])
 def test_a_profile_names_a_master_or_a_server_and_not_both(settings):
-    with pytest.raises(DbtRuntimeError, match=r"either spark\.master or spark\.remote"):
+    with pytest.raises(DbtRuntimeError, match=r"exactly one of spark\.master and spark\.remote"):
         SparkSessionCredentials(schema="tiny", server_side_parameters=settings)
 
 
@@ -398,7 +398,7 @@ def test_an_error_has_its_causes_and_no_frames():
         (dt.datetime(2024, 2, 29, 1, 2, 3, 456789), "'2024-02-29 01:02:03.456789'"),
     ],
 )
-def test_a_value_as_a_literal(value, text):
+def test_a_value_is_written_as_a_literal(value, text):
     assert literal(value) == text
 
 
@@ -408,7 +408,7 @@ def refusal(folder: Path) -> str:
     )
 
 
-def test_what_spark_left_is_removed(tmp_path):
+def test_leftover_files_of_spark_are_removed(tmp_path):
     folder = tmp_path / "warehouse" / "tiny.db" / "words"
     (folder / "_temporary" / "0").mkdir(parents=True)
     for name in ("part-0000.parquet", ".part-0000.parquet.crc", "_SUCCESS"):
@@ -417,7 +417,7 @@ def test_what_spark_left_is_removed(tmp_path):
     assert not folder.exists()
 
 
-def test_what_may_be_somebody_elses_stays(tmp_path):
+def test_folders_with_other_files_are_kept(tmp_path):
     ours, outside = tmp_path / "warehouse" / "tiny.db" / "words", tmp_path / "elsewhere" / "words"
     for folder in (ours, outside):
         folder.mkdir(parents=True)

@@ -1,12 +1,12 @@
-"""The command line of publications and of the warehouse file.
+"""The command line for publications and for the warehouse file.
 
 Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [-- further arguments of dbt build]
-       python -m customer_segmentation.publication rollback [NUMBER]    without a number: the one before the current one
+       python -m customer_segmentation.publication rollback [NUMBER]    default: the one before the current one
        python -m customer_segmentation.publication list
        python -m customer_segmentation.publication check-warehouse
        python -m customer_segmentation.publication move-warehouse-aside
 
-Run it in the folder of the project, as `make` does. The exit code is 1, with one sentence, if something is wrong.
+Run it in the project folder, as `make` does. On an error it prints one sentence and exits with code 1.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from customer_segmentation.settings import SettingsError, project_settings, read
 
 
 def publish(settings: Path | None, arguments: list[str]) -> None:
-    """Build and test, then make the marts the current publication."""
+    """Build and test, then make the marts the current publication. settings: a YAML settings file."""
     project, warehouse = Path.cwd(), warehouse_path().resolve()
     folder = publications_folder(warehouse)
     if settings:
-        read_settings(settings)  # raises before any work
+        read_settings(settings)  # raises before the build starts
     check_warehouse(warehouse)
     with locked(folder):
         given = build(project, settings, arguments)
@@ -46,15 +46,15 @@ def publish(settings: Path | None, arguments: list[str]) -> None:
 
 
 def rollback(number: int | None) -> None:
-    """Let readers see an earlier publication."""
+    """Make an earlier publication the current one."""
     folder = publications_folder(warehouse_path().resolve())
     print(f"Publication {roll_back(folder, number)} is current: {folder / CURRENT / DATABASE}")
 
 
 def list_publications() -> None:
-    """Print the publications, the newest first."""
+    """Print the publications, newest first."""
     folder = publications_folder(warehouse_path().resolve())
-    lines = describe_publications(folder) or [f"There are no publications in {folder}; `make publish` makes one."]
+    lines = describe_publications(folder) or [f"There are no publications in {folder}; `make publish` creates one."]
     print("\n".join(lines))
 
 
@@ -67,17 +67,18 @@ def move_warehouse_aside() -> None:
 
 
 def main(given: list[str]) -> None:
-    """Do what the command line asks for."""
+    """Parse the command line and run the command."""
     parser = argparse.ArgumentParser(
-        prog="python -m customer_segmentation.publication", description="Publish the marts, and check the warehouse."
+        prog="python -m customer_segmentation.publication",
+        description="Publish the marts and check the warehouse file.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    publishing = commands.add_parser("publish", help="build, test, and let readers see the new marts")
-    publishing.add_argument("--settings", type=Path, help="the YAML file of settings for the build")
+    publishing = commands.add_parser("publish", help="build, test, and publish the marts")
+    publishing.add_argument("--settings", type=Path, help="a YAML settings file for the build")
     publishing.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
-    rolling_back = commands.add_parser("rollback", help="let readers see an earlier publication")
+    rolling_back = commands.add_parser("rollback", help="make an earlier publication the current one")
     rolling_back.add_argument("number", type=int, nargs="?", help="default: the one before the current one")
-    commands.add_parser("list", help="print the publications")
+    commands.add_parser("list", help="list the publications")
     commands.add_parser("check-warehouse", help="check that a build can use the warehouse file")
     commands.add_parser("move-warehouse-aside", help="rename the warehouse file, so that a build creates a new one")
     arguments = parser.parse_args(given)

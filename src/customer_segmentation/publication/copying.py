@@ -13,12 +13,12 @@ DATABASE = "segments.duckdb"
 
 
 def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
-    """Copy every table and view of the schema marts into an empty folder, as a DuckDB database and as Parquet files.
+    """Copy every table and view of the schema `marts` into an empty folder, as a DuckDB database and as Parquet files.
 
-    Tables keep their constraints and descriptions; views become tables. One connection holds the warehouse throughout,
-    so no build can change it in between.
+    Tables keep their constraints and descriptions; views become tables. One connection holds the warehouse open
+    throughout, so no build can change it meanwhile.
 
-    Returns a summary of each mart, by its name.
+    Returns the summary of each mart by its name.
 
     Raises:
         PublicationError: There are no marts, or a copy differs from its source.
@@ -34,13 +34,15 @@ def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
             " and schema_name = 'marts' and not internal order by 1"
         ).fetchall()
         if not marts:
-            raise PublicationError(f"The warehouse {warehouse} has no marts to publish; run `make build` and see why.")
+            raise PublicationError(
+                f"The warehouse {warehouse} has no marts to publish; run `make build` and check its output."
+            )
         summaries = {}
         for mart, create_table in marts:
             source, copy = f"warehouse.marts.{_identifier(mart)}", f"marts.{_identifier(mart)}"
             parquet = _literal(str(target / f"{mart}.parquet"))
             if create_table:
-                # The statement that created the table keeps its constraints.
+                # The original `create table` statement includes the constraints.
                 connection.execute(create_table)
                 connection.execute(f"insert into {copy} from {source}")
             else:
@@ -60,9 +62,9 @@ def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
 
 
 def _content(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int, dict[str, str]]:
-    """What a relation holds, equal for equal rows in any order.
+    """Summarise the content of a relation, independently of the order of its rows.
 
-    Returns the number of rows, the sum of their hashes, and the sum of each decimal column that is not all null.
+    Returns the number of rows, the sum of their hashes, and the sum of each decimal column that is not entirely null.
     """
     rows, hashes = connection.execute(
         f"select count(*), coalesce(sum(hash(t)::hugeint), 0) from {relation} as t"
@@ -97,10 +99,10 @@ def _copy_comments(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
 
 
 def _identifier(name: str) -> str:
-    """A name, quoted for SQL."""
+    """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:
-    """A text, quoted for SQL."""
+    """Quote a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Run `dbt build`, and say whether it was whole and green."""
+"""Run `dbt build`, and check that it was complete and successful."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GREEN = ("success", "pass", "warn", "no-op")
 
 
 def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[str, Any]:
-    """Run `dbt build` in a process of its own, and return the settings that it was given on its command line.
+    """Run `dbt build` in a separate process, and return the settings given on its command line.
 
-    `settings` is a YAML file of settings, and `arguments` are further arguments of dbt.
+    `settings` is a YAML settings file, and `arguments` are further arguments of dbt.
 
     Raises:
-        PublicationError: The build failed, or was not whole and green.
+        PublicationError: The build failed or was incomplete.
     """
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
@@ -32,7 +32,7 @@ def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[st
         raise PublicationError("The build failed, see above; nothing was published.")
     results = _run_results(target)
     if not results or results["metadata"]["invocation_id"] == before:
-        raise PublicationError(f"dbt wrote no results of this run to {target}; nothing was published.")
+        raise PublicationError(f"dbt wrote no results for this run to {target}; nothing was published.")
     check_whole_and_green(results, json.loads((target / "manifest.json").read_text(encoding="utf-8")))
     return results["args"]["vars"]
 
@@ -40,9 +40,9 @@ def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[st
 def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> None:
     """Check that every model, seed and data test of the project ran, and that none failed.
 
-    `results` and `manifest` are the content of dbt's run_results.json and manifest.json. Unit tests may be left out:
-    they test the code and say nothing about the published data. So may the training (tag `training`) and its tests: a
-    run that only scores makes every mart with the stored model.
+    `results` and `manifest` are the content of dbt's run_results.json and manifest.json. Unit tests may be left out,
+    because they test the code and not the published data. So may the training (tag `training`) and its tests, because
+    a run that only scores builds every mart with the stored model. If part of the training ran, all of it must have.
 
     Raises:
         PublicationError: Something failed, was skipped, or did not run.
@@ -50,7 +50,7 @@ def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> 
     statuses = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(node for node, status in statuses.items() if status not in GREEN)
     if failed:
-        raise PublicationError(f"The build is not green: {failed[0]} {statuses[failed[0]]}; nothing was published.")
+        raise PublicationError(f"The build did not succeed: {failed[0]} {statuses[failed[0]]}; nothing was published.")
     nodes = manifest["nodes"]
     training = {node for node, described in nodes.items() if "training" in described["tags"]}
     needed = {
@@ -61,25 +61,25 @@ def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> 
         and node not in training
         and not (described["resource_type"] == "test" and training & set(described["depends_on"]["nodes"]))
     }
-    # Part of a training is neither a training nor a scoring.
+    # A run of some training models is neither a full run nor a scoring run.
     if training & set(statuses):
         needed |= {node for node in training if nodes[node]["resource_type"] == "model"}
     left_out = sorted(needed - set(statuses))
     if left_out:
         raise PublicationError(
             f"The build left out {len(left_out)} of {len(needed)} models, seeds and tests ({left_out[0]}); a "
-            "publication needs a whole build: run it without --select and --exclude."
+            "publication needs a complete build: run it without --select and --exclude."
         )
 
 
 def target_folder(project: Path, arguments: list[str]) -> Path:
-    """Where `dbt build` with these arguments writes run_results.json and manifest.json."""
+    """The folder where `dbt build` with these arguments writes run_results.json and manifest.json."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--target-path", default=os.environ.get("DBT_TARGET_PATH") or "target")
     return project / parser.parse_known_args(arguments)[0].target_path
 
 
 def _run_results(target: Path) -> dict[str, Any]:
-    """What the last run of dbt with this target folder came to; empty if there was none."""
+    """The content of run_results.json in this target folder; empty if there is no such file."""
     file = target / "run_results.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -1,7 +1,7 @@
-"""What goes wrong with a publication."""
+"""The error raised by publications and rollbacks."""
 
 from __future__ import annotations
 
 
 class PublicationError(Exception):
-    """Why a publication or a rollback did not happen, as a sentence for the user."""
+    """A publication or a rollback failed; the message is a sentence for the user."""

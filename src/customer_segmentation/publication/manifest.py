@@ -1,4 +1,4 @@
-"""The manifest of a publication: what it is of, when it was made, and what each mart holds."""
+"""The manifest of a publication: its number, its warehouse, its time, and a summary of each mart."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class MartSummary:
-    """What a copied mart holds: its number of rows, and the sum of each decimal column to the last digit."""
+    """The number of rows of a mart, and the exact sum of each decimal column as text, by column."""
 
     rows: int
     amounts: dict[str, str]
@@ -34,7 +34,7 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read manifest.json in the folder of a publication."""
+    """Read manifest.json from the folder of a publication."""
     content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     marts = {mart: MartSummary(**summary) for mart, summary in content.pop("marts").items()}
     return Manifest(marts=marts, **content)

@@ -1,9 +1,9 @@
-"""Publications: make one, go back to an earlier one, list them, find the current one.
+"""Publications: create one, roll back to an earlier one, list them, find the current one.
 
 A publication is a folder such as publications/000007, with the marts of one build: segments.duckdb, a Parquet file for
-each mart, and manifest.json. It never changes once it has its name. publications/current is a symbolic link to one of
-them, and the only thing that is ever replaced. The folder `publications` lies beside the warehouse, or where
-SEGMENTATION_PUBLICATIONS says.
+each mart, and manifest.json. Once it has this name it is never modified. publications/current is a symbolic link to one
+of them; only this link is ever replaced. The folder `publications` is next to the warehouse, unless the environment
+variable SEGMENTATION_PUBLICATIONS names another.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CURRENT = "current"
 
 
 def publications_folder(warehouse: Path) -> Path:
-    """Where the publications of a warehouse are. The folder need not exist."""
+    """The folder of a warehouse's publications. It need not exist."""
     return Path(os.environ.get("SEGMENTATION_PUBLICATIONS") or warehouse.parent / "publications")
 
 
@@ -42,15 +42,15 @@ def publication_numbers(folder: Path) -> list[int]:
 
 
 def current_number(folder: Path) -> int | None:
-    """The number of the publication that readers see (None if there is none)."""
+    """The number of the publication that readers see; None if there is none."""
     link = folder / CURRENT
     return int(os.readlink(link)) if link.is_symlink() else None
 
 
 def current_database(warehouse: Path) -> Path | None:
-    """The database that readers of a warehouse's marts see, by its path without links.
+    """The path, without links, of the database that readers of this warehouse's marts see.
 
-    None if there is no publication, or if the publications beside this warehouse belong to another one.
+    None if there is no publication, or if the publications belong to another warehouse.
     """
     current = publications_folder(warehouse) / CURRENT
     if not current.exists() or read_manifest(current).warehouse != warehouse.name:
@@ -59,7 +59,7 @@ def current_database(warehouse: Path) -> Path | None:
 
 
 def describe_publications(folder: Path) -> list[str]:
-    """One line for each publication, the newest first: number, time, marts, rows, and which one is current."""
+    """One line per publication, newest first: number, time, marts, rows, and which one is current."""
     lines = []
     for number in reversed(publication_numbers(folder)):
         manifest = read_manifest(folder / _name(number))
@@ -74,10 +74,10 @@ def describe_publications(folder: Path) -> list[str]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for one publication or rollback at a time. The lock goes with its process, however that ends.
+    """Lock the folder, so that one publication or rollback runs at a time. The lock ends with the process.
 
     Raises:
-        PublicationError: Another process holds it.
+        PublicationError: Another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("a") as lock:
@@ -93,12 +93,12 @@ def locked(folder: Path) -> Iterator[None]:
 def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     """Make the marts of a warehouse the current publication, and return its number. The folder must be locked.
 
-    Only the newest `kept` publications stay. Whatever stops the work before the link changes, a kill or a full disk
-    included, leaves the current publication as it was.
+    Then remove all but the newest `kept` publications. Any failure before the link is replaced, including a kill or a
+    full disk, leaves the current publication unchanged.
 
     Raises:
-        PublicationError: The publications belong to another warehouse, there are no marts, a copy differs, or
-            something cannot be read or written.
+        PublicationError: The publications belong to another warehouse, there are no marts, a copy differs from its
+            source, or the warehouse cannot be read or the folder written.
     """
     _remove_unfinished(folder)
     before = current_number(folder)
@@ -123,43 +123,43 @@ def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     except (OSError, duckdb.Error) as error:
         if isinstance(error, duckdb.Error) and is_locked(error):
             raise PublicationError(explain(error, warehouse)) from error
-        still = "there is none yet" if before is None else f"readers still see publication {before}"
+        still = "there is no publication yet" if before is None else f"readers still see publication {before}"
         said = " ".join(str(error).split()).rstrip(".")
         raise PublicationError(
             f"The publication could not be written to {folder} ({said}); {still}. Free some space and run it again."
         ) from error
     finally:
-        # Once it has its name there is nothing left to remove.
+        # After the rename there is nothing left to remove.
         shutil.rmtree(unfinished, ignore_errors=True)
     remove_old(folder, kept)
     return number
 
 
 def roll_back(folder: Path, number: int | None = None) -> int:
-    """Let readers see an earlier publication, by default the one before the current one, and return its number.
+    """Make another publication the current one, by default the one before it, and return its number.
 
     Raises:
-        PublicationError: There is no such publication, or another process holds the folder.
+        PublicationError: There is no such publication, or another process holds the lock.
     """
     if not publication_numbers(folder):
-        raise PublicationError(f"There are no publications in {folder}; `make publish` makes one.")
+        raise PublicationError(f"There are no publications in {folder}; `make publish` creates one.")
     with locked(folder):
         available = publication_numbers(folder)
         if number is None:
             earlier = [each for each in available if each < (current_number(folder) or 0)]
             if not earlier:
-                raise PublicationError(f"There is no publication before the current one; there are {available}.")
+                raise PublicationError(f"There is no publication before the current one; available: {available}.")
             number = earlier[-1]
         if number not in available:
             raise PublicationError(
-                f"There is no publication {number} to go back to; there are {available}. Choose one of them with TO=."
+                f"There is no publication {number} to roll back to; available: {available}. Choose one with TO=."
             )
         _point_current_to(folder, number)
     return number
 
 
 def remove_old(folder: Path, kept: int) -> None:
-    """Remove all but the newest `kept` publications; the current one always stays. The folder must be locked."""
+    """Remove all but the newest `kept` publications and the current one. The folder must be locked."""
     for number in publication_numbers(folder)[:-kept]:
         if number != current_number(folder):
             # Renamed first: a folder whose name is a number is always complete.
@@ -169,19 +169,19 @@ def remove_old(folder: Path, kept: int) -> None:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what a killed publication has left."""
+    """Remove what a killed process has left behind."""
     for each in folder.glob(".*"):
         if each.is_dir() and not each.is_symlink():
             shutil.rmtree(each)
 
 
 def _name(number: int) -> str:
-    """The name of a publication's folder. Names sort as numbers do."""
+    """The name of a publication's folder: the number, padded with zeros so that names sort in order."""
     return f"{number:06d}"
 
 
 def _point_current_to(folder: Path, number: int) -> None:
-    """Let readers see this publication. Renaming a link over another is atomic: there is always exactly one."""
+    """Make this publication the current one. The link is replaced by an atomic rename, so it always exists."""
     link = folder / f".{CURRENT}"
     link.unlink(missing_ok=True)
     link.symlink_to(_name(number))
@@ -190,7 +190,7 @@ def _point_current_to(folder: Path, number: int) -> None:
 
 
 def _sync(path: Path) -> None:
-    """Return once a file, or the names in a folder, are on the disk."""
+    """Flush a file, or the entries of a folder, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

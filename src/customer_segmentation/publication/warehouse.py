@@ -1,6 +1,6 @@
 """The warehouse file: where it is, whether a build can use it, and how to move it aside.
 
-The file is the one that profiles.yml names: SEGMENTATION_WAREHOUSE, or warehouse.duckdb.
+The path is the one in profiles.yml: the environment variable SEGMENTATION_WAREHOUSE, or warehouse.duckdb.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from pathlib import Path
 
 import duckdb
 
-# How much of DuckDB's own message an error quotes.
+# The most characters of DuckDB's message that an error quotes.
 QUOTED_CHARACTERS = 160
 
 
 class WarehouseError(Exception):
-    """Why the warehouse file cannot be used, as a sentence for the user."""
+    """The warehouse file cannot be used; the message is a sentence for the user."""
 
 
 def warehouse_path() -> Path:
-    """Where the warehouse is, relative to the current folder as in profiles.yml. The file need not exist."""
+    """The path of the warehouse, relative to the current folder as in profiles.yml. The file need not exist."""
     return Path(os.environ.get("SEGMENTATION_WAREHOUSE", "warehouse.duckdb"))
 
 
@@ -30,45 +30,45 @@ def is_locked(error: duckdb.Error) -> bool:
 
 
 def explain(error: duckdb.Error, warehouse: Path) -> str:
-    """Say why DuckDB could not open a warehouse, and what to do about it, in one sentence."""
+    """Return one sentence that says why DuckDB could not open a warehouse, and what to do about it."""
     said = " ".join(str(error).split())
     if is_locked(error):
         holder = re.search(r"PID (\d+)", said)
         who = f"process {holder[1]}" if holder else "another process"
         return (
-            f"The warehouse {warehouse} is held by {who}, such as another build or a query tool; "
+            f"The warehouse {warehouse} is in use by {who}, such as another build or a query tool; "
             "wait until it ends, or close it, and run this again."
         )
     if "Permission denied" in said or "Read-only file system" in said:
-        return f"The warehouse {warehouse} cannot be written; give this user write access to the file and its folder."
+        return f"The warehouse {warehouse} is not writable; give this user write access to the file and its folder."
     if isinstance(error, duckdb.OutOfMemoryException):
         return f"The warehouse {warehouse} cannot be opened within the memory limit; give DuckDB more memory."
     return (
-        f"The warehouse {warehouse} cannot be read as a DuckDB database: the file is damaged or is something else "
+        f"The warehouse {warehouse} cannot be read as a DuckDB database: the file is damaged or has another format "
         f"({said[:QUOTED_CHARACTERS].rstrip('.')}); `make build REBUILD=1` moves it aside and builds a new one from "
         "the input."
     )
 
 
 def check_warehouse(warehouse: Path) -> None:
-    """Check that a build can use this file, or create it. Nothing is created or changed.
+    """Check that a build can use or create this file, without creating or changing it.
 
     Raises:
-        WarehouseError: The folder does not exist, something cannot be written, another process has the file open, or
-            it is not a DuckDB database.
+        WarehouseError: The folder does not exist, the folder or the file is not writable, another process has the
+            file open, or it is not a DuckDB database.
     """
     folder = warehouse.parent
     if not folder.is_dir():
         raise WarehouseError(f"The folder of the warehouse {warehouse} does not exist; create {folder}.")
     if not os.access(folder, os.W_OK):
         raise WarehouseError(
-            f"The folder {folder.resolve()} of the warehouse {warehouse.name} cannot be written; give this user "
+            f"The folder {folder.resolve()} of the warehouse {warehouse.name} is not writable; give this user "
             "write access, or set SEGMENTATION_WAREHOUSE to another path."
         )
     if not warehouse.exists():
         return
     if not os.access(warehouse, os.W_OK):
-        raise WarehouseError(f"The warehouse {warehouse} cannot be written; give this user write access.")
+        raise WarehouseError(f"The warehouse {warehouse} is not writable; give this user write access.")
     try:
         duckdb.connect(str(warehouse)).close()
     except duckdb.Error as error:
@@ -76,7 +76,7 @@ def check_warehouse(warehouse: Path) -> None:
 
 
 def move_aside(warehouse: Path) -> Path | None:
-    """Rename the warehouse and its write-ahead log to a free name, and return it (None if there is no file).
+    """Rename the warehouse and its write-ahead log to an unused name; return its path, None if there is no file.
 
     Raises:
         WarehouseError: Another process, such as a running build, has the file open.

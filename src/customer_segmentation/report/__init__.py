@@ -1,6 +1,6 @@
-"""The segmentation report: one HTML page, written from the marts alone.
+"""The segmentation report: one HTML page, written from the marts only.
 
-`python -m customer_segmentation.report` writes it. The modules, in the order of the data:
+`python -m customer_segmentation.report` writes it. The modules, in the order of the data flow:
 
 - `reading`: the settings of the report, the database that it reads, and the rows of the marts.
 - `wording`: numbers, dates, labels and sentences.
@@ -18,4 +18,4 @@ Row = dict[str, Any]
 
 
 class ReportError(Exception):
-    """A problem that stops the report, as a sentence for the person who asked for it."""
+    """The report cannot be written; the message is a sentence for the user."""

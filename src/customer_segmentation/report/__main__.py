@@ -1,12 +1,12 @@
 """Write the segmentation report, one HTML file, from the marts.
 
-It reads the current publication where there is one, otherwise the warehouse; --warehouse names another database.
+It reads the current publication if there is one, otherwise the warehouse; --warehouse names another database.
 
 Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb] [--settings my_shop.yml]
            [--output reports/output/segmentation_report.html] [--locale en_GB] [--currency EUR|none] [--title "..."]
        python -m customer_segmentation.report --pictures reports/pictures
 
-It runs in the folder of the project, as dbt does.
+Run it in the project folder, as `make` does.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def parse_arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m customer_segmentation.report", description="Write the segmentation report from the marts."
     )
-    parser.add_argument("--warehouse", type=Path, help="the database to read (default: the publication)")
+    parser.add_argument("--warehouse", type=Path, help="the database to read (default: publication, else warehouse)")
     parser.add_argument("--output", type=Path, default=Path("reports/output/segmentation_report.html"))
-    parser.add_argument("--settings", type=Path, help="the YAML file of settings that the build was given")
-    parser.add_argument("--locale", help="how numbers are written, such as en_GB (default: the var report_locale)")
-    parser.add_argument("--currency", help="of the amounts, such as EUR, or none (default: the var report_currency)")
+    parser.add_argument("--settings", type=Path, help="the YAML settings file of the build")
+    parser.add_argument("--locale", help="the locale of numbers, such as en_GB (default: setting report_locale)")
+    parser.add_argument("--currency", help="such as EUR, or none (default: setting report_currency)")
     parser.add_argument("--title", default="Customer segments")
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the PNG pictures of the README instead")
     return parser.parse_args(given)
@@ -44,7 +44,7 @@ def main(given: list[str]) -> None:
     """Write the page, or the pictures, and print where they are.
 
     Raises:
-        ReportError, SettingsError, PublicationError: Why there is no report, as a sentence for the user.
+        ReportError, SettingsError, PublicationError: Nothing was written; the message is a sentence for the user.
     """
     arguments = parse_arguments(given)
     settings = project_settings(Path(), arguments.settings)
@@ -57,12 +57,12 @@ def main(given: list[str]) -> None:
     marts = Marts(source)
     if arguments.pictures:
         for picture in write_pictures(marts, formatter, arguments.pictures):
-            print(f"The picture is {picture}.")
+            print(f"Wrote the picture {picture}.")
         return
     html = page(marts, formatter, arguments.title)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(html, encoding="utf-8")
-    print(f"The report is {arguments.output} ({len(html.encode()) / 1e6:.1f} MB), from {source}.")
+    print(f"Wrote the report {arguments.output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Each chart of the page with its data, and the description that stands for it where it cannot be seen."""
+"""Each chart of the page with its data, and a text description for readers who cannot see it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from customer_segmentation.report.wording import (
     shortened,
 )
 
-# The metrics that have a curve over k: column of k_selection, title, decimals.
+# The metrics drawn over k: column of k_selection, title, decimals.
 METRICS = (
     ("davies_bouldin_index", "Davies-Bouldin index", 3),
     ("silhouette_score", "Silhouette", 3),
     ("inertia", "Inertia", 1),
 )
-# How the tooltip writes a feature, by its unit (d3-format).
+# The d3-format of a feature in the tooltip, by its unit.
 TOOLTIP_FORMATS = {"money": "$,.2f", "number": ",", "days": ",d"}
 
 
 def map_features(segments: list[Row]) -> list[str]:
-    """The features that a tooltip of the map shows: those of the profiles that the input has."""
+    """The features shown in tooltips of the map: those with an average in at least one segment's profile."""
     clustered = [segment for segment in segments if segment["is_clustered"]]
     return [
         feature
@@ -45,17 +45,17 @@ def segment_map(
     theme: charts.Theme,
     **size: Any,
 ) -> dict[str, Any] | None:
-    """The map of the customers, None where there are none.
+    """The map of the customers; None if there are none.
 
     Args:
-        points: The customers to show, as `Marts.map_points` returns them for `map_features`.
+        points: The customers to show, as returned by `Marts.map_points` for `map_features`.
         customers: The number of customers that the map could show.
         axes: Rows of segment_map_axes.
         segments: The segments of the page.
-        features: The catalogue of features.
-        formatter: Writes the numbers.
+        features: The feature catalogue, by feature.
+        formatter: Formats the numbers.
         theme: Colours and sizes.
-        size: Width, height and legend, as `charts.segment_scatter` takes them.
+        size: Width, height and legend, passed on to `charts.segment_scatter`.
 
     Returns:
         `spec`, `description`, `titles` (of both axes), `shown` (the number of points) and `customers`.
@@ -96,7 +96,7 @@ def segment_map(
 
 
 def share_chart(segments: list[Row], formatter: Formatter, theme: charts.Theme, **size: Any) -> dict[str, Any] | None:
-    """The chart of each segment's share of customers and of spending; None where there is nothing to compare."""
+    """The chart of each segment's share of customers and of spending; None for fewer than two segments."""
     compared = [segment for segment in segments if segment["is_clustered"] and segment["spending_share"] is not None]
     if len(compared) < 2:
         return None
@@ -119,14 +119,14 @@ def share_chart(segments: list[Row], formatter: Formatter, theme: charts.Theme, 
 def metric_curves(
     choice: Row, formatter: Formatter, theme: charts.Theme, *, with_value: bool = False, **size: Any
 ) -> list[dict[str, Any]]:
-    """The three curves over k, each with the sentence that says how to read it; none where no k is served.
+    """The three charts of a metric over k, each with a sentence on how to read it; none if no k is served.
 
     Args:
-        choice: The choice of k, as `sections.choice_of_k` returns it.
-        formatter: Writes the numbers.
+        choice: The choice of k, as returned by `sections.choice_of_k`.
+        formatter: Formats the numbers.
         theme: Colours and sizes.
-        with_value: Whether the value of the served k stands beside its point.
-        size: Width and height, as `charts.metric_curve` takes them.
+        with_value: Whether the value at the served k is written beside its point.
+        size: Width and height, passed on to `charts.metric_curve`.
     """
     served = choice["served"]
     if not served or not choice["drawn"]:
@@ -142,7 +142,7 @@ def metric_curves(
         ]
         is_index = field == "davies_bouldin_index"
         chart = charts.metric_curve(rows, field, title, theme, with_minima=is_index, with_value=with_value, **size)
-        # One segment has no index and so no place on the curve.
+        # k = 1 has no index and is not on the curve.
         value = formatter.number(served[field], decimals) if served in choice["drawn"] else ""
         description = f"{title} for {first} to {last} groups. {meanings[field]}"
         if value:

@@ -1,4 +1,4 @@
-"""What the report reads: its settings, the database that it is about, and the rows of the marts."""
+"""The rows of the marts that the report reads, from a warehouse or a publication."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import duckdb
 
 from customer_segmentation.report import ReportError, Row
 
-# More points than this are a blot on a screen, and megabytes in a file.
+# More points than this overlap on a screen and add megabytes to the file.
 POINTS_AT_MOST = 5_000
-# Where the map is a sample, each segment keeps at least so many of its points, so that small ones stay visible.
+# Where the map is a sample, each segment keeps at least this many points (all, if it has fewer), to stay visible.
 POINTS_OF_A_SEGMENT_AT_LEAST = 50
 
-# Without these marts there is no report.
+# The report needs all of these marts.
 REQUIRED_MARTS = (
     "customer_segments",
     "data_quality",
@@ -30,16 +30,16 @@ REQUIRED_MARTS = (
 
 
 class Marts:
-    """The marts of a warehouse or of a publication, opened read-only. Nothing else is read of it."""
+    """The marts of a warehouse or of a publication, opened read-only. Only the schema `marts` is read."""
 
     def __init__(self, database: Path) -> None:
         """Open a database.
 
         Raises:
-            ReportError: There is no database, it cannot be opened, or it lacks marts.
+            ReportError: The file does not exist, cannot be opened, or lacks required marts.
         """
         if not database.is_file():
-            raise ReportError(f"There is no warehouse {database}. `make build` makes one.")
+            raise ReportError(f"There is no warehouse {database}. `make build` creates one.")
         try:
             self.connection = duckdb.connect(str(database), read_only=True)
         except duckdb.Error as error:
@@ -58,11 +58,11 @@ class Marts:
 
     @functools.cached_property
     def features(self) -> dict[str, Row]:
-        """The catalogue of features: label, unit, and what a high and a low value mean, by name."""
+        """The feature catalogue by feature: label, unit, and what a high and a low value mean."""
         return {row["feature"]: row for row in self._rows("from marts.feature_catalogue")}
 
     def segment_profiles(self) -> list[Row]:
-        """The segments, those that spend most first and the customers without a purchase last."""
+        """The segments in descending order of average spending, customers without a purchase last."""
         return self._rows("from marts.segment_profiles order by cluster_id desc nulls last, segment_name")
 
     def segment_actions(self) -> list[Row]:
@@ -74,7 +74,7 @@ class Marts:
         return self._rows("from marts.segment_features order by cluster_id, feature")
 
     def segment_attributes(self) -> list[Row]:
-        """The share of each value of each attribute in each segment; none where the mart is missing."""
+        """The share of each value of each attribute in each segment; empty if the mart is missing."""
         if "segment_attributes" not in self._names:
             return []
         return self._rows("from marts.segment_attributes order by attribute, value, segment_name")
@@ -88,12 +88,12 @@ class Marts:
     def map_points(self, features: list[str], at_most: int = POINTS_AT_MOST) -> tuple[list[Row], int]:
         """The customers on the map.
 
-        Beyond `at_most` each segment is sampled in proportion to its size. Which customers are drawn depends on their
-        ids alone, so the same warehouse gives the same picture.
+        Beyond `at_most` each segment is sampled in proportion to its size. Which customers are drawn depends only on
+        their ids, so the same warehouse gives the same picture.
 
         Args:
-            features: Columns of customer_segments that each point carries.
-            at_most: How many points are shown, besides those that small segments keep.
+            features: The columns of customer_segments to return with each point.
+            at_most: The most points shown, not counting those added for small segments.
 
         Returns:
             One row per point (`segment_name`, `customer_id`, `x`, `y` and the features), and the number of customers
@@ -140,21 +140,21 @@ class Marts:
     # ---- the model and its data ---------------------------------------------------------------------------------
 
     def k_selection(self) -> list[Row]:
-        """The metrics of each number of groups."""
+        """The metrics of each k."""
         return self._rows("from marts.k_selection order by k")
 
     def data_quality(self) -> list[Row]:
-        """The rows of the input by outcome and rule: the transactions first, and the used rows of each input first."""
+        """The input rows by outcome and rule: transactions before customers, and used rows first."""
         return self._rows("from marts.data_quality order by input desc, outcome desc, row_count desc, rule")
 
     def serving_model(self) -> Row | None:
-        """The model that serves; None where there is none."""
+        """The serving model; None if there is none."""
         return next(iter(self._rows("from marts.segmentation_models where is_serving")), None)
 
     # ---- the past -----------------------------------------------------------------------------------------------
 
     def segment_events(self) -> list[Row]:
-        """The segments that came, went or were renamed, the latest first; none where the mart is missing."""
+        """The segments that appeared, disappeared or were renamed, latest first; empty if the mart is missing."""
         if "segment_events" not in self._names:
             return []
         return self._rows(
@@ -172,7 +172,7 @@ class Marts:
         )
 
     def latest_migrations(self) -> list[Row]:
-        """The moves between segments in the latest build, the largest first; none where the mart is missing."""
+        """The moves between segments in the latest build, largest first; empty if the mart is missing."""
         if "segment_migrations" not in self._names:
             return []
         return self._rows(
@@ -189,7 +189,7 @@ class Marts:
         )
 
     def latest_drift(self) -> list[Row]:
-        """The measures of drift that have a threshold, in the latest build; none where the mart is missing."""
+        """The drift measures with a threshold in the latest build after the first; empty if the mart is missing."""
         if "segment_drift" not in self._names:
             return []
         return self._rows(

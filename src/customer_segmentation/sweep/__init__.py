@@ -1,5 +1,5 @@
-"""KMeans for every k at once, in the order of the work.
+"""KMeans for every k in one sweep.
 
-sources -> sampling -> search -> lloyd -> metrics and silhouette -> selection, which `sweep.sweep` puts together. The
-inner loops exist twice: compiled_loops (numba) and reference_loops (NumPy), which agree to the last bit.
+`sweep.sweep` calls the other modules in this order: sources, sampling, search, lloyd, metrics, silhouette, selection.
+The inner loops are implemented twice, in compiled_loops (numba) and reference_loops (NumPy); results are bit-identical.
 """

@@ -1,11 +1,11 @@
-"""The inner loops, compiled by numba. `reference_loops` has the same functions in NumPy; both agree to the last bit.
+"""The inner loops, compiled by numba. `reference_loops` has the same functions in NumPy; results are bit-identical.
 
-They agree because both apply the same operations to each number in the same order: distances are summed feature by
-feature, sums run over the rows from first to last, and nothing allows the compiler to reorder them (no fastmath).
+Both apply the same operations to each number in the same order: distances are summed feature by feature, sums run over
+the rows from first to last, and the compiler must not reorder them (no fastmath).
 
-The loop over the rows of a block is the innermost one wherever possible, so that the compiler can work on 8 or 16 rows
-at a time. numba caches the compiled code beside this file. That requires a permanent file, whereas dbt runs a Python
-model from a temporary one: one reason why the loops live in an installed package.
+The loop over the rows of a block is the innermost one wherever possible, so that the compiler can process 8 or 16 rows
+at a time. numba caches the compiled code next to this file. That requires a permanent file, whereas dbt runs a Python
+model from a temporary one; this is one reason why the loops are in an installed package.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-# Rows per block: eight columns of a block in float64 fill 32 KiB, a usual first-level cache.
+# Rows per block: eight columns of a block in float64 fill 32 KiB, a typical L1 cache.
 BLOCK = 512
 # The label of a row that has not been assigned yet.
 UNASSIGNED = 255
@@ -22,9 +22,11 @@ compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 @compiled
 def nearest_of_block(block, centroids, first, last, rows, partial, nearest, label):
-    """Find the nearest of centroids[first:last] for each row of a block; on a tie, the first.
+    """Write the label of the nearest of centroids[first:last], and the squared distance to it, for each row of a block.
 
-    The number of features is padded to a multiple of four; four at a time are summed in registers.
+    The first centroid wins a tie. block: (4 i features, BLOCK). centroids: (all centroids, 4 i features). partial:
+    working space. Writes nearest and label, (BLOCK,), for the first `rows` rows. Four features at a time are summed in
+    registers.
     """
     features = block.shape[0]
     for row in range(rows):
@@ -64,7 +66,7 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     new, unassigned = np.full(BLOCK, UNASSIGNED, np.uint8), np.full(BLOCK, UNASSIGNED, np.uint8)
     words = new.view(np.uint64)
     weighted = np.ones((BLOCK, features + 1))
-    # Flat arrays with unsigned indices, which numba accesses without a check for negative ones.
+    # Flat arrays with unsigned indices: numba then omits the check for negative indices.
     gained, lost, values, width = into.ravel(), out.ravel(), weighted.ravel(), np.uint64(features + 1)
     for low in range(start, stop, BLOCK):
         rows = min(BLOCK, stop - low)

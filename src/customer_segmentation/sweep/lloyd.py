@@ -1,4 +1,4 @@
-"""Lloyd's algorithm (Lloyd 1982) for many sets of centroids at once: one read of the rows serves them all."""
+"""Lloyd's algorithm (Lloyd 1982) for many sets of centroids at once: an iteration reads the rows once for all sets."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import numpy as np
 from customer_segmentation.sweep import reference_loops
 from customer_segmentation.threads import thread_count
 
-# Rows per block of the inner loops; compiled_loops has the same, which says why.
+# Rows per block of the inner loops; equal to compiled_loops.BLOCK, which explains the size.
 BLOCK = 512
-# Rows per unit of work of a thread: 64 blocks. Sums are added chunk by chunk, so this number decides the last digits.
+# Rows per unit of work of a thread: 64 blocks. Sums are added chunk by chunk, so the last digits depend on this size.
 CHUNK = 32_768
-# Below this many rows the NumPy loops finish sooner than numba is imported.
+# Below this many rows the NumPy loops finish before numba is imported.
 COMPILED_FROM = 1_000
-# Labels, one byte per row and set, are kept while they take at most 40 MB; beyond, every iteration sums all rows again.
+# Labels, one byte per row and set, are kept if they take at most 40 MB; otherwise each iteration sums all rows again.
 LABELS_UP_TO = 40_000_000
 
 
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
     """Rows to cluster, in the memory of this machine.
 
     columns: (features, n) float64. center: (features,); centroids of these rows are relative to it. weights: (n,), or
-    empty where each row counts once.
+    empty if each row counts once.
     """
 
     columns: np.ndarray
@@ -36,12 +36,15 @@ class Rows(NamedTuple):
     weights: np.ndarray
 
     def lloyd(self, sets: list[np.ndarray], iterations: int, tolerance: float = 0.0) -> LloydResult:
-        """Move sets of centroids towards the means of these rows, in single precision."""
+        """Run Lloyd's algorithm on these rows in single precision; see the function of the same name."""
         return lloyd(self, sets, iterations, tolerance)
 
 
 class LloydResult(NamedTuple):
-    """The sets of centroids after some iterations, the inertia of each, and whether each has converged."""
+    """The result of Lloyd's algorithm.
+
+    centroids: for each set, (k, features), relative to the center. inertia: (sets,). converged: (sets,) bool.
+    """
 
     centroids: list[np.ndarray]
     inertia: np.ndarray
@@ -59,7 +62,7 @@ def inner_loops(rows: int) -> ModuleType:
 
 @cache
 def has_numba() -> bool:
-    """Return whether numba is installed; without it the same results take longer."""
+    """Return whether numba is installed; without it the results are the same but take longer."""
     return find_spec("numba") is not None
 
 
@@ -69,9 +72,9 @@ def working_block(features: int, precision: type) -> np.ndarray:
 
 
 def map_chunks(work: Callable, rows: int, chunk: int = CHUNK) -> list:
-    """Return work(start, stop) of each chunk of the rows, in order.
+    """Return the result of work(start, stop) for each chunk of the rows, in order.
 
-    The chunks do not depend on the number of threads, so neither do results that are added up in order.
+    The chunks do not depend on the number of threads, so sums of the results taken in order do not either.
     """
     chunks = [(start, min(rows, start + chunk)) for start in range(0, rows, chunk)]
     threads = min(thread_count(), len(chunks))
@@ -82,7 +85,7 @@ def map_chunks(work: Callable, rows: int, chunk: int = CHUNK) -> list:
 
 
 def stack(sets: list[np.ndarray], precision: type) -> tuple[np.ndarray, np.ndarray]:
-    """Stack sets of centroids, padded to a multiple of four features, and return the offsets of the sets."""
+    """Return the stacked sets of centroids, (all centroids, 4 i features), and the offsets of the sets, (sets + 1,)."""
     offsets = np.cumsum([0, *(len(centroids) for centroids in sets)])
     features = sets[0].shape[1]
     padded = np.zeros((offsets[-1], -(-features // 4) * 4), dtype=precision)
@@ -103,11 +106,11 @@ def inertia_around_center(rows: Rows) -> float:
 def lloyd(
     rows: Rows, sets: list[np.ndarray], iterations: int, tolerance: float = 0.0, precision: type = np.float32
 ) -> LloydResult:
-    """Move each set of centroids to the means of its rows until it converges, or for so many iterations.
+    """Run Lloyd's algorithm on each set of centroids until it converges or reaches the number of iterations.
 
     sets: arrays (k, features), relative to the center of the rows. A set has converged when no row changes its cluster,
-    or when no coordinate of its centroids moves by more than the tolerance. Distances are computed in the precision;
-    sums are float64. The inertia is that of the last assignment around the means of its clusters.
+    or when no coordinate of its centroids moves by more than the tolerance. precision: the type in which distances are
+    computed; sums are float64. The inertia is that of the last assignment around the means of its clusters.
     """
     features, count = rows.columns.shape
     total = inertia_around_center(rows)
@@ -155,11 +158,11 @@ def lloyd(
 def assign(
     columns: np.ndarray, sets: list[np.ndarray], start: int = 0, stop: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Assign each row to the nearest centroid of each set, the first on a tie.
+    """Assign each row from start to stop to the nearest centroid of each set, the first on a tie.
 
     columns: (features, n) float64. sets: arrays (k, features). Returns the labels and the squared distances, each
-    (sets, stop - start). Squares are summed feature by feature from left to right, as the SQL does, so that both see
-    the same ties.
+    (sets, stop - start). Squares are summed feature by feature from left to right, as in the SQL, so that ties are the
+    same in both.
     """
     features, count = columns.shape
     stop = count if stop is None else stop

@@ -1,4 +1,4 @@
-"""Inertia, Davies-Bouldin index and Calinski-Harabasz index of several partitions, exact on all rows."""
+"""Inertia, Davies-Bouldin index and Calinski-Harabasz index of several partitions, computed from all rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from customer_segmentation.sweep.lloyd import assign, map_chunks
 
 
 class Metrics(NamedTuple):
-    """The metrics of one partition. The indices are None where they are not defined (one cluster)."""
+    """The metrics of one partition. The indices are None for one cluster; Calinski-Harabasz also where inertia is 0."""
 
     inertia: float
     davies_bouldin_index: float | None
@@ -20,8 +20,8 @@ class Metrics(NamedTuple):
 class Refinement(NamedTuple):
     """The common refinement of several partitions of the same rows.
 
-    Rows that share their cluster in every partition share a part of it. codes: (n,), the part of each row. clusters:
-    (partitions, parts), the cluster of each part. sizes: (parts,), the number of rows in each.
+    A part of the refinement holds the rows that share a cluster in every partition. codes: (n,), the part of each row.
+    clusters: (partitions, parts), the cluster that holds each part. sizes: (parts,), the number of rows in each part.
     """
 
     codes: np.ndarray
@@ -43,7 +43,7 @@ def cluster_sums(columns: np.ndarray, sets: list[np.ndarray]) -> list[np.ndarray
 
 
 def partition(columns: np.ndarray, sets: list[np.ndarray]) -> tuple[Refinement, list[np.ndarray]]:
-    """Return the common refinement of the partitions by the nearest centroid of each set, and their cluster_sums()."""
+    """Assign the rows as cluster_sums() does; return the common refinement of the partitions and the same sums."""
     count = columns.shape[1]
 
     def of_chunk(start: int, stop: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
@@ -73,7 +73,7 @@ def sums_of_labels(labels: np.ndarray, nearest: np.ndarray, sets: list[np.ndarra
 
 
 def refine(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the combinations of labels, (partitions, n), that occur.
+    """Number the combinations of labels that occur. labels: (partitions, n).
 
     Returns the number of each row's combination, (n,), and the labels of each combination, (partitions, combinations).
     """
@@ -91,13 +91,14 @@ def refine(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(sums: np.ndarray, centroids: np.ndarray, center: np.ndarray) -> Metrics:
-    """Return inertia, Davies-Bouldin index and Calinski-Harabasz index of a partition, exact on all rows.
+    """Return inertia, Davies-Bouldin index and Calinski-Harabasz index of a partition.
 
     sums: (3, k) of cluster_sums(). center: (features,), the mean of all rows.
     Inertia: the sum of squared distances to the nearest centroid.
     Davies-Bouldin (Davies and Bouldin 1979): the mean over clusters of the largest (S_i + S_j) / M_ij, with S the mean
     distance of a cluster's rows to its centroid and M the distance between two centroids. Lower is better.
-    Calinski-Harabasz (1974): the variance between clusters over the variance within, each by its degrees of freedom.
+    Calinski-Harabasz (Calinski and Harabasz 1974): the sum of squares between clusters over that within clusters, each
+    divided by its degrees of freedom. Higher is better.
     """
     counts, squared, distances = sums
     inertia, k = float(squared.sum()), len(centroids)

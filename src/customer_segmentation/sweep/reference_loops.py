@@ -1,7 +1,7 @@
 """The reference implementation of the inner loops, in NumPy.
 
-It defines what `compiled_loops` computes, to the last bit. It also runs where numba is not installed, and on small
-data, where loading the compiled code takes longer than the loops. Rows are the last axis everywhere.
+`compiled_loops` must give bit-identical results. This module also runs if numba is not installed, and on small data,
+where loading the compiled code takes longer than the loops. Rows are the last axis unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 # The label of a row that has not been assigned yet.
 UNASSIGNED = 255
-# Distances held at a time; as float64 they fill 256 KiB, a usual second-level cache.
+# Distances held at a time; as float64 they fill 256 KiB, a typical L2 cache.
 DISTANCES_AT_A_TIME = 1 << 15
 
 
@@ -40,9 +40,10 @@ def nearest_of_groups(columns: np.ndarray, centroids: np.ndarray, sizes: np.ndar
 
 
 def parts_of_groups(offsets: np.ndarray, groups: np.ndarray, rows: int) -> Iterator[tuple]:
-    """Yield the groups in parts whose distances fit into the cache: the groups, their sizes, and their centroids.
+    """Yield parts of the groups whose distances fit into the cache: the groups, their sizes, and their centroids.
 
-    The centroids are indices, (groups, largest k); a smaller group repeats its last one.
+    offsets: (all groups + 1,), of each group's first centroid. The centroids are indices, (groups, largest k); a
+    smaller group repeats its last one.
     """
     sizes = np.diff(offsets)[groups]
     order = np.argsort(-sizes, kind="stable")
@@ -54,14 +55,15 @@ def parts_of_groups(offsets: np.ndarray, groups: np.ndarray, rows: int) -> Itera
 
 
 def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, start, stop, block, into, out, changed):
-    """Assign rows start..stop to the nearest centroid of each active group, and sum up the changes.
+    """Assign rows start:stop to the nearest centroid of each active group, and sum the changes.
 
     columns: (features, n) float64. centroids: (all centroids, features) in the working precision, relative to center;
-    group g owns the rows offsets[g]..offsets[g+1]. weights: (n,), or empty where each row counts once.
-    labels: (groups, n), read and overwritten; UNASSIGNED before the first assignment. Where it has no columns, labels
-    are not kept and every row counts as changed. block: (4 i, BLOCK), working space in the working precision.
-    Adds the weighted sums of the rows that join a cluster to into (all centroids, features + 1), their weight last;
-    those of the rows that leave it to out; and the number of rows that changed to changed (groups,).
+    group g is centroids[offsets[g]:offsets[g + 1]]. weights: (n,), or empty if each row counts once.
+    labels: (groups, n), read and overwritten; UNASSIGNED before the first assignment. If it has no columns, labels are
+    not kept and every row counts as changed. block: (4 i, BLOCK), working space in the working precision.
+    Adds the weighted sums of the rows that join a cluster to `into` (all centroids, features + 1), with their weight in
+    the last column; those of the rows that leave it to `out`, of the same shape; and the number of rows that changed
+    their cluster to `changed` (groups,).
     """
     exact = columns[:, start:stop] - center[:, None]
     rows = exact.astype(block.dtype)
@@ -89,16 +91,21 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
 
 
 def label_chunk(columns, centroids, offsets, start, stop, block, labels, nearest):
-    """Write the label of the nearest centroid of each group and the squared distance to it, (groups, stop - start)."""
+    """Write the label of the nearest centroid of each group and the squared distance to it for rows start:stop.
+
+    columns: (features, n). centroids: (all centroids, 4 i features). labels, nearest: (groups, stop - start). block:
+    working space in the working precision.
+    """
     rows = columns[:, start:stop].astype(block.dtype)
     for part, sizes, members in parts_of_groups(offsets, np.arange(len(offsets) - 1), stop - start):
         labels[part], nearest[part] = nearest_of_groups(rows, centroids[members], sizes)
 
 
 def nearer(columns, points, which, nearest, out):
-    """Write the squared distance of each row to each point, or nearest[which] where that is smaller.
+    """Write the squared distance of each row to each point p, or nearest[which[p]] where that is smaller.
 
-    columns: (4 i features, n). points: (points, 4 i features). nearest: (sequences, n). out: (points, n).
+    columns: (4 i features, n). points: (points, 4 i features). which: (points,). nearest: (sequences, n). out:
+    (points, n).
     """
     for feature, column in enumerate(columns):
         difference = column - points[:, feature, None]
@@ -110,8 +117,9 @@ def nearer(columns, points, which, nearest, out):
 def summed_distances(queries, others, starts, part_weights, part_slots, sums):
     """Sum the distances from each query to the rows of each part.
 
-    queries: (4 i features, queries). others: (rows, 4 i features), ordered by part; part p is starts[p]..starts[p+1].
-    Adds part_weights[p] times the sum of a part to sums[slot] for every slot of part_slots[:, p].
+    queries: (4 i features, queries). others: (rows, 4 i features), ordered by part; part p is
+    others[starts[p]:starts[p + 1]]. part_weights: (parts,). part_slots: (partitions, parts).
+    Adds part_weights[p] times the sum over part p to sums[slot] for every slot in part_slots[:, p].
     sums: (slots, queries).
     """
     for part, weight in enumerate(part_weights):

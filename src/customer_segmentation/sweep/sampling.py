@@ -1,4 +1,4 @@
-"""Weighted samples that cannot miss far rows, drawn alike on every engine."""
+"""Weighted samples that always include the farthest rows, the same on every engine."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 from customer_segmentation.sweep.lloyd import CHUNK, Rows, map_chunks
 
-# The farthest rows are always in a sample: a cluster of a few distant customers would be missed otherwise.
+# So many of the farthest rows are always in a sample: otherwise it could miss a cluster of a few distant customers.
 ALWAYS_SAMPLED = 64
-# A sample saves nothing where the data are hardly larger than it.
+# Up to this many times the sample size, all rows are used: a sample would save little.
 SAMPLED_FROM = 1.25
 
 
 def needs_no_sample(count: int, size: int) -> bool:
-    """Return whether the rows are so few that they are used themselves."""
+    """Return whether there are so few rows that all of them are used."""
     return count <= SAMPLED_FROM * size
 
 
 def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
-    """Return a weighted sample of about this size, or the rows themselves where they are hardly more.
+    """Return a weighted sample of about this size, or the rows themselves if there are hardly more.
 
-    The weight of a row is the inverse of its probability to be drawn, so that weighted sums estimate those of all rows
+    The weight of a row is divided by its inclusion probability, so that weighted sums estimate those of all rows
     (Horvitz and Thompson 1952).
     """
     if needs_no_sample(rows.columns.shape[1], size):
@@ -34,9 +34,10 @@ def draw_sample(rows: Rows, size: int, generator: np.random.Generator) -> Rows:
 def draw_rows(
     rows: Rows, size: int, uniforms: Callable[[int, int], np.ndarray], repeatable: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows whose uniform random number is below their probability, and their weights.
+    """Return the rows whose uniform random number is below their inclusion probability, (drawn,), and their weights.
 
-    uniforms(start, stop): the random numbers of these rows. repeatable: whether another engine must draw the same rows.
+    uniforms(start, stop): the random numbers of rows start:stop. repeatable: whether another engine must draw the same
+    rows; the sum of squares is then rounded, and rows tied at the edge of the farthest are not certain to be drawn.
     """
     count = rows.columns.shape[1]
 
@@ -72,21 +73,21 @@ def inclusion_probability(
     total_square: float,
     certain_from: float,
 ) -> np.ndarray:
-    """Return the probability of each row to be in a sample of this size.
+    """Return the probability of each row to be in a sample of this size, (rows,).
 
     Half of a sample is uniform, half is proportional to the squared distance from the center (a lightweight coreset:
-    Bachem, Lucic and Krause 2018), and rows from the squared distance certain_from on are always in it. Squares are
-    already multiplied by the weight of the row.
+    Bachem, Lucic and Krause 2018). A row with a square of at least certain_from is always in it. square: the squared
+    distance to the center times the weight of the row.
     """
     probability = size / 2 * (weight / total_weight + square / (total_square or 1.0))
     return np.where(square >= certain_from, 1.0, np.minimum(probability, 1.0))
 
 
 def round_significant(value: float) -> float:
-    """Round to 12 significant digits, on which sums in any order agree."""
+    """Round to 12 significant digits, which do not depend on the order of summation."""
     return float(f"{value:.11e}")
 
 
 def next_above(square: float) -> float:
-    """Return the next number above: many rows, or all of them, can be tied at the edge of the farthest."""
+    """Return the next larger double, because many rows, or all of them, can be tied with the last of the farthest."""
     return float(np.nextafter(square, np.inf))

@@ -1,9 +1,9 @@
 """The search for centroids of low inertia, for every k at once.
 
-Many k-means++ sequences run for a few iterations on all rows, or on a weighted sample of large data. The best of them
-are run further and improved by each other: the best set of k with one cluster split is a candidate for k + 1, with two
-clusters merged for k - 1, and with both for k itself. The winners are refined on larger and larger samples and, in the
-end, on all rows.
+Many k-means++ sequences run for a few iterations on all rows, or on a weighted sample of large data. The best ones run
+further and produce candidates for each other: the best set of k with one cluster split is a candidate for k + 1, with
+two clusters merged for k - 1, and with both for k itself. The best sets are refined on increasingly large samples and
+finally on all rows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from customer_segmentation.sweep.sampling import draw_sample
 if TYPE_CHECKING:
     from customer_segmentation.sweep.sources import Source
 
-# Sets of centroids, for each k the best few as (inertia, (k, features)).
+# Sets of centroids: {k: [(inertia, (k, features)), ...]}, the best few of each k in ascending order of inertia.
 Pool = dict[int, list[tuple[float, np.ndarray]]]
 
 
 class LloydRun(NamedTuple):
-    """Some iterations of Lloyd's algorithm for every set of a pool, of which the best few of each k are kept."""
+    """A run of Lloyd's algorithm on every set of a pool: iterations at most, and how many sets of each k to keep."""
 
     iterations: int
     keep: int
@@ -31,11 +31,11 @@ class LloydRun(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """What happens on one sample.
+    """The work on one sample.
 
-    sample_size: None stands for the rows of the source, or its sample where they are too many for one machine. first:
-    runs of Lloyd's algorithm. rounds: the most rounds of improve() after them. Both are skipped where the sample is the
-    one of the stage before, since the rows are few. last: a run that is never skipped.
+    sample_size: None for all rows of the source, or its sample where it has one. first: runs of Lloyd's algorithm.
+    rounds: the most rounds of improve() after them. Both are skipped if the data are so small that the sample is the
+    one of the previous stage. last: a run that is never skipped.
     """
 
     sample_size: int | None
@@ -45,59 +45,59 @@ class Stage(NamedTuple):
 
 
 # ---- constants -----------------------------------------------------------------------------------------------------
-# Chosen by experiment (benchmarks/sweep.py): with them the inertia was nowhere more than 0.1 % above the best of ten
-# scikit-learn fits; with smaller samples and fewer rounds it was, in a few combinations of data, size and k.
+# Chosen by experiment (benchmarks/sweep.py): with these values the inertia was never more than 0.1 % above that of the
+# best of ten scikit-learn starts; with smaller samples and fewer rounds it was, for a few combinations of data, size
+# and k.
 
-# Sets kept for each k while the search goes on: several valleys, not several times the same one.
+# Sets kept for each k during the search: different local optima, not copies of one.
 POOL_SIZE = 4
-# The samples, small to large. The search is done on the smallest; each larger one corrects what its sample got wrong.
+# The samples, small to large. Most of the search runs on the smallest; each larger one corrects its sampling error.
 STAGES = (
     Stage(6_000, first=(LloydRun(3, POOL_SIZE), LloydRun(30, POOL_SIZE, 1e-3)), rounds=16),
     Stage(32_000, first=(LloydRun(30, POOL_SIZE, 1e-3),), rounds=2, last=LloydRun(100, POOL_SIZE, 1e-4)),
     Stage(120_000, first=(LloydRun(8, 2), LloydRun(100, 1, 1e-4))),
     Stage(None, first=(LloydRun(40, 1, 1e-3),)),
 )
-# On a source of which the sample is only a part, the winner of each k is run on over all rows.
+# If the source is sampled, the best set of each k is finally run on all rows.
 ALL_ROWS = LloydRun(3, 1, 1e-3)
 # Candidates of one k-means++ step; scikit-learn takes 2 + ln k, which is 3 to 4 here.
 SEEDING_TRIALS = 3
-# A round of improve() runs its candidates for TRIAL_ITERATIONS, drops those whose inertia is then more than 10 % above
-# the worst set of the pool, since they rarely catch up, and runs the others on.
+# A round of improve() first runs its candidates with TRIAL_RUN, drops those whose inertia is then at least 10 % above
+# that of the worst set of the pool, since they rarely catch up, and runs the others with CANDIDATE_RUN.
 TRIAL_RUN = LloydRun(4, 2)
 PROMISING = 1.1
 CANDIDATE_RUN = LloydRun(30, 2, 1e-3)
-# improve() ends after so many rounds in a row that lowered no inertia by this share.
+# improve() ends after IDLE_ROUNDS consecutive rounds in which no inertia falls by more than the share IMPROVEMENT.
 IDLE_ROUNDS = 2
 IMPROVEMENT = 1e-6
-# Sets whose inertias differ by a smaller share are taken for the same one; single precision agrees to about 1e-7.
+# Sets whose inertias differ by at most this share count as the same; single precision agrees to about 1e-7.
 SAME_INERTIA = 3e-6
-# Candidates of a round, for each k: the clusters of the largest inertia that are halved, and single rows that get a
-# centroid of their own.
+# Splits per round and k: how many clusters of the largest inertia are halved, and how many rows become centroids.
 HALVED_CLUSTERS = 2
 SINGLE_ROWS = 2
-# Mergers of a round, drawn from the cheapest, and how many of them are combined with a split.
+# Mergers per round and k: MERGERS_TRIED of the cheapest are drawn, and MERGERS_COMBINED are combined with a split.
 CHEAPEST_MERGERS = 6
 MERGERS_TRIED = 3
 MERGERS_COMBINED = 2
-# Up to this many rows the sets are refined by Hartigan's single-row transfers, whose cost grows with the square.
+# Up to this many rows the sets are refined by Hartigan's single-row transfers, whose cost grows with the square of n.
 HARTIGAN_UP_TO = 5_000
-# Up to this many rows every k is run until it has converged; beyond, only the k that are served.
+# Up to this many rows every k is run to convergence; beyond, only the selected k and the served one.
 CONVERGE_ALL_UP_TO = 131_072
 # Far more iterations than Lloyd's algorithm needs on a few thousand rows.
 UNTIL_CONVERGED = 1_000
 
 
 def fit(source: Source, ks: list[int], starts: int, seed: int) -> dict[int, np.ndarray]:
-    """Return the best centroids found, (k, features), for each k.
+    """Return the best centroids found, {k: (k, features)}, in the units of the source.
 
-    Up to CONVERGE_ALL_UP_TO rows every centroid is the mean of its rows. Beyond, converge() makes it so for one k; the
-    others are as close to it as their inertia asks for.
+    ks: the k to fit. starts: the number of k-means++ sequences. Up to CONVERGE_ALL_UP_TO rows the centroids of every k
+    have converged: each is the mean of its rows. Beyond, they are only close to it; converge() completes one k.
     """
     generator = np.random.default_rng(seed)
     several = [k for k in ks if k > 1]
     best = {}
     if several:
-        # The smallest k is improved by k - 1, the largest by k + 1.
+        # k - 1 and k + 1 provide candidates for the smallest and the largest k.
         several = sorted({*several, min(several) - 1, min(max(several) + 1, source.count)})
         pool = search(source, several, starts, generator)
         best = {k: found[0][1] for k, found in pool.items() if k in ks}
@@ -107,12 +107,12 @@ def fit(source: Source, ks: list[int], starts: int, seed: int) -> dict[int, np.n
 
 
 def converge(source: Source, centroids: np.ndarray) -> np.ndarray:
-    """Return the centroids, (k, features), moved until they are the means of their rows."""
+    """Return the centroids, (k, features), after running Lloyd's algorithm on all rows until they converge."""
     return source.converge([centroids - source.center])[0] + source.center
 
 
 def search(source: Source, ks: list[int], starts: int, generator: np.random.Generator) -> Pool:
-    """Return the best set of centroids, relative to the center of the source, for each k."""
+    """Return the pool with the best set of centroids of each k, relative to the center of the source."""
     samples = samples_of(source.sample.rows, generator)
     is_small = source.is_whole and source.count <= HARTIGAN_UP_TO
     sequences = kmeans_plus_plus(samples[0], max(ks), starts, generator)
@@ -132,7 +132,7 @@ def search(source: Source, ks: list[int], starts: int, generator: np.random.Gene
 
 
 def samples_of(rows: Rows, generator: np.random.Generator) -> list[Rows]:
-    """Return the sample of each stage: drawn from the next larger one, or that one itself where it is hardly larger."""
+    """Return the sample of each stage: drawn from the next larger one, or equal to it if that is hardly larger."""
     samples: list[Rows] = []
     for stage in reversed(STAGES):
         if stage.sample_size is not None:
@@ -154,7 +154,7 @@ def advance(rows: Rows | Source, pool: Pool, run: LloydRun) -> Pool:
 
 
 def best_of(found: list[tuple[float, np.ndarray]], keep: int) -> list[tuple[float, np.ndarray]]:
-    """Return the sets with the lowest inertia; of sets with the same inertia, the first."""
+    """Return at most `keep` sets in ascending order of inertia; of sets with the same inertia, only the first."""
     kept: list[tuple[float, np.ndarray]] = []
     for inertia, centroids in sorted(found, key=lambda pair: pair[0]):
         if not kept or inertia > kept[-1][0] * (1 + SAME_INERTIA):
@@ -165,7 +165,7 @@ def best_of(found: list[tuple[float, np.ndarray]], keep: int) -> list[tuple[floa
 
 
 def improve(rows: Rows, pool: Pool, rounds: int, generator: np.random.Generator) -> Pool:
-    """Improve the sets of a pool by candidates made from each other, until IDLE_ROUNDS in a row find nothing better."""
+    """Improve the sets of a pool with candidates() made from them, until IDLE_ROUNDS in a row find nothing better."""
     idle = 0
     for turn in range(rounds):
         tried = advance(rows, candidates(rows, pool, turn, generator), TRIAL_RUN)
@@ -185,10 +185,10 @@ def improve(rows: Rows, pool: Pool, rounds: int, generator: np.random.Generator)
 def kmeans_plus_plus(rows: Rows, k: int, starts: int, generator: np.random.Generator) -> np.ndarray:
     """Return greedy k-means++ seeds (Arthur and Vassilvitskii 2007), (starts, k, features).
 
-    The first j rows of a sequence seed j clusters. Of SEEDING_TRIALS rows drawn in proportion to their squared distance
-    from the seeds so far, the one that lowers the summed distance most is the next seed. Every other sequence takes the
-    first row drawn instead: the greedy choice can lead all sequences into the same poor optimum. All sequences grow
-    together.
+    The first j seeds of a sequence seed j clusters. SEEDING_TRIALS rows are drawn with probabilities proportional to
+    their weight times their squared distance from the nearest seed so far; the one that most lowers the sum of these
+    is the next seed. Every second sequence takes the first row drawn instead, because the greedy choice can lead all
+    sequences into the same poor optimum. Seeds are relative to the center of the rows.
     """
     count = rows.columns.shape[1]
     columns = np.zeros((-(-len(rows.columns) // 4) * 4, count), dtype=np.float32)
@@ -224,7 +224,10 @@ def kmeans_plus_plus(rows: Rows, k: int, starts: int, generator: np.random.Gener
 
 
 def candidates(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator) -> Pool:
-    """Return sets made from one set of each k, in turn: with a cluster split, with two merged, and with both."""
+    """Return candidates made from one set of each k: with a cluster split, with two merged, and with both.
+
+    turn: the number of the round; it decides which set of the pool is used. The inertia of a candidate is infinite.
+    """
     best = {k: found[turn % len(found)][1] for k, found in pool.items()}
     labels, nearest = assign(rows.columns, [centroids + rows.center for centroids in best.values()])
     tried: Pool = {k: [] for k in best}
@@ -246,7 +249,7 @@ def candidates(rows: Rows, pool: Pool, turn: int, generator: np.random.Generator
 
 
 def exchange(centroids: np.ndarray, removed: list[int], *added: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the centroids without some of them and with others, (any, features); the inertia is not known yet."""
+    """Return an infinite inertia, as it is not known yet, and the centroids without `removed` and with `added`."""
     stays = np.ones(len(centroids), dtype=bool)
     stays[removed] = False
     return np.inf, np.concatenate([centroids[stays], *added])
@@ -257,8 +260,8 @@ def splits(
 ) -> list[tuple[int, np.ndarray]]:
     """Return clusters to split, each with the two centroids, (2, features), that replace its own.
 
-    The clusters of the largest inertia are halved along the feature of their largest variance; and rows drawn in
-    proportion to their squared distance get a centroid of their own.
+    The clusters of the largest inertia are halved along the feature of their largest variance. In addition, rows drawn
+    in proportion to their weighted squared distance, `nearest`, become centroids.
     """
     k = len(centroids)
     weights = rows.weights if len(rows.weights) else np.ones(len(labels))
@@ -281,7 +284,10 @@ def splits(
 def mergers(
     centroids: np.ndarray, weights: np.ndarray, generator: np.random.Generator
 ) -> list[tuple[int, int, np.ndarray]]:
-    """Return some pairs of clusters whose merger costs little inertia (Ward 1963), and their means, (1, features)."""
+    """Return some of the pairs of clusters whose merger adds least inertia (Ward 1963), and their means, (1, features).
+
+    weights: (k,), the total weight of the rows of each cluster.
+    """
     squared = ((centroids[:, None] - centroids[None]) ** 2).sum(axis=2)
     total = np.maximum(weights[:, None] + weights[None], 1e-300)
     cost = np.where(np.tri(len(weights), dtype=bool), np.inf, squared * weights[:, None] * weights[None] / total)
@@ -298,9 +304,9 @@ def mergers(
 def hartigan(rows: Rows, pool: Pool) -> Pool:
     """Refine a pool by moving single rows while that lowers the inertia (Hartigan 1975); keep the best set of each k.
 
-    Where Lloyd's algorithm has converged, a row of a small cluster may still lower the inertia by moving to another
-    cluster, whose centroid it draws nearer. Without this step it is a matter of luck which of several neighbouring
-    optima is found.
+    After Lloyd's algorithm has converged, moving a row of a small cluster to another cluster may still lower the
+    inertia, because both centroids move. Without this step the start decides which of several nearby local optima is
+    found. For rows without weights.
     """
     origin = [(k, centroids) for k, found in pool.items() for _, centroids in found]
     sets = lloyd(rows, [centroids for _, centroids in origin], UNTIL_CONVERGED, precision=np.float64).centroids
@@ -324,9 +330,9 @@ def hartigan(rows: Rows, pool: Pool) -> Pool:
 
 
 def best_transfer(rows: Rows, centroids: np.ndarray) -> tuple[np.ndarray | None, float]:
-    """Return the centroids after the transfer of one row that lowers the inertia most, and the inertia before it.
+    """Return the centroids after the single-row transfer that lowers the inertia most, and the inertia before it.
 
-    The centroids are None where no transfer lowers it.
+    The centroids are None if no transfer lowers the inertia.
     """
     k, n = len(centroids), rows.columns.shape[1]
     points = rows.columns - rows.center[:, None]

@@ -1,4 +1,4 @@
-"""The mean silhouette (Rousseeuw 1987) of several partitions: exact on small data, estimated with its error beyond."""
+"""The mean silhouette (Rousseeuw 1987) of several partitions: exact on small data, else estimated with its error."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 from customer_segmentation.sweep.lloyd import BLOCK, inner_loops, map_chunks, stack
 from customer_segmentation.sweep.metrics import Refinement
 
-# Rows that every sampled row is compared with, and the least number of them in each part of the refinement: with these
-# the stated standard error, which neglects the comparison, stays right in simulations (see the tests).
+# Rows that every sampled row is compared with, and their expected minimum in each part of the refinement. The standard
+# error neglects that these are sampled too; with these sizes it agrees with simulations (see the tests).
 COMPARISON_ROWS = 32_768
 COMPARISON_ROWS_PER_PART = 32
 
@@ -24,14 +24,14 @@ def silhouettes(
 ) -> list[tuple[float | None, float | None]]:
     """Return the mean silhouette of each partition and its standard error; None for both where k = 1.
 
-    columns: (features, n). population: the number of rows that the columns are a uniform sample of, or None where they
-    are all rows. The sampling adds to the standard error. A cluster without a row in the sample does not count; where
-    only one cluster has any, there is no silhouette.
+    columns: (features, n). population: the number of rows that the columns are a uniform sample of, or None if they
+    are all rows; such sampling adds to the standard error. A cluster without rows in the columns is ignored; if only
+    one cluster has rows, both values are None.
 
-    The result is exact, with standard error 0, up to exact_up_to rows. Beyond, each partition has a sample that is
-    stratified by cluster in proportion to its size, with at least two rows per cluster, and weighted back. Its rows are
-    compared with a sample of all rows, stratified by part of the refinement, which hardly adds to the error: distances
-    to the rows of one part are nearly the same.
+    Up to exact_up_to rows the mean over the columns is exact, and its standard error is 0 if they are all rows. Beyond,
+    about sample_size rows are drawn for each partition, stratified by cluster in proportion to its size, with at least
+    two rows per cluster, and weighted by cluster size. They are compared with a sample of all rows, stratified by part
+    of the refinement. This hardly adds to the error, because distances to the rows of one part are nearly the same.
     """
     count = columns.shape[1]
     is_defined = [len(np.unique(cluster)) > 1 for cluster in refinement.clusters]
@@ -56,9 +56,9 @@ def silhouettes(
 def bernoulli_sample(
     codes: np.ndarray, rate: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw each row with the rate of its part; return the rows drawn and their uniform random numbers.
+    """Draw each row with the probability of its part; return the rows drawn and their uniform random numbers.
 
-    codes: (n,), the part of each row. rate: (parts,).
+    codes: (n,), the part of each row. rate: (parts,), the probabilities; above 1, all rows of the part are drawn.
     """
     rows, uniforms = [], []
     for start in range(0, len(codes), 1 << 18):
@@ -73,7 +73,7 @@ def bernoulli_sample(
 def stratified_samples(
     refinement: Refinement, ks: list[int], size: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, list]:
-    """Draw a sample for each partition, all in one random order of the rows, so that the samples share most rows.
+    """Draw a sample for each partition, using the same random order of the rows, so that the samples share most rows.
 
     Returns the rows of all samples, and for each partition and cluster the number of its rows and the places of its
     sample among the rows returned.
@@ -83,7 +83,7 @@ def stratified_samples(
     for k, cluster in zip(ks, refinement.clusters, strict=True):
         counts = np.bincount(cluster, refinement.sizes, minlength=k)
         wanted = np.minimum(counts, np.maximum(2, np.round(size * counts / count))).astype(int)
-        # Eight standard deviations above the expected number: the draw falls short with all but no probability.
+        # Eight standard deviations above the number wanted, so that the draw practically never falls short.
         rate = np.maximum(rate, ((wanted + 8 * np.sqrt(wanted) + 32) / np.maximum(counts, 1))[cluster])
         sizes.append((counts, wanted))
     rows, uniforms = bernoulli_sample(refinement.codes, rate, generator)
@@ -99,7 +99,10 @@ def stratified_samples(
 def stratified_mean(
     widths: np.ndarray, strata: list[tuple[int, np.ndarray]], count: int, population: int | None = None
 ) -> tuple[float, float]:
-    """Return the mean width of all rows and its standard error, from a sample of every cluster (Cochran 1977)."""
+    """Return the stratified mean width of all rows and its standard error (Cochran 1977).
+
+    widths: (rows,). strata: for each cluster its size and the places of its sampled rows in widths. count: all rows.
+    """
     score, variance, squares = 0.0, 0.0, 0.0
     for size, places in strata:
         if size == 0:
@@ -113,7 +116,7 @@ def stratified_mean(
 
 
 def sampling_error(variance: float, count: int, population: int | None) -> float:
-    """Return the standard error of the mean of count rows drawn from a population; 0 where they are all rows."""
+    """Return the standard error of the mean of count rows drawn from a population; 0 if population is None."""
     return float(np.sqrt(max(variance, 0) / count * (1 - count / population))) if population else 0.0
 
 
@@ -122,8 +125,8 @@ def silhouette_widths(
 ) -> np.ndarray:
     """Return the silhouette widths of some rows, (partitions, rows); 0 for the only row of a cluster.
 
-    The distances from a row to a cluster add up over the parts of the cluster, and the sum over a part is estimated
-    from its rows among the others: one distance serves every partition.
+    rows, others: indices of columns. The distances from a row to a cluster are summed over the parts of the cluster,
+    and the sum over a part is estimated from its rows among the others. So each distance is used for every partition.
     """
     offsets = np.cumsum([0, *ks])
     others = others[np.argsort(refinement.codes[others], kind="stable")]
@@ -154,7 +157,7 @@ def silhouette_widths(
 
 
 def widths_from_sums(summed: np.ndarray, own: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the silhouette widths of rows from their summed distances to each cluster, (k, rows), and own cluster."""
+    """Return silhouette widths, (rows,). summed: distances to each cluster, (k, rows). own: clusters. counts: sizes."""
     places = np.arange(len(own))
     within = summed[own, places] / np.maximum(counts[own] - 1, 1)
     means = np.divide(summed, counts[:, None], out=np.full_like(summed, np.inf), where=counts[:, None] > 0)

@@ -1,9 +1,9 @@
-"""The customers to cluster, on this machine or spread over a Spark cluster (see spark_source).
+"""The customers to cluster, on this machine or distributed over a Spark cluster (see spark_source).
 
-The sweep asks a source for two things: a sample of its rows, and, for some sets of centroids, the sums over the rows of
-each cluster. Every source draws the same sample: the random number of a row is a hash of its customer_id. Beyond the
-sample everything is computed in float64, so that all sources give the same answer. Where the rows are at most 1.25
-times the size of the sample, the sample is the rows themselves.
+A source provides two things: a sample of its rows, and, for given sets of centroids, the sums over the rows of each
+cluster. Every source draws the same sample, because the random number of a row is a hash of its customer_id. If there
+are at most 1.25 times as many rows as the sample size, the sample is the rows themselves; otherwise everything outside
+the sample is computed in float64, so that all sources give the same result.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from customer_segmentation.sweep.sampling import draw_rows, needs_no_sample
 
 # The default of the setting search_sample_size.
 SAMPLE_SIZE = 400_000
-# Decimals of the center of scaled features, on which sums in any order agree.
+# Decimals of the center of scaled features that do not depend on the order of summation.
 CENTER_DECIMALS = 12
-# Sums that are added up in another order each time never repeat to the last bit. A set has converged when no coordinate
-# moves by more than this.
+# Sums added in a different order each time differ in their last bits. A set has converged when no coordinate moves by
+# more than this.
 SHIFT_OF_ROUNDING = 1e-10
 # Far more iterations than Lloyd's algorithm needs.
 MAX_ITERATIONS = 1_000
 
 
 class Sample(NamedTuple):
-    """Rows of a source with their weights, and which of them are a uniform sample, (rows,)."""
+    """Rows of a source with their weights, and which of them form a uniform sample, (rows,) bool."""
 
     rows: Rows
     is_uniform: np.ndarray
@@ -54,7 +54,7 @@ class Source(ABC):
     """Rows to cluster.
 
     count: the number of rows. features: the names of their columns. center: (features,), their mean.
-    sample_size: beyond 1.25 times as many rows, the search works on a sample of about this size.
+    sample_size: if there are more than 1.25 times as many rows, the search uses a sample of about this size.
     """
 
     count: int
@@ -70,13 +70,13 @@ class Source(ABC):
     @cached_property
     @abstractmethod
     def sample(self) -> Sample:
-        """The sample, in the order of the rows. Its center is that of all rows."""
+        """The sample, in the order of the rows; its center is that of all rows."""
 
     @abstractmethod
     def totals(self, sets: list[np.ndarray]) -> list[Totals]:
-        """Assign each row to the nearest centroid of each set, the first on a tie, and sum; one read of the rows.
+        """Assign each row to the nearest centroid of each set, the first on a tie, and return the sums per cluster.
 
-        sets: arrays (k, features). Squares are summed feature by feature from left to right.
+        sets: arrays (k, features). The rows are read once. Squares are summed feature by feature from left to right.
         """
 
     def __enter__(self) -> Self:
@@ -86,13 +86,13 @@ class Source(ABC):
         return None
 
     def cluster_sums(self, sets: list[np.ndarray]) -> list[np.ndarray]:
-        """Return the (3, k) of metrics.cluster_sums() for each set."""
+        """Return the sums of metrics.cluster_sums(), (3, k), for each set."""
         return [np.array([each.counts, each.squares, each.distances]) for each in self.totals(sets)]
 
     def lloyd(self, sets: list[np.ndarray], iterations: int, tolerance: float = 0.0) -> LloydResult:
-        """Move each set of centroids, relative to the center, to the means of its rows; see lloyd.lloyd().
+        """Run Lloyd's algorithm on each set of centroids, relative to the center; see lloyd.lloyd().
 
-        Each iteration reads the rows once, for all sets that have not converged.
+        Each iteration reads the rows once for all sets that have not converged.
         """
         means = [centroids + self.center for centroids in sets]
         inertia, converged = np.full(len(sets), np.nan), np.zeros(len(sets), dtype=bool)
@@ -109,18 +109,18 @@ class Source(ABC):
         return LloydResult([each - self.center for each in means], inertia, converged)
 
     def converge(self, sets: list[np.ndarray]) -> list[np.ndarray]:
-        """Return the sets, relative to the center, moved until each centroid is the mean of its rows."""
+        """Return the sets, relative to the center, after running Lloyd's algorithm until they converge."""
         return self.lloyd(sets, MAX_ITERATIONS).centroids
 
 
 class LocalSource(Source):
     """Rows in the memory of this machine.
 
-    columns: (features, n) float64, in a fixed order of customers; copied where it is not C-contiguous. uniforms:
-    returns the random number of each row, (n,), at least 0 and below 1; called only where a sample is drawn. Without it
-    they are drawn here.
+    columns: (features, n) float64, in a fixed order of customers; copied if it is not C-contiguous. uniforms: returns
+    the random number of each row, (n,), in [0, 1); called only if a sample is drawn. By default a generator seeded with
+    n draws them.
 
-    Raises ValueError where a feature has values that are missing or not finite.
+    Raises ValueError if a feature has missing or non-finite values.
     """
 
     def __init__(
@@ -173,12 +173,12 @@ class LocalSource(Source):
         return metrics.cluster_sums(self.columns, sets)
 
     def lloyd(self, sets: list[np.ndarray], iterations: int, tolerance: float = 0.0) -> LloydResult:
-        """See Source. The inner loops keep the labels and sum only the rows that change theirs."""
+        """See Source. The inner loops keep the labels and sum only the rows that change their cluster."""
         precision = np.float32 if self.is_whole else np.float64
         return lloyd(self.rows, sets, iterations, tolerance, precision)
 
     def converge(self, sets: list[np.ndarray]) -> list[np.ndarray]:
-        """See Source. Single precision comes first because it is faster; the last iteration sums all rows afresh."""
+        """See Source. Single precision first, because it is faster; the last iteration sums all rows again."""
         fast = [(np.float32, MAX_ITERATIONS)] if self.is_whole else []
         for precision, iterations in (*fast, (np.float64, MAX_ITERATIONS), (np.float64, 1)):
             sets = lloyd(self.rows, sets, iterations, precision=precision).centroids
@@ -186,9 +186,9 @@ class LocalSource(Source):
 
 
 def not_finite(features: list[str], is_finite: np.ndarray) -> ValueError:
-    """Return the error that names the features with values the sweep cannot work with."""
+    """Return the error that names the features with missing or non-finite values. is_finite: (features,)."""
     bad = [feature for feature, is_good in zip(features, is_finite, strict=True) if not is_good]
-    return ValueError(f"The features {', '.join(bad)} have values that are missing or not finite.")
+    return ValueError(f"The features {', '.join(bad)} have missing or non-finite values.")
 
 
 def rounded_center(center: np.ndarray) -> np.ndarray:

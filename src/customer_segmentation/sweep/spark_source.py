@@ -1,7 +1,7 @@
 """The rows of a Spark DataFrame as a source.
 
-One aggregation of built-in expressions computes the sums of all sets of centroids at once. Only these sums and the
-sample leave the cluster.
+One aggregation of built-in expressions computes the sums for all sets of centroids. Only these sums and the sample
+leave the cluster.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 class SparkSource(Source):
-    """Rows of a Spark DataFrame, too many to be collected; classic Spark and Spark Connect alike.
+    """Rows of a Spark DataFrame that are too many to collect, on classic Spark or Spark Connect.
 
-    frame: customer_id and the features. uniform: SQL for the random number of a row. Inside a `with` block the rows are
-    cached in the cluster's memory, because every iteration reads them.
+    frame: customer_id and the features. uniform: SQL for the random number of a row, in [0, 1). Inside a `with` block
+    the rows are persisted on the cluster, because every iteration reads them.
 
-    Raises ValueError where a feature has values that are missing or not finite.
+    Raises ValueError if a feature has missing or non-finite values.
     """
 
     def __init__(self, frame: DataFrame, features: list[str], sample_size: int, uniform: str) -> None:
@@ -38,7 +38,7 @@ class SparkSource(Source):
 
         self.sql, self.session, self.features, self.sample_size = sql, frame.sparkSession, features, sample_size
         self.names = [f"x{place}" for place in range(len(features))]
-        # Spark generates shorter code for columns that cannot be null. Nulls, now nan, stop the sweep below.
+        # Spark generates shorter code for non-nullable columns. Nulls become nan, which raises an error below.
         values = [
             sql.coalesce(sql.col(f"`{feature}`").cast("double"), sql.lit(float("nan"))).alias(name)
             for feature, name in zip(features, self.names, strict=True)
@@ -60,7 +60,7 @@ class SparkSource(Source):
 
     @cached_property
     def sample(self) -> Sample:
-        """See Source. The probability of a row is computed on the cluster and here by the same formula."""
+        """See Source. The inclusion probability is computed on the cluster and on this machine by the same formula."""
         sql, size = self.sql, self.sample_size
         square = self.squared(self.center.tolist())
         squares = self.frame.select(square.alias("square"))
@@ -88,8 +88,8 @@ class SparkSource(Source):
     def totals(self, sets: list[np.ndarray]) -> list[Totals]:
         """See Source. Rows are cross joined with the sets and summed by nearest centroid, in one aggregation.
 
-        The centroids are a broadcast table of one row per set, not literals in the query: the code that Spark generates
-        is then short enough for the JVM to compile, and the same in every iteration.
+        The centroids are a broadcast table of one row per set, not literals in the query. Then the code that Spark
+        generates is short enough for the JVM to compile, and is the same in every iteration.
         """
         sql, most = self.sql, max(len(centroids) for centroids in sets)
         pairs = self.frame.crossJoin(sql.broadcast(self.table_of(sets, most)))
@@ -124,7 +124,7 @@ class SparkSource(Source):
         return [Totals(part[:, 0], part[:, 1:-2], part[:, -2], part[:, -1]) for part in np.split(summed, offsets[1:-1])]
 
     def table_of(self, sets: list[np.ndarray], most: int) -> DataFrame:
-        """Return one row per set: the slot of its first centroid and the centroids; a smaller set repeats its last."""
+        """Return one row per set: the slot of its first centroid, and its centroids, the last repeated up to `most`."""
         from pyspark.sql.types import DoubleType, IntegerType, StructField, StructType
 
         rows, first = [], 0

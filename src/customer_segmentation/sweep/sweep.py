@@ -1,4 +1,4 @@
-"""The sweep: fit every k, measure the partitions, select one."""
+"""The sweep: fit every k, compute the metrics of the partitions, select a k."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from customer_segmentation.sweep.selection import (
 from customer_segmentation.sweep.silhouette import silhouettes
 from customer_segmentation.sweep.sources import Source
 
-# Digits of the centroids in the model. A double has 15 to 17; the last ones depend on the order of summation.
+# Significant digits of the stored centroids. A double has 15 to 17; the last ones depend on the order of summation.
 SIGNIFICANT_DIGITS = 12
-# Progress is reported from this many customers on; smaller sweeps take a second.
+# Progress is reported from this many customers on; smaller sweeps take about a second.
 PROGRESS_FROM = 20_000
 
 
 class Measured(NamedTuple):
-    """What is known of the partitions of every k.
+    """The partitions of every k, measured.
 
-    refinement: None where it is not needed yet. selected: None if no k is admissible and one must be.
+    refinement: None if it was not computed. sizes: {k: (k,)}. selected: None if no k is admissible but one must be.
     """
 
     refinement: Refinement | None
@@ -58,15 +58,17 @@ def sweep(
 ) -> pd.DataFrame:
     """Fit every k and select one.
 
-    source: the scaled features of the customers. The result depends on the order of the customers only where two local
-    optima are equally good, and on the engine that holds them only beyond the ninth digit. Where the source's sample is
-    a part of the customers, the silhouette is that of the uniform part of the sample.
-    on_progress: called with one line per k from PROGRESS_FROM customers on.
+    source: the scaled features of the customers. The result depends on the order of the customers only if two local
+    optima are equally good, and on the engine only beyond the ninth significant digit. If the source is sampled, the
+    silhouette is estimated from the uniform part of the sample.
+    k_min, k_max, k, ...: the settings of the same names. on_progress: called with one line per k if there are at least
+    PROGRESS_FROM customers.
 
-    Returns one row per (k, cluster): the centroid in scaled units, cluster_size, and the metrics and marks of its k,
+    Returns one row per (k, cluster): the centroid in scaled units, cluster_size, and the metrics and flags of its k,
     which are the same in all rows of a k. Clusters are numbered from 0 in the lexicographic order of their centroids.
+    No customers give no rows.
 
-    Raises SelectionError where the fixed k cannot be fitted, or where no k is admissible and one is required.
+    Raises SelectionError if the fixed k cannot be fitted, or if no k is admissible and one is required.
     """
     features, customers = source.features, source.count
     if customers == 0:
@@ -96,7 +98,7 @@ def sweep(
     found = measured(with_refinement=is_converged and source.is_whole)
     if found.selected is None:
         raise no_admissible_k(found.sizes, required, customers)
-    # On large data only the k that are served are worth running until every centroid is the mean of its customers.
+    # On large data only the selected and the served k run to convergence. That may change the selection: repeat.
     converged = set(ks) if is_converged else set()
     while not {found.selected, k or found.selected} <= converged:
         for each in {found.selected, k or found.selected} - converged:
@@ -143,7 +145,7 @@ def sweep(
 
 
 def as_frame(rows: list[dict], features: list[str]) -> pd.DataFrame:
-    """Return the rows as a frame whose column types do not depend on there being any rows."""
+    """Return the rows as a DataFrame; the column types are the same if there are no rows."""
     versions = {
         "python_version": platform.python_version(),
         "numpy_version": np.__version__,
@@ -171,7 +173,7 @@ def as_frame(rows: list[dict], features: list[str]) -> pd.DataFrame:
 
 
 def canonical(centroids: np.ndarray) -> np.ndarray:
-    """Return the centroids with SIGNIFICANT_DIGITS, in the lexicographic order of their columns."""
+    """Return the centroids rounded to SIGNIFICANT_DIGITS, in lexicographic order."""
     rounded = np.array([[float(f"{value:.{SIGNIFICANT_DIGITS - 1}e}") for value in row] for row in centroids])
     rounded += 0.0  # no negative zero
     return rounded[np.lexsort(rounded.T[::-1])]

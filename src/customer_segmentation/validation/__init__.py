@@ -1,4 +1,4 @@
-"""Whether the partition of a k is to be trusted: its stability, and gap statistics.
+"""How far the partition of each k can be trusted: its stability, and gap statistics.
 
-Both are needed. Four clusters of uniform noise in two features are found again in nearly every resample.
+Both are needed: four clusters of uniform noise in two features are stable in nearly every resample.
 """

@@ -1,4 +1,4 @@
-"""KMeans for the many small data sets that a partition is compared with."""
+"""KMeans refits of resampled customers and of reference data sets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from customer_segmentation.sweep.lloyd import Rows
 from customer_segmentation.sweep.search import LloydRun, advance, kmeans_plus_plus
 
-# Starts of a refit. The data and what they are compared with are fitted alike, so a fit may miss the best optimum.
+# Starts per refit. The gap statistic fits the data and the references alike, so a fit may miss the global optimum.
 STARTS = 3
 RUN = LloydRun(iterations=300, keep=1, tolerance=1e-3)
 
 
 def refit(columns: np.ndarray, ks: list[int], generator: np.random.Generator) -> dict[int, tuple[float, np.ndarray]]:
-    """Return inertia and centroids, (k, features), of each k: the best of a few starts. columns: (features, n)."""
+    """Return {k: (inertia, centroids)}, the best of STARTS. columns: (features, n). centroids: (k, features)."""
     rows = Rows(columns, columns.mean(axis=1), np.empty(0))
     sequences = kmeans_plus_plus(rows, max(ks), STARTS, generator)
     pool = {k: [(np.inf, sequence[:k]) for sequence in sequences] for k in ks}

@@ -1,4 +1,4 @@
-"""Stability: whether a partition is found again when KMeans is fitted to resampled customers."""
+"""Stability: whether KMeans refitted to resampled customers finds the same partition."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from customer_segmentation.validation.refits import refit
 
 
 def stability(columns: np.ndarray, sets: list[np.ndarray], refits: int, generator: np.random.Generator) -> np.ndarray:
-    """Return, for each set of centroids, the mean adjusted Rand index between its partition and refits, (sets,).
+    """Return the mean adjusted Rand index between the partition of each set of centroids and its refits, (sets,).
 
-    columns: (features, n). Each refit is to n rows drawn with replacement (the bootstrap of Hennig 2007) and assigns
-    all rows. 1: the same partition each time; 0: no more alike than by chance. nan without refits.
+    columns: (features, n). sets: arrays (k, features). Each refit is fitted to n rows drawn with replacement (the
+    bootstrap of Hennig 2007); then all rows are assigned to its centroids. 1: the same partition each time; 0: no more
+    agreement than by chance. nan if refits is 0.
     """
     if not sets or refits == 0:
         return np.full(len(sets), np.nan)
@@ -28,10 +29,10 @@ def stability(columns: np.ndarray, sets: list[np.ndarray], refits: int, generato
 
 
 def adjusted_rand_index(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the agreement of two partitions on which rows belong together, adjusted for chance.
+    """Return the adjusted Rand index of two partitions (Hubert and Arabie 1985).
 
-    The adjusted Rand index of Hubert and Arabie (1985). one, other: (n,), labels from 0 to 254. 1 where both are the
-    same partition.
+    It measures how far they agree on which rows belong together, adjusted for chance; 1 for identical partitions.
+    one, other: (n,), labels from 0 to 254.
     """
     together = np.bincount(one.astype(np.int64) * 255 + other, minlength=255 * 255).reshape(255, 255)
 

@@ -1,4 +1,4 @@
-"""The measures of trust for every k of the sweep."""
+"""Stability and gap statistics of every k of the sweep."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def validate(
     stability_refits: int,
     gap_references: int,
 ) -> pd.DataFrame:
-    """Measure the stability of each k and its gap statistics.
+    """Measure the stability and the gap statistics of each k.
 
-    values: (customers, features), scaled, of all customers or a sample. centroids: {k: (k, features)}, what the sweep
-    found. Returns one row per k. A count of 0 leaves the columns that it feeds null, as do k = 1 and a k for which
-    there are too few distinct rows.
+    values: (customers, features), scaled, of all customers or a sample. centroids: {k: (k, features)}, from the sweep.
+    Returns one row per k. The stability is null if stability_refits is 0, the gap statistics if gap_references is 0;
+    all are null for k = 1 and where k is not below the number of distinct rows.
     """
     ks = sorted(centroids)
     generator = np.random.default_rng([seed, 2])

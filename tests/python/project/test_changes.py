@@ -1,7 +1,7 @@
-"""docs/change.md holds: a copy of the project that follows every recipe to the letter builds, and shows each change.
+"""docs/change.md is correct: a copy of the project with the edits of every recipe builds and shows each change.
 
-The edits, the queries, their answers and what the page shows are read from the document, so that it cannot drift away
-from the project.
+The edits, the queries, their results and the expected texts of the page are read from the document, so that it stays
+in step with the project.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DOCUMENT = (PROJECT / "docs" / "change.md").read_text(encoding="utf-8")
 
 FILE, THERE, NEW = r"`(?P<file>[^`]+)`", r"`(?P<there>[^`]+)`", r"`(?P<new>[^`]+)`"
 BLOCK = r"(?:[^`\n]|\n(?!\n))*:\n\n```\w+\n(?P<new>.*?)```"
-# What a recipe can say.
+# The kinds of sentences in a recipe.
 SENTENCES = {
     "replace": rf"In {FILE}, replace {THERE} with {NEW}(?P<is_everywhere> in every line)?\.",
     "add below": rf"In {FILE}, below the line {THERE}, add{BLOCK}",
@@ -42,7 +42,7 @@ EDITS = ("replace", "add below", "add below start", "add above", "append", "crea
 
 
 def sentences(recipe: str) -> list[tuple[str, dict[str, str]]]:
-    """What a recipe says: the kind of each sentence and its parts, in their order."""
+    """The sentences of a recipe: the kind and the parts of each, in order."""
     found = [
         (match.start(), kind, match.groupdict())
         for kind, pattern in SENTENCES.items()
@@ -66,7 +66,7 @@ def said(title: str, *kinds: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def place(lines: list[str], there: str, is_start: bool) -> int:
-    """Where the one line stands that is this, or begins with this."""
+    """The position of the only line that equals this text or begins with it."""
     found = [
         number
         for number, line in enumerate(lines)
@@ -98,7 +98,7 @@ def follow(project: Path, kind: str, parts: dict[str, str]) -> None:
 
 
 class Text(HTMLParser):
-    """The text of a page that people read."""
+    """The visible text of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ class Text(HTMLParser):
 
 
 def page(warehouse: Path) -> str:
-    """What the report of a warehouse says."""
+    """The text of the report of a warehouse."""
     output = warehouse.with_name("page.html")
     command = ["-m", "customer_segmentation.report", "--warehouse", warehouse, "--output", output]
     subprocess.run([sys.executable, *command], check=True)
@@ -127,7 +127,7 @@ def page(warehouse: Path) -> str:
 
 @pytest.fixture(scope="session")
 def changed(once: Once) -> dict[str, Built]:
-    """The sample in a project that follows the recipe, by the title of the recipe.
+    """The sample built in a project that follows the recipe, by the title of the recipe.
 
     One project follows all recipes but the one that changes the segments themselves, and runs all tests of dbt.
     """
@@ -156,7 +156,7 @@ def pages(once: Once, sample: Built, changed: dict[str, Built]) -> dict[Path, st
 
 
 def answer(built: Built, query: str) -> list[str] | None:
-    """The first row, as text; None where there is none, or where a table or a column is not there."""
+    """The first row, as text; None if there is none, or if a table or a column does not exist."""
     try:
         rows = built.rows(query)
     except (duckdb.CatalogException, duckdb.BinderException):

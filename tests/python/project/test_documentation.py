@@ -1,7 +1,6 @@
-"""The documentation names what exists: files, links, models, columns, settings, rules and make targets.
+"""Every name in the documentation exists: files, links, models, columns, settings, rules and make targets.
 
-A name is checked where it is written as code. What exists is asked of dbt's manifest, dbt_project.yml, the Makefile and
-the file system.
+A name is checked if it is formatted as code, against dbt's manifest, dbt_project.yml, the Makefile and the file system.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ import pytest
 import yaml
 from conftest import PROJECT, Once, dbt, green
 
-# The recipes add names of their own; test_changes.py follows them to the letter.
+# The recipes introduce new names; test_changes.py executes them.
 RECIPES = PROJECT / "docs" / "change.md"
-# Documents whose names are checked, and further ones of which only the links are.
+# Documents whose names and links are checked, and further ones of which only the links are checked.
 DOCUMENTS = [
     *(PROJECT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")),
     *sorted(set((PROJECT / "docs").glob("*.md")) - {RECIPES}),
@@ -38,11 +37,11 @@ LINKED = [
 README_LINES = 160
 
 SUFFIXES = {".py", ".md", ".sql", ".yml", ".toml", ".csv", ".txt", ".html", ".svg", ".png", ".sh", ".js", ".j2"}
-# Data, which the repository does not hold; what a build or a tool writes; and the files of a reader.
+# Files that are not in the repository: data, output of builds and tools, and files of the user.
 DATA = {".duckdb", ".parquet"}
 GENERATED = (".venv", "target", "logs", "publications", "reports/output", "spark-warehouse")
 OF_THE_READER = ("my_shop.yml", "page.html", "path/to", "data/")
-# Names of others: values of settings, columns of an input, a target, tables in examples.
+# Other names: values of settings, columns of an input, a target, tables in examples.
 OTHER_NAMES = {"day_first", "month_first", "product_type", "spark_connect"}
 OTHER_PREFIXES = {"spark", "catalog", "schema", "database", "shop"}
 
@@ -71,7 +70,7 @@ class Project:
 
     @property
     def names(self) -> set[str]:
-        """Everything that may be named without saying whose it is."""
+        """All names that may be used without a qualifier."""
         return set(self.columns).union(self.settings, self.values, OTHER_NAMES, *self.columns.values())
 
 
@@ -129,7 +128,7 @@ def files_of_the_project() -> tuple[Path, ...]:
 
 
 def without_former_names(text: str) -> str:
-    """The text without the column `before` of its tables, which names what is gone."""
+    """The text without the column `before` of its tables, which lists former names."""
     lines, former = [], None
     for line in text.splitlines():
         cells = line.split("|") if line.startswith("|") else None
@@ -145,7 +144,7 @@ def without_former_names(text: str) -> str:
 
 
 def wrong_names(text: str, project: Project) -> list[str]:
-    """What a document names as code and what does not exist."""
+    """The names that a document formats as code but that do not exist."""
     text = without_former_names(text)
     fences = FENCE.findall(text)
     found = []
@@ -166,7 +165,7 @@ def wrong_names(text: str, project: Project) -> list[str]:
 
 
 def wrong_in_code(code: str, project: Project) -> Iterator[str]:
-    """What is wrong about a name, or a command, that is written as code within a sentence."""
+    """The problem with a name or a command that is formatted as code within a sentence."""
     setting = re.match(rf"({WORD}(?:_\w+)*): ", code)
     macro = re.fullmatch(r"(\w+)\(\)", code)
     dotted = re.fullmatch(rf"({WORD}(?:_\w+)*)\.({WORD}(?:_\w+)*)", code)
@@ -192,7 +191,7 @@ def wrong_in_code(code: str, project: Project) -> Iterator[str]:
 
 
 def wrong_in_command(line: str, project: Project) -> Iterator[str]:
-    """What is wrong about the make targets, selections and files of a command."""
+    """The problems with the make targets, selections and files of a command."""
     line = line.split("  #")[0]
     for called in re.findall(rf"\bmake((?: {WORD}(?:-{WORD})*)+)(?= |$|`|\")", line):
         for target in called.split():
@@ -210,14 +209,14 @@ def wrong_in_command(line: str, project: Project) -> Iterator[str]:
 
 
 def is_file(word: str) -> bool:
-    """Whether a word names a file or a folder of this project, if it exists."""
+    """Whether a word looks like the path of a file or a folder of this project."""
     if "://" in word or "<" in word or word.startswith(("/", "-")) or word[:1].isdigit():
         return False
     return Path(word).suffix in SUFFIXES or ("/" in word and Path(word).suffix not in DATA and word != "/")
 
 
 def exists(word: str, project: Project) -> bool:
-    """Whether there is such a file or folder, also as a pattern, or one that a build or the reader makes."""
+    """Whether a file, a folder or a match of a pattern exists, or is created by a build or the user."""
     word = word.rstrip(".")
     if word.endswith("/"):
         return (PROJECT / word).is_dir() or word.startswith(GENERATED)
@@ -232,13 +231,13 @@ def exists(word: str, project: Project) -> bool:
 
 
 def anchors(document: Path) -> set[str]:
-    """The anchors that GitHub gives the headings of a document."""
+    """The anchors that GitHub generates for the headings of a document."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", document.read_text()), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def wrong_links(text: str, folder: Path, own_anchors: set[str]) -> list[str]:
-    """The links of a text, in a document of this folder, that lead nowhere."""
+    """The broken links of a text, relative to this folder."""
     found = []
     for link in LINK.findall(FENCE.sub("", text)):
         if "://" in link or link.startswith("mailto:"):
@@ -265,7 +264,7 @@ def test_a_document_names_only_what_exists(document: Path, project: Project):
 
 
 @pytest.mark.parametrize("document", LINKED, ids=name)
-def test_every_link_leads_somewhere(document: Path):
+def test_no_link_is_broken(document: Path):
     assert wrong_links(document.read_text(), document.parent, anchors(document)) == []
 
 
@@ -289,7 +288,7 @@ def test_the_readme_is_short():
     assert len((PROJECT / "README.md").read_text().splitlines()) <= README_LINES
 
 
-def test_the_picture_of_the_rooms_is_the_one_that_make_architecture_draws(manifest: dict, tmp_path: Path):
+def test_the_picture_of_the_rooms_is_up_to_date(manifest: dict, tmp_path: Path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     script = PROJECT / "scripts" / "draw_architecture.py"
     subprocess.run([sys.executable, script, tmp_path / "manifest.json", tmp_path / "drawn.svg"], check=True)
@@ -333,7 +332,7 @@ def test_a_name_that_does_not_exist_is_found(text: str, said: list[str], project
     assert wrong_names(text, project) == said
 
 
-def test_a_link_that_leads_nowhere_is_found():
+def test_a_broken_link_is_found():
     text = "[a](README.md) [b](no_such.md) [c](README.md#the-marts) [d](README.md#no-such) [e](#own) [f](#no-such)"
     assert wrong_links(text, PROJECT, {"own"}) == [
         "no_such.md: there is no such file",

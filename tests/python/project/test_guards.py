@@ -1,4 +1,4 @@
-"""The guards of `make lint` find what they are there to find."""
+"""The checks of `make lint` find the problems that they are meant to find."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of what dbt parses."""
+    """A copy of the files that dbt parses."""
     for name in ("models", "macros", "seeds", "tests", "analyses"):
         if (PROJECT / name).exists():
             shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -25,7 +25,7 @@ def copy(tmp_path):
 
 
 def check_yaml(folder: Path) -> subprocess.CompletedProcess:
-    # In a process of its own: the check patches dbt.
+    # In a separate process, because the check patches dbt.
     script = PROJECT / "scripts" / "check_yaml.py"
     return subprocess.run([sys.executable, script, folder], cwd=PROJECT, capture_output=True, text=True, check=False)
 
@@ -47,7 +47,7 @@ def test_the_yaml_check_finds_a_misspelt_key_a_key_out_of_place_and_a_missing_pl
 
 def test_the_yaml_check_passes_the_project(copy):
     answer = check_yaml(copy)
-    assert (answer.returncode, answer.stdout.strip()) == (0, "The project's YAML is in order.")
+    assert (answer.returncode, answer.stdout.strip()) == (0, "No problems in the project's YAML.")
 
 
 def test_the_layout_check_finds_wide_lines_odd_indents_tabs_and_blanks():

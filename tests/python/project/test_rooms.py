@@ -1,4 +1,4 @@
-"""The rooms of models/: a model reads only from its own room and those before it, and the log comes last."""
+"""The rooms of models/: a model reads only from its own room and earlier ones, and the build log comes last."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import dbt, green
 
-# In the order of the data. docs/architecture.md says what each is for.
+# In the order of the data flow. docs/architecture.md describes each.
 ROOMS = ("staging", "checks", "features", "training", "serving", "marts", "history")
 LOG = "model.customer_segmentation.int_build_log"
 
@@ -69,7 +69,7 @@ def test_a_build_is_logged_after_every_mart(nodes):
 
 
 def test_a_build_is_logged_after_every_test_of_what_it_logs(nodes):
-    """dbt build makes a model wait for a test only where everything that the test reads comes before the model."""
+    """dbt build runs a test before a model only if the model depends on everything that the test reads."""
     logged = ancestors(LOG, nodes)
     history = {name for name, node in models(nodes).items() if room(node) == "history"}
     too_late = [

@@ -1,4 +1,4 @@
-"""docs/input.md lists the rules for rows as the catalogue has them."""
+"""The rule tables in docs/input.md agree with the rule catalogue."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from conftest import PROJECT, Built, green
 
 
-def test_the_tables_of_rules_are_those_of_the_catalogue(sample: Built, tmp_path: Path):
-    """Where this fails, `make docs` writes the tables anew."""
+def test_the_rule_tables_agree_with_the_catalogue(sample: Built, tmp_path: Path):
+    """If this fails, `make docs` rewrites the tables."""
     ours = PROJECT / "docs" / "input.md"
     document = tmp_path / "input.md"
     shutil.copy(ours, document)

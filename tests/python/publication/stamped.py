@@ -17,7 +17,7 @@ MODULE = [sys.executable, "-m", "customer_segmentation.publication"]
 
 
 def write_warehouse(warehouse: Path, stamp: int, rows: int = 2_000) -> None:
-    """Write a warehouse whose marts carry one stamp in every row, so that a mixture of two would show."""
+    """Write a warehouse whose marts have one stamp in every row, so that a mixture of two builds is visible."""
     warehouse.unlink(missing_ok=True)
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema marts; create schema staging; create table staging.secret as select 1 as x")
@@ -43,7 +43,7 @@ def publish_stamp(folder: Path, stamp: int, kept: int = 3) -> int:
 
 
 def stamps(database: Path) -> set[int]:
-    """The stamps of a published database: one, unless it is of two builds."""
+    """The stamps of a published database: one, unless it mixes builds."""
     with duckdb.connect(os.path.realpath(database), read_only=True) as connection:
         return {connection.execute(f"select min(stamp) from marts.{mart}").fetchone()[0] for mart in MARTS}
 

@@ -1,6 +1,6 @@
-"""Faults: kills, full disks, too little memory. Nothing that was published is ever lost.
+"""Faults: kills, full disks, too little memory. No published data are ever lost.
 
-`make test` runs the short ones; `make test-faults` runs all, and both print how many faults were tried and survived.
+`make test` runs the short tests, `make test-faults` all; both print how many faults were tried and survived.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from stamped import MARTS, MODULE, publish_stamp, publish_warehouse, stamps, wri
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import locked, publish_marts
 
-# How long the kernel may take to end a killed process: far longer than it needs, on a machine however busy.
+# Seconds that the kernel may take to end a killed process: far more than it needs, even on a busy machine.
 SECONDS_TO_END = 60
 
-# ---- what must hold after any fault -----------------------------------------------------------------------------
+# ---- invariants after any fault ---------------------------------------------------------------------------------
 
 
 def contents(database: Path) -> dict[str, tuple[int, int]]:
@@ -42,7 +42,7 @@ def contents(database: Path) -> dict[str, tuple[int, int]]:
 
 
 def check_publication_is_whole(folder: Path) -> int:
-    """The current publication holds what its manifest says, of one build alone. Returns its number."""
+    """Assert that the current publication agrees with its manifest and is of one build; return its number."""
     current = folder / "publications" / "current"
     told = json.loads((current / "manifest.json").read_text())
     assert {mart: rows for mart, (rows, _) in contents(current / "segments.duckdb").items()} == {
@@ -60,7 +60,7 @@ def check_publication_is_whole(folder: Path) -> int:
     return told["publication"]
 
 
-# What only grows: {mart: what stays of a row when later builds come}.
+# Marts that only grow: {mart: the columns of a row that later builds do not change}.
 GROWING = {
     "segmentation_model_centroids": "*",
     "segmentation_models": "*",
@@ -73,7 +73,7 @@ GROWING = {
 
 
 def check_same_but_for_growth(before: Path, after: Path) -> None:
-    """A killed build may have stored its model, or itself; whatever was there stays, and the other marts are equal."""
+    """Assert that growing marts lost no rows and the others are equal; a killed build may have logged itself."""
     ours, theirs = contents(before), contents(after)
     assert {mart: rows for mart, rows in ours.items() if mart not in GROWING} == {
         mart: rows for mart, rows in theirs.items() if mart not in GROWING
@@ -87,7 +87,7 @@ def check_same_but_for_growth(before: Path, after: Path) -> None:
 
 
 def check_history(warehouse: Path) -> None:
-    """The register and the log, which grow from build to build, have no gap and no duplicate; each is one statement."""
+    """Assert that the model register and the build log, which grow with each build, have no gaps and duplicates."""
     none_of = {
         "a gap between builds": "select build from intermediate.int_build_log where is_build"
         " qualify build != row_number() over (order by build)",
@@ -112,13 +112,13 @@ def check_history(warehouse: Path) -> None:
 def publish_arguments(folder: Path, k: int | None = None, **settings: str) -> list[str]:
     """The command that builds the project in a folder and publishes it."""
     variables = json.dumps(settings if k is None else settings | {"k": k})
-    # dbt parses the project anew if the settings of a target folder change.
+    # dbt parses the whole project again if the settings of a target folder change.
     paths = ["--target-path", str(folder / f"target_{k}"), "--log-path", str(folder / "logs")]
     return [*MODULE, "publish", "--", *WITHOUT_UNIT_TESTS, *paths, "--vars", variables]
 
 
 def run(folder: Path, arguments: list[str], limit: int | None = None) -> subprocess.CompletedProcess:
-    """Run to the end; `limit` is the size in bytes that no file may exceed."""
+    """Run a command to its end; `limit` is the maximum file size in bytes."""
     limited = None if limit is None else lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     return subprocess.run(
         arguments,
@@ -132,7 +132,7 @@ def run(folder: Path, arguments: list[str], limit: int | None = None) -> subproc
 
 
 def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
-    """Start a command as a process group of its own."""
+    """Start a command in a new process group."""
     return subprocess.Popen(
         arguments,
         cwd=PROJECT,
@@ -145,10 +145,10 @@ def start(folder: Path, arguments: list[str]) -> subprocess.Popen:
 
 
 def kill(process: subprocess.Popen, warehouse: Path) -> None:
-    """Kill a command and all that it has started, and return once none of them holds the warehouse.
+    """Kill a command and its children, and return once none of them holds the warehouse.
 
-    dbt is a child of the command. The kernel ends it some time after the command itself, and lets go of its files
-    last, so waiting for the command alone is not enough.
+    dbt is a child of the command. The kernel ends it some time after the command, and closes its files last, so waiting
+    only for the command is not enough.
     """
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -166,7 +166,7 @@ def kill(process: subprocess.Popen, warehouse: Path) -> None:
 
 
 def kill_build(folder: Path, arguments: list[str], progress: float, delay: float) -> None:
-    """Build and publish, and kill it at a share of its nodes (above 1: in the publication), so many seconds later."""
+    """Build and publish; kill it some seconds after this share of its nodes (above 1: during the publication)."""
     process = start(folder, arguments)
     for line in process.stdout:
         started = re.search(r"(\d+) of (\d+) START", line)
@@ -187,12 +187,12 @@ def published(tmp_path, sample) -> Path:
 
 
 def kill_and_build_again(folder: Path, kills: int, seed: int) -> None:
-    """Kill so many builds at random moments, each on top of what the last one left, and build again."""
+    """Kill this many builds at random moments, each starting from what the last one left, and build again."""
     moments = random.Random(seed)
     sample = Path(shutil.copy(folder / "publications" / "current" / "segments.duckdb", folder / "sample_marts.duckdb"))
     for turn in range(kills):
         before = check_publication_is_whole(folder)
-        # Half of the runs publish something else, so that old and new can be told apart.
+        # Half of the runs publish different data, so that old and new can be distinguished.
         arguments = publish_arguments(folder, 3 if turn % 2 == 0 else None)
         progress = moments.uniform(0, 1.2)
         kill_build(folder, arguments, progress, moments.uniform(0, 0.1 if progress < 1 else 1.0))
@@ -232,7 +232,7 @@ with locked(folder / "publications"):
 
 
 @pytest.mark.short_faults
-def test_the_publication_alone_is_killed_at_random_moments(tmp_path, survived):
+def test_the_copying_of_marts_is_killed_at_random_moments(tmp_path, survived):
     publish_stamp(tmp_path, 0)
     alone = [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)]
     with start(tmp_path, alone) as process:
@@ -279,7 +279,7 @@ print(len(seen))
 
 
 @pytest.mark.short_faults
-def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, survived):
+def test_a_reader_never_sees_two_builds_while_twenty_are_published(tmp_path, survived):
     publish_stamp(tmp_path, 0)
     folder = tmp_path / "publications"
     arguments = [sys.executable, "-c", READER, str(folder), ",".join(MARTS)]
@@ -298,7 +298,7 @@ def test_a_reader_sees_only_whole_publications_while_twenty_are_made(tmp_path, s
 
 
 @pytest.mark.short_faults
-def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path, survived):
+def test_a_publication_over_the_file_size_limit_keeps_the_previous_one(tmp_path, survived):
     publish_stamp(tmp_path, 1)
     write_warehouse(tmp_path / "warehouse.duckdb", 2)
     ended = run(tmp_path, [sys.executable, "-c", PUBLISH_ALONE, str(tmp_path)], limit=200_000)
@@ -310,13 +310,13 @@ def test_a_publication_that_the_disk_cannot_hold_leaves_the_one_before(tmp_path,
 
 
 @pytest.mark.short_faults
-def test_a_full_disk_leaves_the_publication_before(tmp_path, small_disk, survived, monkeypatch):
+def test_a_full_disk_keeps_the_previous_publication(tmp_path, small_disk, survived, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     warehouse, folder = tmp_path / "warehouse.duckdb", small_disk / "publications"
     write_warehouse(warehouse, 1, rows=100)
     with locked(folder):
         publish_marts(warehouse, folder, 3)
-        # Random digits, which do not compress.
+        # Random digits, which hardly compress.
         write_warehouse(warehouse, 2, rows=400_000)
         with duckdb.connect(str(warehouse)) as connection:
             connection.execute("update marts.first set money = (hash(row_id) % 1000000000000) / 100")
@@ -328,7 +328,7 @@ def test_a_full_disk_leaves_the_publication_before(tmp_path, small_disk, survive
 
 @pytest.mark.faults
 @pytest.mark.parametrize("fault", ["disk", "memory"])
-def test_a_build_without_disk_or_memory_says_so_and_leaves_the_publication(published, survived, fault):
+def test_a_build_out_of_disk_or_memory_reports_it_and_keeps_the_publication(published, survived, fault):
     before = contents(published / "publications" / "current" / "segments.duckdb")
     if fault == "disk":
         (published / "warehouse.duckdb").unlink()

@@ -1,4 +1,4 @@
-"""Publications: readers see the marts of one build, and go back to earlier ones."""
+"""Publications: readers see the marts of one build, and can be rolled back to earlier ones."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_a_reader_keeps_what_it_opened_and_a_new_one_sees_the_new(tmp_path):
     with duckdb.connect(os.path.realpath(link), read_only=True) as reader:
         assert reader.execute("select max(stamp) from marts.first").fetchone() == (1,)
         publish_stamp(tmp_path, 2, kept=1)
-        # Its folder is gone by now, and the open file is not.
+        # Its folder has been removed by now, but the file is still open.
         assert reader.execute("select max(stamp) from marts.third").fetchone() == (1,)
         assert stamps(link) == {2}
 
 
-def test_so_many_publications_are_kept_and_the_current_one_always(tmp_path):
+def test_the_newest_publications_and_the_current_one_are_kept(tmp_path):
     for stamp in range(1, 6):
         publish_stamp(tmp_path, stamp, kept=3)
     folder = tmp_path / "publications"
@@ -89,25 +89,25 @@ def test_so_many_publications_are_kept_and_the_current_one_always(tmp_path):
     assert publication_numbers(folder) == [3, 5]
 
 
-def test_rollback_goes_to_the_one_before_and_says_what_there_is(tmp_path):
+def test_rollback_goes_to_the_previous_publication_and_lists_those_available(tmp_path):
     for verb in ("rollback", "list"):
         ended = command(tmp_path, verb)
         assert "There are no publications in" in ended.stdout + ended.stderr
     for stamp in (1, 2):
         publish_stamp(tmp_path, stamp)
     assert "Publication 1 is current" in command(tmp_path, "rollback").stdout
-    assert "There is no publication before the current one; there are [1, 2]" in command(tmp_path, "rollback").stderr
-    assert "There is no publication 9 to go back to; there are [1, 2]" in command(tmp_path, "rollback", "9").stderr
+    assert "There is no publication before the current one; available: [1, 2]" in command(tmp_path, "rollback").stderr
+    assert "There is no publication 9 to roll back to; available: [1, 2]" in command(tmp_path, "rollback", "9").stderr
     newest, oldest = command(tmp_path, "list").stdout.splitlines()
     assert newest.split()[0] == "2"
     assert "3 marts   6000 rows" in newest
     assert oldest.split()[0] == "1"
     assert [line.endswith("<- current") for line in (newest, oldest)] == [False, True]
-    # Numbers are never used twice, whatever is current.
+    # Numbers are never reused, whichever publication is current.
     assert publish_stamp(tmp_path, 3) == 3
 
 
-def test_two_publications_at_once_the_second_refuses(tmp_path):
+def test_a_second_simultaneous_publication_is_refused(tmp_path):
     publish_stamp(tmp_path, 1)
     with locked(tmp_path / "publications"):
         refused = command(tmp_path, "rollback", "1")
@@ -121,7 +121,7 @@ def test_the_publications_of_one_warehouse_are_not_replaced_by_those_of_another(
         publish_marts(tmp_path / "other.duckdb", tmp_path / "publications", 3)
 
 
-def test_the_current_database_is_that_of_the_warehouse_or_none(tmp_path):
+def test_the_current_database_belongs_to_the_warehouse_or_is_none(tmp_path):
     warehouse = tmp_path / "warehouse.duckdb"
     assert current_database(warehouse) is None
     publish_stamp(tmp_path, 1)

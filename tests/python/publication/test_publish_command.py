@@ -1,4 +1,4 @@
-"""`make publish`: only a whole, green build of the project is published."""
+"""`make publish`: only a complete, successful build of the project is published."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ MANIFEST = {
 @pytest.mark.parametrize(
     ("statuses", "said"),
     [
-        ({"model.a": "success", "test.a": "fail"}, "not green: test.a fail"),
-        ({"model.a": "success", "test.a": "skipped"}, "not green: test.a skipped"),
+        ({"model.a": "success", "test.a": "fail"}, "did not succeed: test.a fail"),
+        ({"model.a": "success", "test.a": "skipped"}, "did not succeed: test.a skipped"),
         ({"model.a": "success"}, "left out 1 of 2 models, seeds and tests"),
         ({"model.a": "success", "test.a": "warn"}, None),
-        # Half a training is neither a training nor a scoring.
+        # A run of some training models is neither a full run nor a scoring run.
         ({"model.a": "success", "test.a": "pass", "model.t": "success"}, "left out 1 of 4 models, seeds and tests"),
     ],
 )
-def test_only_a_whole_green_build_is_published(statuses, said):
+def test_only_a_complete_successful_build_is_published(statuses, said):
     results = {"results": [{"unique_id": node, "status": status} for node, status in statuses.items()]}
     if said is None:
         check_whole_and_green(results, MANIFEST)
@@ -56,23 +56,23 @@ def test_the_results_are_read_where_dbt_writes_them(tmp_path, monkeypatch):
     assert target_folder(tmp_path, []) == tmp_path / "of_the_environment"
 
 
-def test_the_command_line_starts_without_the_libraries_of_the_models_and_the_report():
+def test_the_command_line_does_not_import_the_libraries_of_models_and_report():
     """Every `make build` starts it."""
     heavy = "{'pandas', 'numpy', 'numba', 'sklearn', 'altair', 'dbt'}"
     program = f"import sys, customer_segmentation.publication.__main__; print(sorted({heavy} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-def test_a_wrong_file_of_settings_is_refused_before_the_build(tmp_path):
+def test_an_invalid_settings_file_is_refused_before_the_build(tmp_path):
     settings = tmp_path / "settings.yml"
     settings.write_text("- k")
     ended = command(tmp_path, "publish", "--settings", str(settings))
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith(f"The file of settings {settings} must hold lines such as")
+    assert ended.stderr.startswith(f"The settings file {settings} must be a mapping, with lines such as")
 
 
 @pytest.mark.xdist_group("publication")
-def test_a_failed_or_partial_build_leaves_the_publication_and_a_green_one_replaces_it(tmp_path, sample):
+def test_a_failed_or_partial_build_keeps_the_publication_and_a_complete_one_replaces_it(tmp_path, sample):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
     publish_warehouse(tmp_path)
     quick = [*WITHOUT_UNIT_TESTS, *dbt_folders(tmp_path)]
@@ -81,7 +81,7 @@ def test_a_failed_or_partial_build_leaves_the_publication_and_a_green_one_replac
     assert (failed.returncode, "nothing was published" in failed.stderr) == (1, True)
     assert "Setting 'publications_kept' is 0; it must be a whole number from 1 to 1000" in failed.stdout
     partial = command(tmp_path, "publish", "--", *quick, "--select", "feature_catalogue")
-    assert (partial.returncode, "a publication needs a whole build" in partial.stderr) == (1, True)
+    assert (partial.returncode, "a publication needs a complete build" in partial.stderr) == (1, True)
     assert os.readlink(current) == "000001"
     settings = tmp_path / "settings.yml"
     settings.write_text("k: 3\npublications_kept: 1\n")
@@ -99,7 +99,7 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
     text = (PROJECT / "docs" / "serving.md").read_text()
     readers = [block.split("```")[0] for block in text.split("```python\n")[1:]]
     assert len(readers) == 2
-    # What the readers ask for, in a publication beside a warehouse that a build holds.
+    # The readers query a publication while a build holds the warehouse.
     warehouse = tmp_path / "warehouse.duckdb"
     write_warehouse(warehouse, 1)
     with duckdb.connect(str(warehouse)) as connection:
@@ -114,7 +114,7 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
         text=True,
     )
     try:
-        # Probing before dbt holds the file would keep dbt from it.
+        # Opening the file before dbt holds it would block dbt.
         assert any("START seed" in line for line in build.stdout)
         probe = "import duckdb, sys; duckdb.connect(sys.argv[1], read_only=True)"
         assert subprocess.run([sys.executable, "-c", probe, str(warehouse)], capture_output=True).returncode != 0

@@ -1,4 +1,4 @@
-"""The warehouse file: a build refuses one that it cannot use, with one sentence, and can move a damaged one aside."""
+"""The warehouse file: a build refuses an unusable file with one sentence, and can move a damaged one aside."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_second_build_refuses_with_a_sentence_that_names_the_first(tmp_path, s
         holder.wait()
     for each in refused:
         assert (each.returncode, each.stdout) == (1, "")
-        assert f"The warehouse {warehouse} is held by process {holder.pid}" in each.stderr
+        assert f"The warehouse {warehouse} is in use by process {holder.pid}" in each.stderr
         assert len(each.stderr.strip().splitlines()) == 1
     assert warehouse.exists()
     survived(3)
@@ -53,7 +53,7 @@ def test_a_damaged_warehouse_is_reported_and_moved_aside_on_request(tmp_path, su
     survived(1)
 
 
-def test_moving_aside_takes_a_free_name_and_the_log_of_unfinished_writes_along(tmp_path):
+def test_moving_aside_uses_a_free_name_and_moves_the_write_ahead_log(tmp_path):
     warehouse = tmp_path / "warehouse.duckdb"
     assert command(tmp_path, "move-warehouse-aside").stdout == ""
     for number in (1, 2):
@@ -68,7 +68,7 @@ def test_moving_aside_takes_a_free_name_and_the_log_of_unfinished_writes_along(t
 def test_a_folder_that_cannot_be_written_or_does_not_exist_is_reported(tmp_path, small_disk, survived):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     ended = command(small_disk, "check-warehouse")
-    assert (ended.returncode, "cannot be written" in ended.stderr) == (1, True)
+    assert (ended.returncode, "is not writable" in ended.stderr) == (1, True)
     ended = command(tmp_path / "nowhere", "check-warehouse")
     assert (ended.returncode, "does not exist; create" in ended.stderr) == (1, True)
     survived(2)

@@ -9,7 +9,7 @@ import pytest
 from customer_segmentation.report import charts
 
 
-def test_names_on_the_map_do_not_meet() -> None:
+def test_names_on_the_map_do_not_overlap() -> None:
     points = [{"s": place, "x": place, "y": height} for place in range(3) for height in (0.0, 10.0)]
 
     heights = [middle["y"] for middle in charts.middle_of_each(points, ["a", "b", "c"])]
@@ -17,7 +17,7 @@ def test_names_on_the_map_do_not_meet() -> None:
     assert heights == pytest.approx([5, 5.7, 6.4])
 
 
-# How the three kinds of dichromats see linear sRGB: Machado, Oliveira and Fernandes (2009), severity 1.
+# Simulation of the three kinds of dichromacy in linear sRGB: Machado, Oliveira and Fernandes (2009), severity 1.
 COLOUR_BLINDNESS = {
     "none": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216), (-0.003882, -0.048116, 1.051998)),
@@ -32,7 +32,7 @@ def linear(colour: str) -> tuple[float, ...]:
 
 
 def seen(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, float, float]:
-    """The colour in CIE L*a*b* (D65), as an eye of this kind sees it."""
+    """The colour in CIE L*a*b* (D65), as seen with this kind of colour vision."""
     red, green_, blue = (
         min(max(sum(weight * part for weight, part in zip(row, linear(colour), strict=True)), 0), 1) for row in matrix
     )
@@ -45,7 +45,7 @@ def seen(colour: str, matrix: tuple[tuple[float, ...], ...]) -> tuple[float, flo
 
 @pytest.mark.parametrize("kind", COLOUR_BLINDNESS)
 @pytest.mark.parametrize(("palette", "ground"), [("LIGHT_PALETTE", "#ffffff"), ("DARK_PALETTE", "#1a1f28")])
-def test_colours_stay_apart_for_every_eye_and_stand_out_from_the_ground(palette, ground, kind) -> None:
+def test_colours_are_distinct_for_colour_blind_readers_and_against_the_background(palette, ground, kind) -> None:
     colours = getattr(charts, palette)
     apart = {
         (one, other): sum((a - b) ** 2 for a, b in zip(seen(one, matrix), seen(other, matrix), strict=True)) ** 0.5
@@ -53,7 +53,7 @@ def test_colours_stay_apart_for_every_eye_and_stand_out_from_the_ground(palette,
         for one, other in itertools.combinations(colours, 2)
     }
 
-    # A difference of 2.3 can just be seen; these are far beyond it, and each group has a shape besides.
+    # A difference of 2.3 is just noticeable; these are far larger, and each group also has a different shape.
     assert min(apart[pair] for pair in itertools.combinations(colours[:5], 2)) > 20
     assert min(apart.values()) > 12
     for colour in colours:

@@ -1,6 +1,6 @@
-"""The report, as a person meets it: the page in a browser, its numbers against the marts, and what stops it.
+"""The report: the page in a browser, its numbers compared with the marts, and its errors.
 
-The browser is Debian's Chromium. The pages are built once a session, from warehouses of their own.
+The browser is Debian's Chromium. The pages are built once per session, from separate warehouses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# In a segment's name: what would close a tag, open a script, or be code of the template.
+# For a segment's name: text that would close a tag, open a script, or be template code.
 HOSTILE = "<script>document.title='owned'</script> & \"{{ 7 * 7 }}\" ' "
 LONG = HOSTILE + "Donaudampfschifffahrtsgesellschaftskapitaen " * 3
 
@@ -51,7 +51,7 @@ LONG = HOSTILE + "Donaudampfschifffahrtsgesellschaftskapitaen " * 3
 
 
 def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would."""
+    """Run the report on the command line."""
     return subprocess.run(
         [sys.executable, "-m", "customer_segmentation.report", "--warehouse", str(warehouse), *arguments],
         cwd=PROJECT,
@@ -62,7 +62,7 @@ def write_report(warehouse: Path, *arguments: str) -> subprocess.CompletedProces
 
 
 def written(warehouse: Path, target: Path) -> Path:
-    """The page of a warehouse, with its size and how long it took."""
+    """The page of a warehouse, with its size and the time that writing it took."""
     started = time.perf_counter()
     main(["--warehouse", str(warehouse), "--output", str(target)])
     print(f"{target.name}: {target.stat().st_size / 1e6:.2f} MB in {time.perf_counter() - started:.1f} s")
@@ -87,7 +87,7 @@ def with_names(warehouse: Path, suffix: str) -> None:
 
 
 def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
-    """The sample served with other k, with long and hostile names, with a customer without a purchase, and empty."""
+    """Warehouses: the sample with other k, long and hostile names, a customer without purchases; and an empty one."""
     folder.mkdir(parents=True, exist_ok=True)
     warehouses = {"sample": sample} | {
         name: folder / f"{name}.duckdb" for name in ("one", "two", "seven", "ten", "names", "many")
@@ -95,8 +95,8 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
     runs = []
     for name, k in (("one", 1), ("two", 2), ("seven", 7), ("ten", 10)):
         shutil.copy(sample, warehouses[name])
-        # One segment is fitted only where it is asked for; any other k is there already. A whole run is logged as a
-        # build, so that the page of seven segments has a past.
+        # k = 1 is fitted only if requested; every other k is already fitted. A full run is logged as a build, so the
+        # page with seven segments has a history.
         start = {1: ["--select", "int_kmeans_sweep+"], 7: []}.get(k, ["--select", "int_trained_model+"])
         runs.append(
             {
@@ -105,7 +105,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
                 "warehouse": str(warehouses[name]),
             }
         )
-    # Two inputs without a single purchase: nobody at all, and customers who have not bought yet.
+    # Two inputs without purchases: no customers, and customers who have not bought yet.
     for name, customers in (("empty", []), ("idle", [("a", "2024-01-01"), ("b", "2024-01-01")])):
         warehouses[name] = folder / f"{name}.duckdb"
         runs.append(
@@ -125,7 +125,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
 
 
 def multiply(warehouse: Path, times: int) -> None:
-    """So many customers that the map cannot show them all, with ids too long to stand in the file as often."""
+    """Multiply the customers until the map cannot show all, with ids too long to repeat in full in the file."""
     with duckdb.connect(str(warehouse)) as connection:
         for mart in ("customer_segments", "segment_map"):
             connection.execute(
@@ -162,7 +162,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Opened:
-    """A page in the browser, with everything that it complained of or asked for."""
+    """A page in the browser, with its errors and warnings and its network requests."""
 
     page: Page
     complaints: list[str] = field(default_factory=list)
@@ -205,7 +205,7 @@ ALL = ["sample", "one", "two", "seven", "ten", "names", "many", "empty", "idle"]
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_page_complains_of_nothing_and_asks_the_network_for_nothing(name, pages, opened) -> None:
+def test_the_page_has_no_errors_and_no_network_requests(name, pages, opened) -> None:
     it = opened(pages[name])
 
     assert it.complaints == []
@@ -256,7 +256,7 @@ def test_hovering_over_a_mark_shows_the_customer(pages, warehouses, opened) -> N
 
 def test_no_name_hides_a_customer_from_the_pointer(pages, opened) -> None:
     page = opened(pages["sample"]).page
-    # The whole page on the screen: only what is on it can be pointed at.
+    # The viewport shows the entire page, because the pointer reaches only what is visible.
     page.set_viewport_size({"width": 1280, "height": page.evaluate("document.documentElement.scrollHeight")})
 
     found = page.eval_on_selector_all(
@@ -294,7 +294,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
         "select k, davies_bouldin_index, silhouette_score, inertia, smallest_cluster_size from marts.k_selection"
         " order by k",
     )
-    # inner_text of a folded table is empty; text_content is not.
+    # inner_text of a collapsed table is empty; text_content is not.
     ks = [row.locator("th").text_content() for row in page.locator("#k-table tbody tr").all()]
     assert [[k, *row[1:]] for k, row in zip(ks, chosen, strict=True)] == [
         [str(value) for value in row] for row in metrics
@@ -344,7 +344,7 @@ def test_charts_follow_the_screen_and_the_paper(pages, opened) -> None:
 
 
 @pytest.mark.parametrize("name", ["sample", "one", "names", "empty"])
-def test_headings_are_in_order_and_figures_have_words(name, pages, opened) -> None:
+def test_headings_are_in_order_and_figures_have_text_alternatives(name, pages, opened) -> None:
     page = opened(pages[name]).page
     levels = page.eval_on_selector_all("h1,h2,h3,h4", "all => all.map(one => Number(one.tagName[1]))")
 
@@ -357,7 +357,7 @@ def test_headings_are_in_order_and_figures_have_words(name, pages, opened) -> No
     assert page.locator("th:not([scope])").count() == 0
 
 
-def test_names_of_the_input_stay_text(pages, warehouses, opened) -> None:
+def test_names_of_the_input_are_escaped(pages, warehouses, opened) -> None:
     page = opened(pages["names"]).page
 
     names = [name for (name,) in query(warehouses["names"], "select segment_name from marts.segment_profiles")]
@@ -368,7 +368,7 @@ def test_names_of_the_input_stay_text(pages, warehouses, opened) -> None:
     assert "49" not in page.locator("article.segment h3").first.inner_text()
 
 
-def test_the_sections_stand_in_their_order(pages, opened) -> None:
+def test_the_sections_are_in_order(pages, opened) -> None:
     page = opened(pages["sample"]).page
     found = page.eval_on_selector_all("main > [id]", "all => all.map(one => one.id)")
 
@@ -379,9 +379,9 @@ def test_the_sections_stand_in_their_order(pages, opened) -> None:
     )
 
 
-def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
+def test_the_history_appears_from_the_second_build_on(warehouses, tmp_path) -> None:
     first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
-    # Served with another k, which is a build of its own with another model.
+    # Serving another k is another build with another model.
     second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
     for heading in ("How the segments changed", "Who moved between segments", "Do the segments still fit?"):
         assert heading not in first
@@ -395,7 +395,7 @@ def test_the_past_appears_from_the_second_build_on(warehouses, tmp_path) -> None
     assert all(f">{value}<" in row for value in (before, now, moved)), row
 
 
-def test_a_mart_that_is_not_there_or_empty_has_no_section(warehouses, tmp_path) -> None:
+def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
     warehouse = tmp_path / "shop.duckdb"
     shutil.copy(warehouses["seven"], warehouse)
     with duckdb.connect(str(warehouse)) as connection:
@@ -427,7 +427,7 @@ def test_customers_without_a_purchase_are_shown_and_not_compared(pages, opened) 
 # ---- the file ---------------------------------------------------------------------------------------------------
 
 
-def test_the_file_is_small_and_the_sample_of_points_says_so(pages, warehouses, opened) -> None:
+def test_the_file_is_small_and_states_that_points_are_sampled(pages, warehouses, opened) -> None:
     assert pages["sample"].stat().st_size < 3_000_000
     assert pages["many"].stat().st_size < 6_000_000
     page = opened(pages["many"]).page
@@ -435,7 +435,7 @@ def test_the_file_is_small_and_the_sample_of_points_says_so(pages, warehouses, o
     assert "5,000 of 12,400 customers" in page.locator("#map figcaption").inner_text()
 
 
-def test_every_segment_is_sampled_by_its_size_and_a_small_one_stays(warehouses) -> None:
+def test_every_segment_is_sampled_by_its_size_and_a_small_one_is_kept(warehouses) -> None:
     marts = Marts(warehouses["ten"])
     sizes = dict(query(warehouses["ten"], "select segment_name, cluster_size from marts.segment_profiles"))
     points, customers = marts.map_points([], at_most=310)
@@ -472,26 +472,26 @@ def test_the_same_warehouse_gives_the_same_pictures(warehouses, tmp_path) -> Non
     [
         (["--locale", "xx_YY"], "The locale 'xx_YY' is unknown; examples are en_GB, de_DE and fr_FR."),
         (["--currency", "EURO"], "The currency 'EURO' is unknown; examples are EUR, USD and GBP, or none."),
-        (["--settings", "nowhere.yml"], "There is no file of settings nowhere.yml."),
+        (["--settings", "nowhere.yml"], "The settings file nowhere.yml does not exist."),
     ],
 )
-def test_a_wrong_argument_is_answered_by_a_sentence(arguments, sentence, warehouses) -> None:
+def test_an_invalid_argument_gives_an_error_of_one_sentence(arguments, sentence, warehouses) -> None:
     finished = write_report(warehouses["sample"], *arguments)
 
     assert finished.returncode == 1
     assert finished.stderr.strip() == sentence
 
 
-def test_a_missing_or_foreign_warehouse_is_answered_by_a_sentence(tmp_path) -> None:
+def test_a_missing_or_foreign_warehouse_gives_an_error_of_one_sentence(tmp_path) -> None:
     missing = write_report(tmp_path / "none.duckdb")
-    assert missing.stderr.strip() == f"There is no warehouse {tmp_path / 'none.duckdb'}. `make build` makes one."
+    assert missing.stderr.strip() == f"There is no warehouse {tmp_path / 'none.duckdb'}. `make build` creates one."
 
     foreign = tmp_path / "foreign.duckdb"
     duckdb.connect(str(foreign)).close()
     assert "lacks the marts customer_segments" in write_report(foreign).stderr
 
 
-def test_the_settings_of_the_build_say_how_numbers_are_written(warehouses, tmp_path) -> None:
+def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, tmp_path) -> None:
     settings = tmp_path / "my_shop.yml"
     settings.write_text("report_locale: de_DE\nreport_currency: EUR\nk: 4\n")
     target = tmp_path / "page.html"
@@ -506,7 +506,7 @@ def test_the_settings_of_the_build_say_how_numbers_are_written(warehouses, tmp_p
 
 
 def test_the_exposure_names_every_mart_that_the_report_reads(warehouses, tmp_path) -> None:
-    """Without the other marts the page is the same; without one of the named ones it is another, or there is none."""
+    """Without the other marts the page is the same; without one of the named marts it differs or is not written."""
     exposure = yaml.safe_load((PROJECT / "models" / "marts" / "_marts__exposures.yml").read_text())["exposures"][0]
     named = {re.fullmatch(r"ref\('(\w+)'\)", one)[1] for one in exposure["depends_on"]}
 

@@ -37,7 +37,7 @@ def test_numbers_are_written_as_the_locale_does(locale, currency, money, share, 
     assert money == f"{prefix}{money.strip('€$₹ ')}{suffix}".replace("\xa0", " ")
 
 
-def test_a_share_is_never_rounded_to_nothing_or_all() -> None:
+def test_a_share_is_never_rounded_to_0_or_100_percent() -> None:
     formatter = formatter_for("en_GB", None)
 
     assert [formatter.percent(share) for share in (0.0, 0.001, 0.006, 0.994, 0.999, 1.0)] == [
@@ -57,7 +57,7 @@ def test_a_share_is_never_rounded_to_nothing_or_all() -> None:
         (0.8, "strong"),
     ],
 )
-def test_a_silhouette_has_the_word_of_its_band(silhouette, word) -> None:
+def test_a_silhouette_is_described_by_the_word_of_its_band(silhouette, word) -> None:
     assert separation(silhouette) == word
 
 
@@ -72,7 +72,7 @@ def test_a_silhouette_has_the_word_of_its_band(silhouette, word) -> None:
         ("one segment", None, "Nothing to compare", "One group has nothing to be apart from."),
     ],
 )
-def test_how_sure_the_groups_are_follows_the_validity(validity, silhouette, headline, end) -> None:
+def test_the_headline_on_the_groups_follows_the_validity(validity, silhouette, headline, end) -> None:
     found, meaning = certainty(validity, silhouette)
     assert found == headline
     assert meaning.endswith(end)

@@ -1,6 +1,6 @@
-"""The project on Apache Spark beside the project on DuckDB: in dbt's process, on a cluster, and by Spark Connect.
+"""The project on Apache Spark compared with DuckDB: in the dbt process, on a cluster, and through Spark Connect.
 
-A build on Spark takes minutes, so each is made once and read by several tests.
+A build on Spark takes minutes, so each is built once and read by several tests.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ MOST_SECONDS = 900
 
 @dataclass(frozen=True)
 class OnSpark:
-    """A build on Spark: what dbt said, the warehouse folder, and what Spark's event log holds."""
+    """A build on Spark: dbt's output, the warehouse folder, and the events of Spark's event log."""
 
     built: Built
     warehouse: Path
@@ -85,7 +85,7 @@ def test_every_mart_has_the_same_rows_in_process(in_process: OnSpark, sample: Bu
     assert told_apart(tables_of_duckdb(green(sample).warehouse), in_process.marts()) == {}
 
 
-def test_only_what_names_the_engine_tells_the_marts_apart(in_process: OnSpark, sample: Built) -> None:
+def test_only_columns_that_name_the_engine_differ(in_process: OnSpark, sample: Built) -> None:
     ours, theirs = tables_of_duckdb(sample.warehouse), in_process.marts()
     told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
     assert told == TOLD_APART - {"previous_model_id", "input_row"}
@@ -112,7 +112,7 @@ def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
 
 
 def assert_read_alike(folder: Path, settings: dict, count: int) -> None:
-    """Both engines make the same of the lines of this input."""
+    """Assert that both engines read the lines of this input alike."""
     run = ["run", "--select", "+int_transactions_checked", "--vars", json.dumps(settings)]
     ours = green(dbt(folder / "duckdb", *run)).warehouse
     green(dbt_on(folder / "spark", "spark", local(folder), *run))
@@ -139,7 +139,7 @@ def test_parquet_files_of_a_pattern_are_read_by_name(tmp_path: Path) -> None:
     assert_read_alike(tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
 
 
-def test_a_shop_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
     arguments = ["build", "--vars", json.dumps(write_shop(tmp_path)), *WITHOUT_UNIT_TESTS]
     ours = green(dbt(tmp_path / "duckdb", *arguments)).warehouse
     green(dbt_on(tmp_path / "spark", "spark", local(tmp_path), *arguments))
@@ -160,7 +160,7 @@ def test_files_whose_columns_have_another_order_are_refused(tmp_path: Path) -> N
     assert built.returncode != 0
     assert "b.csv" in built.output
     assert "CSV header does not conform to the schema" in built.output
-    # Java says the rest beside it; what dbt says has no frames.
+    # Java writes its own output as well; the message of dbt has no stack frames.
     assert "at org.apache" not in (tmp_path / "spark" / "logs" / "dbt.log").read_text()
 
 
@@ -195,7 +195,7 @@ def test_both_workers_did_tasks(sample_on_cluster: OnSpark) -> None:
 
 @pytest.fixture(scope="session")
 def cdnow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The settings of the example, with an absolute path: the workers run in folders of their own."""
+    """The settings of the example, with an absolute path, because the workers run in other folders."""
     subprocess.run([sys.executable, "examples/prepare.py", "cdnow"], cwd=PROJECT, check=True, timeout=120)
     settings = yaml.safe_load((PROJECT / "examples" / "cdnow" / "settings.yml").read_text())
     place = str(PROJECT / settings["transactions_location"])
@@ -204,7 +204,7 @@ def cdnow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def cdnow(cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """CDNOW on DuckDB."""
+    """The build of CDNOW on DuckDB."""
     return green(build(tmp_path_factory.mktemp("cdnow"), cdnow_settings, *WITHOUT_UNIT_TESTS))
 
 
@@ -217,7 +217,7 @@ def cdnow_on_cluster(
 
 
 def places(marts: dict[str, Table]) -> dict[str, tuple[tuple, float]]:
-    """For each customer the segment and the cluster, and the margin."""
+    """The segment, the cluster and the margin of each customer."""
     columns, rows = marts["customer_segments"]
     key, segment, number, margin = map(columns.index, ("customer_id", "segment_key", "cluster_id", "margin"))
     return {row[key]: ((row[segment], row[number]), row[margin]) for row in rows}
@@ -241,12 +241,12 @@ def test_every_mart_of_cdnow_has_the_same_rows(cdnow: Built, cdnow_on_cluster: O
 
 
 def seconds(text: str) -> float:
-    """A time of dbt's results, in UTC, in seconds since 1970."""
+    """A timestamp of dbt's results, in UTC, as seconds since 1970."""
     return dt.datetime.fromisoformat(text.rstrip("Z")).replace(tzinfo=dt.UTC).timestamp()
 
 
 def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs: int = 10) -> None:
-    """Return once the sweep has ended some jobs on the cluster."""
+    """Return once the sweep has completed some jobs on the cluster."""
     before, until = None, time.monotonic() + MOST_SECONDS
     while time.monotonic() < until:
         output = (folder / "output.txt").read_text()
@@ -260,7 +260,7 @@ def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs
     raise TimeoutError(output[-6_000:])
 
 
-def test_a_build_outlives_a_worker(
+def test_a_build_survives_the_loss_of_a_worker(
     cdnow: Built, cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("disturbed")
@@ -281,7 +281,7 @@ def test_a_build_outlives_a_worker(
     start, end = seconds(ran["started_at"]), seconds(ran["completed_at"])
     assert start < killed < end, "the worker was not killed in the middle of the sweep"
     noticed = [event["Timestamp"] / 1000 for event in removed]
-    assert any(killed - 1 < moment < end for moment in noticed), "nobody noticed that the executor was lost"
+    assert any(killed - 1 < moment < end for moment in noticed), "the loss of the executor was not noticed"
     assert told_apart(tables_of_duckdb(cdnow.warehouse), tables_of_folder(folder / "warehouse")) == {}
 
 
@@ -301,7 +301,7 @@ def by_connect(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[
         try:
             return tables_of_connect(remote, names)
         finally:
-            # While the server is there: later, the client would ask for it for minutes.
+            # While the server is running: afterwards the client would retry for minutes.
             SparkSession.builder.remote(remote).getOrCreate().stop()
 
 

@@ -1,4 +1,4 @@
-"""The engines of spark_cluster.py: each answers, and a cluster outlives one of its two workers."""
+"""The engines of spark_cluster.py: each answers, and a cluster survives the loss of one of its two workers."""
 
 from __future__ import annotations
 

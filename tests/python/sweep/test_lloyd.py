@@ -1,4 +1,4 @@
-"""Lloyd's algorithm and its inner loops: nearest centroids, and the same bits from numba, NumPy and any threads."""
+"""Lloyd's algorithm and its inner loops: nearest centroids, and bit-identical results of numba, NumPy and threads."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_customer_between_two_centroids_goes_to_the_first():
 
 
 def answer(columns: np.ndarray, exact_up_to: int = 0) -> list[bytes]:
-    """Everything that the package computes, to the last bit."""
+    """All results of the package, to the last bit."""
     found = fit(LocalSource(columns), [2, 3, 5], 8, 42)
     refinement, sums = metrics.partition(columns, list(found.values()))
     scores = silhouettes(columns, refinement, list(found), exact_up_to, 200, 42)
@@ -54,7 +54,7 @@ def answer(columns: np.ndarray, exact_up_to: int = 0) -> list[bytes]:
 
 @pytest.mark.skipif(not lloyd.has_numba(), reason="numba is not installed")
 @pytest.mark.parametrize("make", DATA)
-def test_numpy_alone_gives_the_same_bits_as_numba(make: Callable, monkeypatch):
+def test_numpy_without_numba_gives_the_same_bits(make: Callable, monkeypatch):
     columns = make(9_000)
     compiled = answer(columns)
     monkeypatch.setattr(lloyd, "has_numba", lambda: False)

@@ -1,4 +1,4 @@
-"""The metrics and the refinement of partitions against scikit-learn."""
+"""The metrics and the refinement of partitions, compared with scikit-learn."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_metrics_of_any_partition_are_those_of_scikit_learn(values, k, seed)
     assume(len(values) > k)
     labels = np.random.default_rng(seed).permutation(np.arange(len(values)) % k)
     centroids = np.array([values[labels == cluster].mean(axis=0) for cluster in range(k)])
-    # Two clusters on one point have no index.
+    # The index is undefined if two clusters share a centroid.
     assume(pairwise_distances(centroids)[~np.eye(k, dtype=bool)].min() > 1e-9)
     squared = ((values - centroids[labels]) ** 2).sum(axis=1)
     found = measure(values, labels, centroids, squared)
@@ -35,7 +35,7 @@ def test_the_metrics_of_any_partition_are_those_of_scikit_learn(values, k, seed)
     # scikit-learn's distance of a row to itself is up to 1e-8.
     assert found.davies_bouldin_index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6, abs=1e-7)
     if found.inertia == 0:
-        # Nothing varies within the clusters: the index is infinite, for which scikit-learn puts 1.
+        # Without variance within the clusters the index is infinite; scikit-learn returns 1.
         assert found.calinski_harabasz_index is None
         return
     assert found.calinski_harabasz_index == pytest.approx(calinski_harabasz_score(values, labels), rel=1e-6, abs=1e-9)
@@ -57,7 +57,7 @@ def test_the_indices_of_large_data_are_exact(make: Callable):
 
 
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 300), ks=st.lists(st.integers(1, 9), min_size=1, max_size=5))
-def test_the_refinement_holds_every_partition(seed, rows, ks):
+def test_the_refinement_contains_every_partition(seed, rows, ks):
     generator = np.random.default_rng(seed)
     labels = np.array([generator.integers(0, k, rows) for k in ks], dtype=np.uint8)
     codes, clusters = metrics.refine(labels)

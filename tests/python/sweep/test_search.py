@@ -1,4 +1,4 @@
-"""The search against scikit-learn, against every partition there is, and on data that are hard or large."""
+"""The search, compared with scikit-learn and with all possible partitions, and on hard or large data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STARTS = 32
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread_for_scikit_learn():
-    """Its threads get into each other's way on a busy machine."""
+    """Limit scikit-learn to one thread: its threads slow each other down on a busy machine."""
     with threadpool_limits(limits=1):
         yield
 
@@ -47,7 +47,7 @@ def inertia_of(columns: np.ndarray, centroids: np.ndarray) -> float:
 
 
 def fit_one(values: np.ndarray, k: int, starts: int = 32) -> tuple[np.ndarray, float]:
-    """The centroids of one k, and their inertia. values: (n, features)."""
+    """The centroids of one k and their inertia. values: (n, features)."""
     columns = np.ascontiguousarray(values.T)
     centroids = fit(columns, [k], starts, 42)[k]
     return centroids, inertia_of(columns, centroids)
@@ -57,7 +57,7 @@ def fit_one(values: np.ndarray, k: int, starts: int = 32) -> tuple[np.ndarray, f
 
 
 def smallest_inertia_of_all(values: np.ndarray, k: int) -> float:
-    """The lowest inertia of every partition into k clusters that there is."""
+    """The lowest inertia of all possible partitions into k clusters."""
     best = np.inf
     for labels in product(range(k), repeat=len(values) - 1):
         assignment = np.array((0, *labels))
@@ -69,7 +69,7 @@ def smallest_inertia_of_all(values: np.ndarray, k: int) -> float:
 
 @hypothesis_settings(max_examples=15)
 @given(values=matrices(most_rows=7, most_features=2), k=st.integers(2, 3))
-def test_the_fit_finds_the_best_partition_of_all(values, k):
+def test_the_fit_finds_the_best_of_all_partitions(values, k):
     assume(distinct(values) > k)
     _, inertia = fit_one(values, k, starts=30)
     assert inertia == pytest.approx(smallest_inertia_of_all(values, k), rel=1e-9, abs=1e-9)
@@ -80,12 +80,12 @@ def test_the_fit_is_as_good_as_the_best_of_many_starts_of_scikit_learn(features,
     values = np.random.default_rng(features).normal(size=(150, features))
     _, inertia = fit_one(values, k, starts=100)
     best = KMeans(k, n_init=150, random_state=0, tol=0).fit(values).inertia_
-    # Rows without any groups have many valleys of nearly the same depth: a tenth of a percent may lie between two.
+    # Rows without groups have many local optima whose inertia differs by up to a tenth of a percent.
     assert inertia <= best * (1 + 1e-3)
 
 
-def test_the_fit_runs_on_until_no_centroid_moves():
-    """On rows without groups a usual tolerance stops long before."""
+def test_the_fit_runs_until_no_centroid_moves():
+    """On rows without groups, a typical tolerance would stop much earlier."""
     values = np.random.default_rng(2).uniform(size=(3_000, 2))
     centroids, _ = fit_one(values, 6, starts=10)
     labels = pairwise_distances_argmin(values, centroids)
@@ -93,8 +93,8 @@ def test_the_fit_runs_on_until_no_centroid_moves():
     assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_a_row_is_moved_where_that_lowers_the_inertia():
-    """A fixed point of Lloyd's algorithm that is not the best: the middle row is better off on the other side."""
+def test_a_row_is_moved_if_that_lowers_the_inertia():
+    """A fixed point of Lloyd's algorithm that is not optimal: moving the middle row lowers the inertia."""
     columns = np.array([[0.0, 2.0, 3.1, 3.1, 3.1, 3.1, 3.1, 3.1]])
     rows = lloyd.Rows(columns, np.zeros(1), np.empty(0))
     start = np.array([[0.0], [2.94]])
@@ -103,7 +103,7 @@ def test_a_row_is_moved_where_that_lowers_the_inertia():
     assert refined[0] == pytest.approx(best)
 
 
-def test_every_start_is_a_sequence_of_its_own():
+def test_every_start_is_a_different_sequence():
     columns = np.random.default_rng(0).normal(size=(2, 40))
     rows = lloyd.Rows(columns, columns.mean(axis=1), np.empty(0))
     sequences = search.kmeans_plus_plus(rows, 3, 23, np.random.default_rng(42))
@@ -129,7 +129,7 @@ def test_every_k_is_as_good_as_the_best_of_ten_starts_of_scikit_learn(make: Call
         inertia = inertia_of(columns, found[k])
         assert inertia <= best.inertia_ * 1.001, k
         if inertia < best.inertia_ * 0.999:
-            # Ten starts have missed the better partition; the index of the worse one says nothing.
+            # If ten starts missed the better partition, the index of the worse one is not comparable.
             best = KMeans(k, init=found[k], n_init=1).fit(columns.T)
         labels = lloyd.assign(columns, [found[k]])[0][0]
         indices[k], expected[k] = (davies_bouldin_score(columns.T, each) for each in (labels, best.labels_))
@@ -137,7 +137,7 @@ def test_every_k_is_as_good_as_the_best_of_ten_starts_of_scikit_learn(make: Call
 
 
 @pytest.mark.parametrize("make", [logarithms, heavy_tails, far_group])
-def test_a_sample_of_large_data_misses_nothing(make: Callable):
+def test_a_sample_of_large_data_misses_no_cluster(make: Callable):
     columns = make(60_000)
     found = fit(columns, KS, STARTS, 42)
     for k in (2, 4, 7):
@@ -161,7 +161,7 @@ def test_centroids_are_the_means_of_their_rows(n: int):
         assert centroids == pytest.approx(means, abs=1e-9)
 
 
-def test_beyond_the_limit_one_k_converges(monkeypatch):
+def test_beyond_the_limit_converge_completes_one_k(monkeypatch):
     monkeypatch.setattr(search, "CONVERGE_ALL_UP_TO", 10_000)
     columns = logarithms(50_000)
     centroids = converge(columns, fit(columns, [4], STARTS, 42)[4])
@@ -179,5 +179,5 @@ def test_large_data_take_little_more_memory_than_their_columns():
     silhouettes(columns, refinement, list(found), 5_000, 500, 42)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # The sample is of a fixed size; what grows with the rows is half of a float32 copy.
+    # The sample has a fixed size; only half of a float32 copy grows with the rows.
     assert peak < 60e6 + 0.5 * single

@@ -16,7 +16,7 @@ from customer_segmentation.sweep import selection
 @given(seed=st.integers(0, 1_000), rows=st.integers(1, 3_000), kinds=st.integers(1, 40), enough=st.integers(1, 50))
 def test_distinct_rows_are_counted_as_far_as_needed(seed, rows, kinds, enough):
     values = np.random.default_rng(seed).integers(0, kinds, size=(rows, 1)).astype(float)
-    # The rare rows stand at the end, where a count that stops too early misses them.
+    # The rare rows are at the end, where a count that stops too early misses them.
     values.sort(axis=0)
     found = selection.count_distinct_rows(values, enough)
     assert min(found, enough + 1) == min(distinct(values), enough + 1)
@@ -51,12 +51,12 @@ def test_a_k_min_beyond_the_distinct_rows_leaves_one_segment():
 def test_fewer_customers_than_the_smallest_segments_need_are_one_segment():
     assert selection.ks_to_fit(9, 9, 2, 10, None, 5) == [1]
     assert selection.ks_to_fit(10, 10, 2, 4, None, 5) == [2, 3, 4]
-    # Whoever fixes k knows what they do.
+    # A fixed k is served even if its segments are small.
     assert selection.ks_to_fit(9, 9, 2, 4, 3, 5) == [2, 3, 4]
 
 
 @pytest.mark.parametrize(("distinct_rows", "possible"), [(4, "up to 3"), (1, "up to 1"), (2, "up to 1")])
-def test_a_fixed_k_that_is_too_large_stops_with_what_is_possible(distinct_rows, possible):
+def test_a_fixed_k_that_is_too_large_raises_an_error_with_the_largest_k(distinct_rows, possible):
     with pytest.raises(selection.SelectionError) as stopped:
         selection.ks_to_fit(60, distinct_rows, 2, 10, 7, 5)
     message = str(stopped.value)

@@ -1,4 +1,4 @@
-"""The silhouette against scikit-learn, and the standard error of its estimate against simulations."""
+"""The silhouette compared with scikit-learn, and the standard error of its estimate compared with simulations."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def widths_of(values: np.ndarray, labels: np.ndarray, k: int, rows: np.ndarray) 
 @given(values=matrices(), k=st.integers(2, 6), seed=st.integers(0, 1_000))
 def test_the_exact_silhouette_is_that_of_scikit_learn(values, k, seed):
     assume(len(values) > k)
-    # Clusters of any size, also of one row, but none empty.
+    # Clusters of any size, including one row, but none empty.
     labels = np.random.default_rng(seed).integers(0, k, size=len(values))
     labels[:k] = np.arange(k)
     score, standard_error = mean_silhouette(values, labels, k, len(values), 100, seed)
@@ -59,7 +59,7 @@ def test_the_widths_of_some_rows_are_theirs_among_all_rows_in_any_block_size(mon
     assert widths_of(values, labels, 4, queries) == pytest.approx(expected)
 
 
-def test_a_sample_of_everybody_is_exact():
+def test_a_sample_of_all_customers_is_exact():
     values = np.random.default_rng(7).normal(size=(80, 2))
     labels = np.arange(80) % 3
     score, standard_error = mean_silhouette(values, labels, 3, 79, 1_000, 0)
@@ -114,7 +114,7 @@ def test_the_standard_error_is_the_spread_of_the_estimates(simulated_silhouettes
 def sampled() -> tuple[list[float], np.ndarray]:
     """The true silhouettes of three partitions of 6,000 rows, and 150 estimates of each with their standard errors.
 
-    Both sides are sampled: 300 rows are compared with some 1,500.
+    Both sides are sampled: 300 rows are compared with about 1,500.
     """
     columns = logarithms(6_000)
     ks = [2, 4, 7]
@@ -128,7 +128,7 @@ def sampled() -> tuple[list[float], np.ndarray]:
     return truth, np.array(estimates)
 
 
-def test_a_sample_of_the_other_side_leaves_the_standard_error_honest(sampled):
+def test_sampling_the_compared_rows_keeps_the_standard_error_correct(sampled):
     truth, estimates = sampled
     for k, true in enumerate(truth):
         scores, errors = estimates[:, k].T
@@ -141,7 +141,7 @@ def test_a_sample_of_the_other_side_leaves_the_standard_error_honest(sampled):
 
 
 @pytest.mark.parametrize("exact_up_to", [0, 100])
-def test_a_cluster_without_rows_in_the_sample_does_not_count(exact_up_to: int):
+def test_a_cluster_without_rows_in_the_sample_is_ignored(exact_up_to: int):
     columns = np.array([[0.0, 0.1, 0.2, 5.0, 5.1, 9.0]])
     near, far = np.array([[0.1], [5.0], [9.0]]), np.array([[0.1], [5.0], [9.0], [1_000.0]])
     sets = [near, far, np.array([[4.0], [1_000.0]])]
@@ -153,7 +153,7 @@ def test_a_cluster_without_rows_in_the_sample_does_not_count(exact_up_to: int):
 
 
 @pytest.mark.parametrize("exact_up_to", [0, 1_000])
-def test_the_standard_error_of_a_sample_tells_how_far_it_is_off(exact_up_to: int):
+def test_the_standard_error_of_a_sample_agrees_with_its_actual_error(exact_up_to: int):
     columns = logarithms(4_000)
     sets = [columns[:, :3].T]
     refinement, _ = partition(columns, sets)

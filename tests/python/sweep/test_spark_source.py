@@ -1,7 +1,7 @@
-"""One algorithm, two engines: the sweep on this machine against the sweep on Spark, and both against plain NumPy.
+"""The sweep on this machine compared with the sweep on Spark, and both compared with plain NumPy.
 
-Spark is Sail here, which speaks Spark Connect and needs no Java. With SPARK_REMOTE set, it is the server there, and
-with SPARK_MASTER set, as in SPARK_MASTER=local[2], a session of classic Spark.
+By default Spark is a Sail server, which supports Spark Connect and needs no Java. SPARK_REMOTE names another server;
+SPARK_MASTER, for example local[2], selects a session of classic Spark.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
-    """A session of Spark, the same for all tests."""
+    """A Spark session shared by all tests."""
     from pyspark.sql import SparkSession
 
     if "SPARK_MASTER" in os.environ:
@@ -74,7 +74,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
 
 
 def identifiers(count: int) -> list[str]:
-    """Ids in no order that NumPy, DuckDB and Spark could disagree on by accident, many of them not in ASCII."""
+    """Ids in scrambled order, many of them not ASCII, to reveal sorting differences between the engines."""
     return [f"{('C', 'ä', '顧客', '😀')[place % 4]}-{place * 7919 % count:06d}" for place in range(count)]
 
 
@@ -85,12 +85,12 @@ def with_a_constant(rows: int) -> np.ndarray:
 
 
 def on_a_grid(rows: int) -> np.ndarray:
-    """Few different values, so that many customers are alike and many stand right between two centroids."""
+    """Few different values, so that many customers are identical and many are midway between two centroids."""
     return np.round(logarithms(rows) * 2) / 2
 
 
 class Engines:
-    """The same customers as DuckDB and as Spark have them."""
+    """The same customers in DuckDB and in Spark."""
 
     def __init__(self, spark, folder: Path, columns: np.ndarray, ids: list[str] | None = None) -> None:
         self.features = ["total spending", "order", "c", "d", "e", "f"][: len(columns)]
@@ -126,7 +126,7 @@ def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
 
 
 def totals_by_hand(columns: np.ndarray, centroids: np.ndarray) -> list[list]:
-    """Count, sums, squares and distances of each cluster, row by row; the first centroid on a tie."""
+    """Count, sums, squares and distances of each cluster, computed row by row; the first centroid wins a tie."""
     squares = ((columns.T[:, None] - centroids) ** 2).sum(axis=2)
     label, nearest = squares.argmin(axis=1), squares.min(axis=1)
     found = []
@@ -156,7 +156,7 @@ def test_both_engines_add_up_what_numpy_adds_up(engines, make: Callable):
 
 
 def test_a_tie_goes_to_the_first_centroid_on_both_engines(engines):
-    """Half of the rows stand in the middle between two centroids, to the last bit."""
+    """Half of the rows are exactly midway between two centroids."""
     columns = np.array([[0.0, 1.0, 2.0, 1.0] * 50, [0.0, 0.0, 0.0, 3.0] * 50])
     sets = [np.array([[0.0, 0.0], [2.0, 0.0]]), np.array([[2.0, 0.0], [0.0, 0.0], [2.0, 0.0]])]
     for each in engines(columns).both(100):
@@ -165,7 +165,7 @@ def test_a_tie_goes_to_the_first_centroid_on_both_engines(engines):
         assert list(three.counts) == [150, 50, 0]
 
 
-def test_many_features_and_many_centroids_are_no_plan_too_large(engines):
+def test_many_features_and_many_centroids_fit_into_one_query_plan(engines):
     columns = np.random.default_rng(0).normal(size=(6, 300))
     sets = [columns[:, :k].T for k in range(2, 31)]
     here, there = engines(columns).both(100)
@@ -187,7 +187,7 @@ def test_both_engines_draw_the_same_customers_with_the_same_weights(engines, mak
     assert 400 < here.sample.is_uniform.sum() < 600
 
 
-def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
+def test_the_random_number_is_a_hash_of_the_id_shifted_by_the_seed(engines):
     made = engines(logarithms(2_000))
     here, there = made.both(100, seed=3)
     ids = sorted(made.frame["customer_id"], key=str.encode)
@@ -198,8 +198,8 @@ def test_the_random_number_is_a_hash_of_the_id_that_the_seed_turns(engines):
     assert [found[one] for one in ids] == expected
 
 
-def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
-    """Over many seeds the weighted sample has the sums of all rows, and its uniform part their means."""
+def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_correct():
+    """On average over many seeds, weighted sums equal those of all rows, and the uniform part has their means."""
     columns = logarithms(5_000)
     weighted, uniform = [], []
     for seed in range(60):
@@ -211,7 +211,7 @@ def test_the_uniform_part_of_the_sample_is_uniform_and_the_weights_are_honest():
         assert np.abs(found.mean(axis=0)).max() < 4 * found.std(axis=0).max() / np.sqrt(60)
 
 
-def test_rows_that_are_all_as_far_from_the_center_are_not_all_drawn(engines):
+def test_rows_equally_far_from_the_center_are_not_all_drawn(engines):
     columns = np.repeat([[-1.0, 1.0]], 2_000, axis=0).reshape(1, -1)
     for each in engines(columns).both(200):
         assert len(each.sample.is_uniform) < 300
@@ -229,8 +229,8 @@ def test_the_farthest_rows_are_all_drawn(engines):
 
 @hypothesis_settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), rows=st.integers(12, 400), features=st.integers(1, 6), steps=st.integers(1, 300))
-def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, steps: int):
-    """Each is the oracle of the other: one adds everything up anew, the other only what changes."""
+def test_lloyd_by_totals_agrees_with_the_kernel(seed: int, rows: int, features: int, steps: int):
+    """Each is the reference for the other: one sums all rows in each iteration, the other only those that change."""
     columns = np.random.default_rng(seed).standard_t(4, size=(features, rows))
     local = LocalSource(columns, None, 1)
     sets = [centroids[:9] - local.center for centroids in some_sets(columns, seed)]
@@ -241,8 +241,8 @@ def test_lloyd_by_totals_is_the_kernel(seed: int, rows: int, features: int, step
     assert list(found.converged) == list(expected.converged)
 
 
-def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_for_one():
-    """Spark works in float64, so the kernel has to: a far group moves the center away from rows that are close."""
+def test_beyond_the_sample_size_rows_equal_in_single_precision_are_distinguished():
+    """Spark computes in float64, so the kernel must too: a far group moves the center away from rows close together."""
     close = np.random.default_rng(0).normal(size=300) * 1e-5
     local = LocalSource(np.concatenate([close, np.full(30, 1e4)])[None], None, 100)
     sets = [np.array([[-1e-5], [2e-6], [1e4]]) - local.center]
@@ -253,7 +253,7 @@ def test_beyond_the_sample_size_rows_are_told_apart_that_single_precision_takes_
     assert converged == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_cluster_without_rows_stays_where_it_is():
+def test_a_centroid_without_rows_does_not_move():
     local = LocalSource(np.array([[0.0, 1.0, 2.0]]), None, 1)
     far = np.array([[1.0], [500.0]]) - local.center
     found = Source.lloyd(local, [far], 10)
@@ -261,8 +261,8 @@ def test_a_cluster_without_rows_stays_where_it_is():
     assert found.inertia == pytest.approx([2.0])
 
 
-def test_sets_that_rest_are_not_read_again():
-    """And those that move are served together: one call an iteration."""
+def test_converged_sets_are_not_read_again():
+    """The other sets share one call per iteration."""
 
     class Counted(LocalSource):
         asked: list[int] = []  # noqa: RUF012
@@ -281,7 +281,7 @@ def test_sets_that_rest_are_not_read_again():
 
 
 def test_an_iteration_on_spark_is_one_job_for_all_nine_k(engines, monkeypatch):
-    """Whatever is collected is collected once, and is one row a cluster."""
+    """Each iteration collects once, one row per cluster."""
     columns = logarithms(2_000)
     _, there = engines(columns).both(100)
     frame, collected = type(there.frame), []
@@ -319,8 +319,8 @@ def test_beyond_the_sample_size_both_engines_give_the_same_model(engines, make: 
     assert (found["silhouette_standard_error"] > 0).all()
 
 
-def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engines, monkeypatch):
-    """Every other k has had some steps on all rows, each of which served all k."""
+def test_the_served_k_converges_on_both_engines_on_very_large_data(engines, monkeypatch):
+    """Every other k has run some iterations on all rows, each shared by all k."""
     for module in (search, sweep_module):
         monkeypatch.setattr(module, "CONVERGE_ALL_UP_TO", 1_000)
     asked, totals = [], SparkSource.totals
@@ -329,7 +329,7 @@ def test_of_very_many_customers_the_k_that_serves_converges_on_both_engines(engi
     here, there = made.both(2_000)
     found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
-    # k = 1 and k = 11 are fitted as neighbours; then come the metrics and the last iterations of the k that serves.
+    # k = 1 and k = 11 are fitted as neighbours; then come the metrics and the last iterations of the served k.
     assert asked[0] == 11
     assert asked.count(9) >= 2
     assert asked.count(1) > 1
@@ -352,7 +352,7 @@ def test_a_fifth_of_the_rows_finds_a_model_nearly_as_good_as_all_of_them(engines
 
 
 @pytest.mark.parametrize("columns", [np.empty((2, 0)), np.zeros((2, 1)), np.zeros((2, 400)), np.ones((1, 400))])
-def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_engines(engines, columns: np.ndarray):
+def test_no_customers_one_customer_and_identical_customers_are_the_same_on_both_engines(engines, columns: np.ndarray):
     here, there = engines(columns).both(100)
     found, expected = (sweep(each, **SETTINGS) for each in (there, here))
     assert_same(found, expected)
@@ -361,7 +361,7 @@ def test_no_customers_one_customer_and_customers_all_alike_are_the_same_on_both_
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, None])
 @pytest.mark.parametrize("sample_size", [100, 400_000])
-def test_values_that_are_missing_or_not_finite_stop_both_engines(engines, bad: float | None, sample_size: int):
+def test_missing_or_non_finite_values_stop_both_engines(engines, bad: float | None, sample_size: int):
     columns = logarithms(300)
     columns[1, 7] = np.nan if bad is None else bad
     made = engines(columns)
@@ -378,7 +378,7 @@ def as_dbt(meta: dict, found: dict) -> SimpleNamespace:
 
 
 def on_both(spark, model: ModuleType, meta: dict, parents: dict[str, tuple[pd.DataFrame, str]]) -> tuple:
-    """What a model returns on each engine, as pandas frames, and the types that Spark has."""
+    """The tables that a model returns on each engine, as pandas DataFrames, and their types on Spark."""
     connection = duckdb.connect()
     here, there = {}, {}
     for name, (frame, schema) in parents.items():

@@ -1,4 +1,4 @@
-"""The whole sweep: its frame against scikit-learn, which k it selects, and the same answer every time."""
+"""The sweep end to end: its table compared with scikit-learn, the selected k, and reproducibility."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def centroids_of(frame: pd.DataFrame, k: int, features: list[str]) -> np.ndarray
 
 @hypothesis_settings(max_examples=15)
 @given(values=matrices(), seed=st.integers(0, 1_000))
-def test_every_row_of_the_sweep_is_right_about_its_k(values, seed):
+def test_every_row_of_the_sweep_has_the_metrics_of_its_k(values, seed):
     assume(distinct(values) >= 3)
     features = names(values.shape[1])
     frame = run_sweep(values, seed=seed)
@@ -84,7 +84,7 @@ def test_every_row_of_the_sweep_is_right_about_its_k(values, seed):
         }.items():
             assert rows[metric].nunique() == 1
             assert rows[metric].iloc[0] == pytest.approx(expected, rel=1e-6, abs=1e-8), (k, metric)
-        # A converged fit: each centroid is the mean of its customers.
+        # The fit has converged: each centroid is the mean of its customers.
         means = np.array([values[labels == cluster].mean(axis=0) for cluster in range(k)])
         assert centroids == pytest.approx(means, abs=1e-9)
 
@@ -98,7 +98,7 @@ def test_one_cluster_has_an_inertia_and_no_index():
         assert row[metric] is None, metric
 
 
-def test_the_sweep_samples_the_silhouette_only_beyond_the_stated_size():
+def test_the_sweep_samples_the_silhouette_only_beyond_the_exact_size():
     values = blobs([60, 60], spread=4)
     exact = run_sweep(values, silhouette_exact_up_to=120, silhouette_sample_size=100, k_max=2)
     sampled = run_sweep(values, silhouette_exact_up_to=119, silhouette_sample_size=100, k_max=2)
@@ -106,7 +106,7 @@ def test_the_sweep_samples_the_silhouette_only_beyond_the_stated_size():
     assert sampled["silhouette_standard_error"].min() > 0
 
 
-def test_centroids_stand_in_the_order_of_their_columns():
+def test_centroids_are_in_lexicographic_order():
     centroids = np.array([[2.0, 0.0], [1.0, 9.0], [1.0, -9.0], [-3.0, 5.0]])
     assert canonical(centroids).tolist() == [[-3.0, 5.0], [1.0, -9.0], [1.0, 9.0], [2.0, 0.0]]
 
@@ -116,7 +116,7 @@ def test_centroids_have_twelve_significant_digits_and_no_negative_zero():
     assert [repr(number) for number in row] == ["0.123456789012", "-98765.4321099", "0.0", "4.28571428571e-21"]
 
 
-def test_the_types_do_not_depend_on_there_being_rows():
+def test_the_types_are_the_same_without_rows():
     filled = run_sweep(blobs([20, 20]))
     one = run_sweep(np.ones((9, 2)))
     empty = as_frame([], names(2))
@@ -131,7 +131,7 @@ def test_no_customers_give_no_rows():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_stop_and_name_the_feature(bad):
+def test_non_finite_values_stop_the_sweep_and_name_the_feature(bad):
     values = blobs([20, 20], features=3)
     values[7, 1] = bad
     with pytest.raises(ValueError, match="feature_1") as stopped:
@@ -152,7 +152,7 @@ def test_a_large_sweep_reports_its_progress_once_for_each_k():
 # ---- which k is selected -----------------------------------------------------------------------------------------
 
 
-def test_the_sweep_refuses_a_fixed_k_that_the_rows_cannot_fill():
+def test_the_sweep_refuses_a_fixed_k_without_enough_distinct_rows():
     values = np.repeat([[0.0, 0.0], [5.0, 5.0], [9.0, 0.0]], 20, axis=0)
     with pytest.raises(SelectionError, match="Setting 'k' is 3"):
         run_sweep(values, k=3)
@@ -160,7 +160,7 @@ def test_the_sweep_refuses_a_fixed_k_that_the_rows_cannot_fill():
 
 
 @pytest.mark.parametrize("different", [1, 2])
-def test_customers_who_are_too_much_alike_are_one_segment(different):
+def test_customers_who_are_too_similar_are_one_segment(different):
     values = np.repeat(np.arange(different, dtype=float)[:, None], 30, axis=0)
     frame = run_sweep(values)
     assert len(frame) == 1
@@ -170,8 +170,8 @@ def test_customers_who_are_too_much_alike_are_one_segment(different):
     assert row["davies_bouldin_index"] is None
 
 
-def test_clusters_of_outliers_are_passed_over():
-    """Three customers far away make the lowest index, and five make a segment."""
+def test_clusters_of_outliers_are_not_selected():
+    """A cluster of three far customers has the lowest index, but a segment needs five."""
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0], [501.0, 500.0], [500.0, 501.0]]])
     free = run_sweep(values, k_max=4)
     bound = run_sweep(values, k_max=4, min_segment_size=5, require_admissible_k=False)
@@ -180,7 +180,7 @@ def test_clusters_of_outliers_are_passed_over():
     assert free.loc[free["k"] == lowest, "cluster_size"].min() == 3
     assert set(bound["smallest_size_required"]) == {5}
     assert not bound["is_admissible"].any()
-    # Nothing is admissible, and the lowest index is asked for all the same.
+    # No k is admissible, but the lowest index is requested anyway.
     assert selected_k(bound) == lowest
 
 
@@ -203,7 +203,7 @@ def test_no_admissible_k_stops_and_names_the_remedies():
 
 
 def test_an_admissible_k_is_selected_before_a_lower_index_that_is_not():
-    """k = 2 cuts twelve customers off and k = 3 parts the rest: at 6 % only one of the two is left."""
+    """k = 3 has the lowest index, but its smallest cluster holds twelve; if 13 are required, k = 2 is selected."""
     values = blobs([100, 80, 12], spread=0.8)
     indices = run_sweep(values).groupby("k").first()
     order = indices["davies_bouldin_index"].sort_values().index
@@ -217,7 +217,7 @@ def test_an_admissible_k_is_selected_before_a_lower_index_that_is_not():
     assert sorted(marked[marked].index) == sorted(admissible)
 
 
-def test_a_fixed_k_does_not_need_an_admissible_one_and_leaves_the_mark_alone():
+def test_a_fixed_k_needs_no_admissible_k_and_leaves_is_best_k_unchanged():
     values = np.vstack([blobs([100, 100], spread=1.5), [[500.0, 500.0]]])
     free = run_sweep(values)
     fixed = run_sweep(values, k=4, min_segment_size=5)
@@ -227,7 +227,7 @@ def test_a_fixed_k_does_not_need_an_admissible_one_and_leaves_the_mark_alone():
     assert list(alone["k"].unique()) == [1, 2, 3, 4, 5]
 
 
-def test_groups_that_are_there_are_found():
+def test_existing_groups_are_found():
     for sizes in ([40, 30], [40, 30, 20], [40, 30, 20, 10]):
         frame = run_sweep(blobs(sizes))
         assert selected_k(frame) == len(sizes)
@@ -239,7 +239,7 @@ def test_groups_that_are_there_are_found():
 
 @pytest.fixture(scope="session")
 def sample_values(sample_input: Sample) -> np.ndarray:
-    """The sample's features as the fit sees them, by pandas and scikit-learn."""
+    """The scaled features of the sample, computed by pandas and scikit-learn."""
     values = sample_input.features[FEATURES].to_numpy(dtype=float)
     values[:, :3] = np.log1p(values[:, :3])
     return StandardScaler().fit_transform(values)

@@ -1,4 +1,4 @@
-"""Stability and gap statistics: on data with and without groups, and against scikit-learn and plain NumPy."""
+"""Stability and gap statistics: on data with and without groups, and compared with scikit-learn and plain NumPy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from customer_segmentation.validation import gap_statistic, stability
 from customer_segmentation.validation.validate import validate
 
 SETTINGS = {"seed": 42, "stability_refits": 20, "gap_references": 10}
-# As dbt_project.yml has them.
+# The values in dbt_project.yml.
 STABILITY_REQUIRED, ERRORS_REQUIRED = 0.75, 3
 
 
@@ -31,7 +31,7 @@ def fitted(values: np.ndarray, *ks: int) -> dict[int, np.ndarray]:
 
 
 def verdict(row: pd.Series) -> str:
-    """The rule of k_selection, which its unit tests pin."""
+    """The rule of k_selection, which unit tests check."""
     if row["stability_index"] < STABILITY_REQUIRED:
         return "unstable"
     beyond = [
@@ -51,12 +51,12 @@ def blobs(rows: int, seed: int) -> np.ndarray:
     return corners[generator.integers(4, size=rows)] + generator.normal(size=(rows, 4))
 
 
-# ---- what it says of data whose structure is known ---------------------------------------------------------------
+# ---- data of known structure -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_uniform_noise_is_stable_and_no_natural_groups(seed: int):
-    """The case for which stability alone proves nothing."""
+def test_uniform_noise_is_stable_without_natural_groups(seed: int):
+    """The case in which stability alone is not sufficient."""
     values = np.random.default_rng(seed).uniform(size=(1_500, 2))
     row = validate(values, fitted(values, 4), **SETTINGS).iloc[0]
     assert row["stability_index"] > 0.9
@@ -104,14 +104,14 @@ def test_the_buyers_of_cdnow_are_a_continuum():
 # ---- the numbers, by other means ---------------------------------------------------------------------------------
 
 
-def test_the_gap_of_tight_far_blobs_is_that_of_the_formula():
-    """At k = 2 on two tight pairs of points every fit has one optimum, so that plain NumPy can follow it."""
+def test_the_gap_of_tight_distant_blobs_follows_the_formula():
+    """At k = 2 on two tight pairs of points every fit has one optimum, which plain NumPy can compute."""
     generator = np.random.default_rng(5)
     values = np.concatenate([generator.normal(-9, 1, (40, 1)), generator.normal(9, 1, (40, 1))])
     row = validate(values, fitted(values, 2), **(SETTINGS | {"gap_references": 200})).iloc[0]
 
     def two_means(rows: np.ndarray) -> float:
-        """The least inertia of two clusters on a line: the best of all cuts."""
+        """The lowest inertia of two clusters on a line: the best of all cuts."""
         rows = np.sort(rows[:, 0])
         return min(rows[:cut].var() * cut + rows[cut:].var() * (len(rows) - cut) for cut in range(1, len(rows)))
 
@@ -142,8 +142,8 @@ def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits():
     assert found == pytest.approx(np.mean(indices), abs=5 * np.std(indices) * np.sqrt(2 / 200))
 
 
-def test_the_references_have_the_shape_that_they_should():
-    """The normal one has the mean and the covariance, the even one fills the box along the principal components."""
+def test_the_references_have_the_expected_distribution():
+    """The normal one has the mean and covariance of the data; the uniform one fills the box along the components."""
     generator = np.random.default_rng(0)
     values = generator.normal(size=(20_000, 3)) * [1, 2, 5] @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + [7, 8, 9]
     drawn = gap_statistic.draw_gaussian(values.T, generator).T
@@ -199,7 +199,7 @@ def test_a_count_of_zero_leaves_its_columns_null():
 
 
 @pytest.mark.parametrize("distinct", [1, 2, 3])
-def test_a_k_without_enough_different_rows_is_not_measured(distinct: int):
+def test_a_k_without_enough_distinct_rows_is_not_measured(distinct: int):
     values = np.repeat(np.arange(distinct, dtype=float), 50)[:, None] * [1.0, 2.0]
     centroids = {k: np.arange(k, dtype=float)[:, None] * [1.0, 2.0] for k in (1, 2, 3)}
     frame = validate(values, centroids, **SETTINGS).set_index("k")

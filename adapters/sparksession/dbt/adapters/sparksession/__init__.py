@@ -1,4 +1,4 @@
-"""A dbt adapter: dbt-spark's session method, with Python models that run in the session of the process."""
+"""A dbt adapter: dbt-spark's session method, with Python models that run in the same session."""
 
 from pathlib import Path
 

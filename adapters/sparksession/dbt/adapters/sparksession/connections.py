@@ -1,4 +1,4 @@
-"""Opens connections, which share one session."""
+"""The connection manager. All connections share one session."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dbt.adapters.spark import SparkConnectionManager
 
 
 class SparkSessionConnectionManager(SparkConnectionManager):
-    """Upstream's manager, which knows one kind of connection here."""
+    """dbt-spark's connection manager, restricted to shared sessions."""
 
     TYPE = "sparksession"
 
     @classmethod
     def open(cls, connection: Connection) -> Connection:
-        """Open a connection; the session itself is made by the first one and kept."""
+        """Open a connection. The first one creates the session, which is kept."""
         if connection.state == ConnectionState.OPEN:
             return connection
-        # Only here: a profile that lacks pyspark is told so by its credentials.
+        # Imported late, so that the credentials can report a missing pyspark first.
         from dbt.adapters.sparksession.session import SharedConnection, SharedSessionWrapper, shared_session
 
         shared_session(connection.credentials)

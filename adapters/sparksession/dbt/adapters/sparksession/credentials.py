@@ -1,4 +1,4 @@
-"""What a profile says about the session."""
+"""The credentials: the part of a profile that describes the session."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 MISSING_PYSPARK = (
     "The target needs the Python package pyspark, which is not installed: run `make setup-spark`, or install pyspark "
-    "(a session of its own; needs Java 17) or pyspark-client (Spark Connect only)."
+    "(an in-process session; needs Java 17) or pyspark-client (Spark Connect only)."
 )
 
 
@@ -17,10 +17,10 @@ MISSING_PYSPARK = (
 class SparkSessionCredentials(SparkCredentials):
     """A profile of type `sparksession`.
 
-    `server_side_parameters` are the settings of the session. `spark.master` makes a session in this process,
-    `spark.remote` a session on a Spark Connect server. `connect_timeout` is how long, in seconds, such a server may
-    take to answer. `address_variable` is the environment variable that the profile reads the address from; only the
-    error of a silent server speaks of it.
+    `server_side_parameters` are the settings of the session. `spark.master` starts a session in this process;
+    `spark.remote` opens one on a Spark Connect server. `connect_timeout` is how long, in seconds, a server or a
+    standalone master may take to answer. `address_variable` is the environment variable that the profile reads the
+    address from; it is used only in the error for a server that does not answer.
     """
 
     method: str = "session"  # type: ignore[assignment]
@@ -29,17 +29,23 @@ class SparkSessionCredentials(SparkCredentials):
     address_variable: str | None = None
 
     def __post_init__(self) -> None:
-        """Check what upstream checks, and leave ANSI mode to the profile: upstream turns it off."""
+        """Check the profile. The settings are restored after dbt-spark's check, which turns ANSI mode off.
+
+        Raises:
+            DbtRuntimeError: pyspark is missing, the method is not `session`, or not exactly one of spark.master and
+                spark.remote is set.
+        """
         try:
             import pyspark  # noqa: F401
         except ImportError as error:
             raise DbtRuntimeError(MISSING_PYSPARK) from error
         if self.method != "session":
-            raise DbtRuntimeError(f"A profile of type sparksession has no method but `session`, and not {self.method}.")
+            raise DbtRuntimeError(f"A profile of type sparksession supports only method `session`, not {self.method}.")
         given = {str(name): str(value) for name, value in self.server_side_parameters.items()}
         if bool(given.get("spark.master")) == bool(given.get("spark.remote")):
             raise DbtRuntimeError(
-                "A profile of type sparksession names either spark.master or spark.remote in server_side_parameters."
+                "A profile of type sparksession must set exactly one of spark.master and spark.remote in "
+                "server_side_parameters."
             )
         super().__post_init__()
         self.server_side_parameters = given
@@ -51,9 +57,9 @@ class SparkSessionCredentials(SparkCredentials):
 
     @property
     def unique_field(self) -> str:
-        """What tells one target from another, for dbt's anonymous counts."""
+        """The address of the session, which identifies the target in dbt's anonymous usage statistics."""
         return self.server_side_parameters.get("spark.remote") or self.server_side_parameters["spark.master"]
 
     def _connection_keys(self) -> tuple[str, ...]:
-        """What `dbt debug` prints. An address may hold a token, so settings are not printed."""
+        """The fields that `dbt debug` prints. Settings are not printed, because an address may contain a token."""
         return ("method", "schema", "connect_timeout", "address_variable")

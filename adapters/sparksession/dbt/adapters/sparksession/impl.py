@@ -1,4 +1,4 @@
-"""The adapter: dbt-spark's, with Python models in the session."""
+"""The adapter: dbt-spark's, with Python models that run in the session."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LONGEST_COMMENT = 256
 
 
 class SessionPythonJob(PythonJobHelper):
-    """Runs a Python model in this process, on the session that its SQL neighbours run on."""
+    """Runs a Python model in this process, on the session that SQL models use."""
 
     def __init__(self, parsed_model: dict[str, Any], credentials: SparkSessionCredentials) -> None:
         self.parsed_model = parsed_model
         self.credentials = credentials
 
     def submit(self, compiled_code: str) -> None:
-        """Run the compiled model, which ends by writing its table."""
+        """Run the compiled model, whose last step writes its table."""
         from dbt.adapters.sparksession.session import shared_session
 
         module = {
@@ -35,7 +35,7 @@ class SessionPythonJob(PythonJobHelper):
 
 
 class SparkSessionAdapter(SparkAdapter):
-    """dbt-spark's adapter; see the README for each difference."""
+    """dbt-spark's adapter; the README lists the differences."""
 
     ConnectionManager = SparkSessionConnectionManager
 
@@ -46,17 +46,18 @@ class SparkSessionAdapter(SparkAdapter):
 
     @available
     def literal(self, value: Any) -> str:
-        """A value as a literal of Spark SQL, for macros."""
+        """A value as a Spark SQL literal, for macros."""
         from dbt.adapters.sparksession.session import literal
 
         return literal(value)
 
     @available
     def column_comment(self, description: str) -> str:
-        """The description of a column as a literal of SQL, cut after a word where it is too long for Hive.
+        """The description of a column as an SQL literal, truncated after a word if it is too long for Hive.
 
-        Hive's metastore has 256 characters for it. More are tried ten times, for 20 seconds that all threads wait, and
-        what comes of it is a table that Hive cannot read, or an error about a column `col` that nobody wrote.
+        Hive's metastore stores 256 characters. With a longer comment Spark retries ten times, which blocks all threads
+        for 20 seconds, and ends with a table that Hive cannot read or an error about a column `col` that does not
+        exist.
         """
         if len(description) > LONGEST_COMMENT:
             description = description[: LONGEST_COMMENT - 2].rsplit(maxsplit=1)[0] + " …"
@@ -64,9 +65,10 @@ class SparkSessionAdapter(SparkAdapter):
 
     @available
     def describe_columns(self, relation: BaseRelation, comments: dict[str, str]) -> None:
-        """Give the columns of a table their comments, each a literal of SQL.
+        """Set the comments of the columns of a table. comments: {column: SQL literal}.
 
-        An engine that cannot (Sail has no such statement) is asked once a table, and the build goes on.
+        If the engine does not support this (Sail has no such statement), the table's other columns are skipped and the
+        build continues.
         """
         for column, comment in comments.items():
             try:
@@ -74,15 +76,15 @@ class SparkSessionAdapter(SparkAdapter):
             except DbtRuntimeError as error:
                 if "unsupported ALTER TABLE" not in str(error):
                     raise
-                logger.debug(f"The engine keeps no comments of columns: {error}")
+                logger.debug(f"The engine does not support column comments: {error}")
                 return
 
     @property
     def default_python_submission_method(self) -> str:
-        """The only one."""
+        """The only submission method."""
         return "session"
 
     @property
     def python_submission_helpers(self) -> dict[str, type[PythonJobHelper]]:
-        """Upstream's two submit to an API of one vendor."""
+        """The job helper of each submission method. dbt-spark's own two submit to the Databricks API."""
         return {"session": SessionPythonJob}

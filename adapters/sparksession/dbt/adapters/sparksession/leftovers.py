@@ -1,4 +1,4 @@
-"""Folders that a killed run left in the warehouse, and that Spark refuses to write a new table to."""
+"""Folders that a killed run left in the warehouse, where Spark refuses to create a new table."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 REFUSED = re.compile(r"\[LOCATION_ALREADY_EXISTS\].*?location '(?P<location>file:[^']+)'", re.DOTALL)
-# What Spark's writers call their files: part-00000-..., _SUCCESS, _temporary and the checksums beside them.
+# File names that Spark's writers use: part-00000-..., _SUCCESS, _temporary and their checksums.
 WRITTEN_BY_SPARK = re.compile(r"\.?(part-|_SUCCESS|_temporary|_started|_committed|\.spark-staging).*|\..*\.crc")
 
 
 def refused_folder(message: str, warehouse: str | None) -> Path | None:
-    """The folder that Spark's error names, where it is a local one within the warehouse."""
+    """The folder named in Spark's error, if it is a local folder within the warehouse; else None."""
     found = REFUSED.search(message)
     if found is None or not warehouse:
         return None
@@ -23,7 +23,7 @@ def refused_folder(message: str, warehouse: str | None) -> Path | None:
 
 
 def holds_only_data_of_spark(folder: Path) -> bool:
-    """Whether each file was written by a Spark job: nothing else in the folder can be lost."""
+    """Whether every file in the folder was written by a Spark job, so that nothing else is lost by removing it."""
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         if path.is_symlink():
@@ -34,15 +34,17 @@ def holds_only_data_of_spark(folder: Path) -> bool:
 
 
 def remove_leftover(message: str, warehouse: str | None) -> bool:
-    """Remove the folder that stands in the way of a new table.
+    """Remove the leftover folder that prevents the creation of a table.
+
+    Spark refuses only a folder that belongs to no table in the catalog. It is removed if it is within the warehouse and
+    contains only files written by Spark.
 
     Args:
-        message: What Spark said.
-        warehouse: spark.sql.warehouse.dir of a session in this process; the folders of a server are not ours.
+        message: Spark's error message.
+        warehouse: spark.sql.warehouse.dir of a session in this process; folders of a server must not be removed.
 
     Returns:
-        Whether a folder was removed, so that the query can be run again. Spark refuses only a folder that the catalog
-        knows no table in; it is removed where it is within the warehouse and holds nothing but files of Spark's.
+        Whether a folder was removed, so that the query can be run again.
     """
     folder = refused_folder(message, warehouse)
     if folder is None or not holds_only_data_of_spark(folder):

@@ -1,4 +1,4 @@
-"""The one Spark session of the process, and the cursor that dbt runs SQL with."""
+"""The shared Spark session of the process, and the cursor that dbt runs SQL with."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _sessions: dict[tuple[tuple[str, str], ...], SparkSession] = {}
 
 
 def shared_session(credentials: SparkSessionCredentials) -> SparkSession:
-    """The session of these settings: made once a process, used by all of dbt's threads.
+    """The session with these settings, created once per process and shared by all dbt threads.
 
     Raises:
-        DbtRuntimeError: No session can be had; the message says what to do.
+        DbtRuntimeError: The session cannot be created; the message says what to do.
     """
     key = tuple(sorted(credentials.server_side_parameters.items()))
     with _lock:
@@ -59,7 +59,7 @@ def shared_session(credentials: SparkSessionCredentials) -> SparkSession:
 
 
 def _is_stopped(session: SparkSession) -> bool:
-    """Whether somebody stopped the session, as a Python model might."""
+    """Whether the session was stopped, for example by a Python model."""
     stopped = getattr(session, "is_stopped", None)  # of Spark Connect
     if stopped is not None:
         return bool(stopped)
@@ -67,13 +67,13 @@ def _is_stopped(session: SparkSession) -> bool:
 
 
 def _start(credentials: SparkSessionCredentials) -> SparkSession:
-    """A session whose driver is in this process."""
+    """Start a session whose driver is in this process."""
     try:
         from pyspark.core.context import SparkContext  # noqa: F401
     except ImportError as error:
         raise DbtRuntimeError(
-            "spark.master asks for a session in this process, and only pyspark-client is installed, which talks to "
-            "Spark Connect servers: run `make setup-spark`, or name a server with spark.remote."
+            "spark.master needs a session in this process, but only pyspark-client is installed, which supports only "
+            "Spark Connect servers: run `make setup-spark`, or set spark.remote to the address of a server."
         ) from error
     _check_cluster(credentials)
     builder = SparkSession.builder.appName("dbt")
@@ -85,12 +85,12 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
         if "JAVA_GATEWAY_EXITED" in str(error):
             raise DbtRuntimeError(
                 "Spark could not start Java: version 17 or later is needed, on the PATH or in JAVA_HOME. "
-                "What Java said stands above."
+                "Java's output is above."
             ) from error
         if "metastore" in str(error).lower() or "derby" in str(error).lower():
             raise DbtRuntimeError(
                 "The catalog of the Spark warehouse could not be opened: another process has it open, or the folder "
-                f"cannot be written ({credentials.server_side_parameters.get('spark.sql.warehouse.dir')})."
+                f"is not writable ({credentials.server_side_parameters.get('spark.sql.warehouse.dir')})."
             ) from error
         raise
     _check_warehouse(session, credentials)
@@ -98,9 +98,9 @@ def _start(credentials: SparkSessionCredentials) -> SparkSession:
 
 
 def _check_warehouse(session: SparkSession, credentials: SparkSessionCredentials) -> None:
-    """Refuse a warehouse folder that the workers do not share: each would keep its part of a table to itself.
+    """Refuse a warehouse folder that the workers do not share: each would write its part of a table locally.
 
-    Spark would find nothing wrong with that. Its driver commits the files that it sees, and they may be none.
+    Spark does not detect this: its driver commits the files that it sees, possibly none.
     """
     settings = credentials.server_side_parameters
     warehouse = settings.get("spark.sql.warehouse.dir", "")
@@ -114,13 +114,13 @@ def _check_warehouse(session: SparkSession, credentials: SparkSessionCredentials
         rmtree(probe, ignore_errors=True)
     if found != PROBE_ROWS:
         raise DbtRuntimeError(
-            f"Of {PROBE_ROWS} rows that the workers of {settings['spark.master']} wrote into {warehouse}, {found} were"
-            " found again. The folder of spark.sql.warehouse.dir must be one that all workers and this machine share."
+            f"Of {PROBE_ROWS} rows that the workers of {settings['spark.master']} wrote into {warehouse}, {found} could"
+            " be read back. The folder of spark.sql.warehouse.dir must be shared by all workers and this machine."
         )
 
 
 def _check_cluster(credentials: SparkSessionCredentials) -> None:
-    """Refuse what a standalone cluster answers with silence: Spark waits for it, or writes tables that nobody finds."""
+    """Refuse settings with which Spark on a standalone cluster would hang, or lose tables without an error."""
     settings = credentials.server_side_parameters
     scheme, _, masters = settings.get("spark.master", "").partition("://")
     if scheme != "spark":
@@ -128,9 +128,9 @@ def _check_cluster(credentials: SparkSessionCredentials) -> None:
     warehouse = settings.get("spark.sql.warehouse.dir", "spark-warehouse")
     if not (Path(warehouse).is_absolute() or "://" in warehouse):
         raise DbtRuntimeError(
-            f"spark.sql.warehouse.dir is {warehouse!r}, and each worker of {settings['spark.master']} would write its"
-            " part of a table into a folder of its own. Name an absolute path of a folder that all of them and this"
-            " machine share."
+            f"spark.sql.warehouse.dir is {warehouse!r}, a relative path: each worker of {settings['spark.master']}"
+            " would write its part of a table into a different folder. Set it to the absolute path of a folder that all"
+            " workers and this machine share."
         )
     seconds, errors = credentials.connect_timeout, []
     for master in masters.split(","):
@@ -144,15 +144,15 @@ def _check_cluster(credentials: SparkSessionCredentials) -> None:
         driver = settings.get("spark.driver.host", "")
         if not is_here and (driver == "localhost" or driver.startswith("127.")):
             raise DbtRuntimeError(
-                f"spark.driver.host is {driver}, which the workers of {settings['spark.master']} cannot reach. Name an"
-                " address of this machine that they reach."
+                f"spark.driver.host is {driver}, which the workers of {settings['spark.master']} cannot reach. Set it"
+                " to an address of this machine that they can reach."
             )
         return
     raise DbtRuntimeError(f"No Spark master answered within {seconds} s ({'; '.join(errors)}).")
 
 
 def _connect(credentials: SparkSessionCredentials) -> SparkSession:
-    """A session on a Spark Connect server, or one sentence about the server that does not answer."""
+    """Open a session on a Spark Connect server, or raise an error of one sentence if the server does not answer."""
     settings = dict(credentials.server_side_parameters)
     remote = settings.pop("spark.remote")
     address, port = urlsplit(remote), None
@@ -160,8 +160,8 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         port = address.port or DEFAULT_CONNECT_PORT
     if address.scheme != "sc" or not address.hostname or port is None:
         raise DbtRuntimeError(
-            f"The address of a Spark Connect server is {remote.split(';')[0]!r}; it must be as in sc://host:15002, or"
-            " with options sc://host:15002/;use_ssl=true."
+            f"The address of a Spark Connect server is {remote.split(';')[0]!r}; it must have the form sc://host:15002,"
+            " or with options sc://host:15002/;use_ssl=true."
         )
     where = f"{address.hostname}:{port}"
     seconds = credentials.connect_timeout
@@ -174,7 +174,7 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
         socket.create_connection((address.hostname, port), timeout=seconds).close()
     except OSError as error:
         raise silent(error) from error
-    session = SparkSession.builder.remote(remote).getOrCreate()  # asks the server nothing yet
+    session = SparkSession.builder.remote(remote).getOrCreate()  # sends no request yet
 
     def asked() -> None:
         _ = session.version
@@ -184,7 +184,7 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
     try:
         _within(seconds, asked)
     except TimeoutError as error:
-        session.client.close()  # or it would go on asking while the process ends
+        session.client.close()  # otherwise it keeps retrying while the process ends
         raise silent(error) from error
     except PySparkException as error:
         raise DbtRuntimeError(
@@ -194,7 +194,7 @@ def _connect(credentials: SparkSessionCredentials) -> SparkSession:
 
 
 def _within(seconds: float, work: Callable[[], None]) -> None:
-    """Do the work, or raise TimeoutError: the client of Spark Connect itself asks again for ten minutes."""
+    """Run the work, or raise TimeoutError after so many seconds; the Spark Connect client retries for ten minutes."""
     errors: list[BaseException] = []
 
     def run() -> None:
@@ -207,7 +207,7 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
     worker.start()
     worker.join(seconds)
     if worker.is_alive():
-        raise TimeoutError("it accepts connections and does not answer")
+        raise TimeoutError("it accepts connections but does not answer")
     if errors:
         raise errors[0]
 
@@ -216,10 +216,10 @@ def _within(seconds: float, work: Callable[[], None]) -> None:
 
 
 def literal(value: Any) -> str:
-    r"""A value of a seed, or a description, as a literal of Spark SQL. Upstream escapes quotes alone.
+    r"""A seed value or a description as a Spark SQL literal. dbt-spark escapes only quotes.
 
-    Numbers are written digit by digit, as text: they stand in `cast(... as type)`, and the way over a float would
-    round decimals and whole numbers beyond 2^53. `$` is written as \u0024, as Spark substitutes ${...} in a query.
+    Numbers are written as text, because they are used in `cast(... as type)` and conversion to a float would round
+    decimals and integers beyond 2^53. `$` is written as \u0024, because Spark substitutes ${...} in a query.
     """
     if value is None:
         return "null"
@@ -234,19 +234,19 @@ def literal(value: Any) -> str:
 
 
 def message_of(error: Exception) -> str:
-    """What Spark says, with the causes, without the frames of the JVM's stacks."""
+    """Spark's error message with its causes, but without the stack frames of the JVM."""
     return "\n".join(line for line in str(error).splitlines() if not re.match(r"\s+(at |[.]{3} \d+ more)", line))
 
 
 class SharedCursor(Cursor):
-    """A cursor on the shared session. Upstream's builds a session for each query."""
+    """A cursor on the shared session. dbt-spark's cursor builds a session for each query."""
 
     def __init__(self, credentials: SparkSessionCredentials) -> None:
         super().__init__()
         self.credentials = credentials
 
     def execute(self, sql: str, *parameters: Any) -> None:
-        """Run a query whose %s stand for literals."""
+        """Run a query, with each %s replaced by a parameter, which is a literal."""
         if parameters:
             sql = sql % parameters
         self._rows = None
@@ -259,10 +259,10 @@ class SharedCursor(Cursor):
                 warehouse = settings.get("spark.sql.warehouse.dir")
                 if "spark.master" not in settings or not remove_leftover(str(error), warehouse):
                     raise
-                logger.info("Removed the folder of a table that an interrupted run left.")
+                logger.info("Removed a table folder left behind by an interrupted run.")
                 self._df = session.sql(sql)
         except SPARK_ERRORS as error:
-            # The errors of a classic session have no args, and dbt-spark takes those for errors of dbt's own.
+            # Errors of a classic session have no args, and dbt-spark treats such errors as internal errors of dbt.
             raise DbtRuntimeError(message_of(error)) from error
 
     def fetchall(self) -> list[Row] | None:
@@ -274,7 +274,7 @@ class SharedCursor(Cursor):
 
 
 class SharedConnection(Connection):
-    """What dbt calls a connection: the cursors of the shared session."""
+    """A dbt connection, which creates cursors on the shared session."""
 
     def __init__(self, credentials: SparkSessionCredentials) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class SharedConnection(Connection):
 
 
 class SharedSessionWrapper(SessionConnectionWrapper):
-    """Upstream's wrapper with bindings that keep what they bind."""
+    """dbt-spark's wrapper, with bindings that preserve the bound values exactly."""
 
     @classmethod
     def _fix_binding(cls, value: Any) -> str:
