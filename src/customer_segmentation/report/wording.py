@@ -19,7 +19,7 @@ from babel.numbers import UnknownCurrencyError, format_currency, format_decimal,
 
 from customer_segmentation.report import ReportError, Row
 
-# Shown where there is no value.
+# Shown for a missing value.
 MISSING = "\N{EN DASH}"
 # Longer texts of the input are shortened if they occur once per customer, to keep the file small.
 LONGEST_ID = 40
@@ -205,7 +205,7 @@ VALIDITY_MEANINGS = {
 
 
 def separation(silhouette: float | None) -> str | None:
-    """The separation that a silhouette stands for, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
+    """The separation that a silhouette indicates, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
     if silhouette is None:
         return None
     for lower_bound, word in ((0.70, "strong"), (0.50, "moderate"), (0.25, "weak")):
