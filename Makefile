@@ -1,24 +1,24 @@
-# Each recipe is a line that can be typed as it stands. `make` alone lists the targets.
+# Each line of a recipe can also be run by hand. `make` alone lists the targets.
 
-# The Python that .venv is made with: any of 3.11 or later. Unset, scripts/setup.sh looks for one.
+# The Python that creates .venv: 3.11 or later. If it is empty, scripts/setup.sh searches for one.
 PYTHON ?=
-# A YAML file of settings (make build VARS=my_shop.yml), further arguments of dbt (ARGS="--select marts") and of pytest.
+# A YAML settings file (make build VARS=my_shop.yml), further arguments of dbt (ARGS="--select marts") and of pytest.
 VARS ?=
 ARGS ?=
 PYTEST_ARGS ?=
-# Numbers of customers that `make bench` measures.
+# The numbers of customers in `make bench`.
 SIZES ?= 620,10000,100000
-# REBUILD=1 moves the warehouse aside and builds a new one. TO=3 names the publication that `make rollback` goes back to.
+# REBUILD=1 moves the warehouse aside and builds a new one. TO=3 is the publication that `make rollback` returns to.
 REBUILD ?=
 TO ?=
 
-# dbt reads the profile of this folder, whatever else the machine has, and tells nobody.
+# dbt reads the profile in this folder, not one in the home folder, and sends no usage statistics.
 export PYTHON
 export DBT_PROFILES_DIR = .
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
-need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML file of settings; there is no file $(VARS)." >&2; exit 1; }
+need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-fast test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
@@ -26,13 +26,13 @@ need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a Y
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
 
-setup:  ## Make .venv with what a build needs; nothing happens when it is there
+setup:  ## Create .venv with the packages for a build, unless it is up to date
 	@sh scripts/setup.sh run
 
-setup-dev:  ## The same with what the tests, the guards and the examples need
+setup-dev:  ## The same, with the packages for the tests, the linters and the examples
 	@sh scripts/setup.sh dev
 
-setup-spark:  ## Make .venv-spark with Apache Spark (500 MB); it needs Java 17 or later to run
+setup-spark:  ## Create .venv-spark with Apache Spark (500 MB); running it needs Java 17 or later
 	@sh scripts/setup.sh spark
 
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
@@ -40,20 +40,20 @@ build: setup  ## Build the segments and test them; takes VARS=settings.yml and A
 	.venv/bin/python -m customer_segmentation.publication $(if $(REBUILD),move-warehouse-aside,check-warehouse)
 	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
-# Java is asked first: what Spark says without it is long.
+# Java is checked first, because Spark's own error without it is long.
 build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
 	@sh scripts/need_java.sh
 	@$(need_vars)
 	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
-score: setup  ## Refresh the segments with the stored model, without fitting; takes VARS and ARGS
+score: setup  ## Assign the customers with the stored model, without training; takes VARS and ARGS
 	.venv/bin/python -m customer_segmentation.publication check-warehouse
 	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
-publish: setup  ## Build, test, and let readers see the new marts all at once; takes VARS and ARGS as build does
+publish: setup  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build
 	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
 
-rollback: setup  ## Let readers see an earlier publication: TO=3, or the one before the current one
+rollback: setup  ## Return to an earlier publication: TO=3, or the one before the current one
 	.venv/bin/python -m customer_segmentation.publication rollback $(TO)
 
 publications: setup  ## List the publications
@@ -62,23 +62,23 @@ publications: setup  ## List the publications
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)
 
-# The package's functions and the checks of the project, but no whole builds.
-test-fast: setup-dev  ## Run the fast tests, for everyday edits; takes PYTEST_ARGS="..."
+# The tests of the package and of the project files, without complete builds.
+test-fast: setup-dev  ## Run the fast tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest tests/python/sweep tests/python/validation tests/python/report tests/python/project/test_rooms.py tests/python/project/test_documentation.py tests/python/test_*.py --ignore tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
 
-test-faults: setup-dev  ## Kill, fill up and damage builds and publications, and count what survived
+test-faults: setup-dev  ## Kill builds and publications, fill their disk and damage their files, and check what remains
 	.venv/bin/pytest -m "faults or short_faults" -n 2 -rN $(PYTEST_ARGS)
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
 
-# Other tests need what .venv-spark has not.
+# The other tests need packages that .venv-spark does not have.
 test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
 	@sh scripts/need_java.sh
 	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/spark tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
 	SPARK_MASTER='local[2]' .venv-spark/bin/pytest -m "not spark" -n 0 tests/python/sweep/test_spark_source.py
 
-# In memory: compiling reads no warehouse, and a build that runs meanwhile holds the file.
+# In memory, because compiling reads no warehouse, and a running build would hold the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
@@ -86,22 +86,22 @@ lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
 	.venv/bin/python scripts/check_sql_layout.py
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff lint
 
-format: setup-dev  ## Write Python and SQL the way `make lint` wants them, as far as a tool can
+format: setup-dev  ## Format Python and SQL, and fix what can be fixed automatically
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
 
-report: setup  ## Write the report of the publication, or of the warehouse where there is none, to reports/output/segmentation_report.html
+report: setup  ## Write the report from the publication, or from the warehouse if there is none, to reports/output/segmentation_report.html
 	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
 
-pictures: setup  ## Draw the pictures of the README anew
+pictures: setup  ## Redraw the pictures of the README
 	.venv/bin/python -m customer_segmentation.report --pictures reports/pictures
 
-docs: build  ## Build, and write the documentation of the models to target/static_index.html and the rules into docs/input.md
+docs: build  ## Build, write the documentation of the models to target/static_index.html, and update the rules in docs/input.md
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")
 	.venv/bin/python scripts/write_rule_tables.py
 
-architecture: setup-dev  ## Draw the rooms of models/ anew, from dbt's manifest, for docs/architecture.md
+architecture: setup-dev  ## Redraw the picture in docs/architecture.md from dbt's manifest
 	.venv/bin/dbt --quiet parse
 	.venv/bin/python scripts/draw_architecture.py target/manifest.json docs/architecture.svg
 
@@ -109,7 +109,7 @@ example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehou
 	.venv/bin/python examples/prepare.py cdnow
 	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
 
-example-cdnow-history: setup-dev  ## Play the months of CDNOW with one refit and print what became of the segments
+example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, and print how the segments change
 	.venv/bin/python examples/prepare.py cdnow
 	.venv/bin/python examples/cdnow/play_history.py
 
@@ -117,25 +117,25 @@ example-complete-journey: setup-dev  ## Build the example The Complete Journey i
 	.venv/bin/python examples/prepare.py complete_journey
 	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
 
-# One resolution serves all: run.txt and spark.txt take their versions from dev.txt. A lock names packages, never where
-# they lie. The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.
+# All locks have the same versions: run.txt and spark.txt take theirs from dev.txt. A lock contains no index addresses.
+# The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.
 lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements/*.txt
 	.venv/bin/uv pip compile pyproject.toml --group dev --extra spark-connect --universal --generate-hashes --no-header -q -o requirements/dev.txt
 	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
 	.venv/bin/uv pip compile pyproject.toml --group spark-tests --extra spark -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/spark.txt
-	@! grep -n 'https*://' requirements/*.txt || { echo "A lock names an address." >&2; exit 1; }
+	@! grep -n 'https*://' requirements/*.txt || { echo "A lock contains an address." >&2; exit 1; }
 
 licences: setup-dev setup-spark  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md
 	.venv/bin/python scripts/licences.py run > requirements/licences.md
 	.venv-spark/bin/python scripts/licences.py spark >> requirements/licences.md
 
-bench: setup-dev  ## Measure the sweep, the features and whole builds beside their peers; takes SIZES=10000,1000000
+bench: setup-dev  ## Compare the sweep, the features and complete builds with alternatives; takes SIZES=10000,1000000
 	.venv/bin/python benchmarks/sweep.py --sizes $(SIZES)
 	.venv/bin/python benchmarks/features.py --sizes $(SIZES)
 	.venv/bin/python benchmarks/build.py --sizes $(SIZES)
 
-audit: setup-dev  ## Look the locked versions up among the known weaknesses; needs the network
+audit: setup-dev  ## Check the locked versions for known vulnerabilities; needs the network
 	.venv/bin/python scripts/audit.py
 
-clean:  ## Remove what the tools leave behind; .venv and the warehouses stay
+clean:  ## Remove generated files; keeps .venv and the warehouses
 	rm -rf target logs .pytest_cache .ruff_cache .hypothesis

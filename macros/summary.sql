@@ -28,7 +28,7 @@
     ) -%}
     {%- do log('', info=true) -%}
     {%- if segments | length == 0 -%}
-        {%- do log('There are no customers in the input: the marts are empty.', info=true) -%}
+        {%- do log('The input has no customers, so the marts are empty.', info=true) -%}
     {%- endif -%}
     {%- if ks | length -%}
         {%- do log(' k   Davies-Bouldin   silhouette', info=true) -%}
@@ -89,7 +89,7 @@
         {%- set told = {
             'new': 'is new: ' ~ row['segment_name'],
             'vanished': 'vanished: ' ~ row['previous_segment_name'],
-            'renamed': 'was ' ~ row['previous_segment_name'] ~ ', is ' ~ row['segment_name'],
+            'renamed': 'was renamed from ' ~ row['previous_segment_name'] ~ ' to ' ~ row['segment_name'],
         }[row['event']] -%}
         {%- do log(row['segment_key'] ~ ' ' ~ told, info=true) -%}
     {%- endfor -%}

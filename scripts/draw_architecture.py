@@ -232,7 +232,7 @@ def draw(manifest: dict[str, Any]) -> str:
         },
     )
     names = ", ".join(room.name for room in rooms)
-    ET.SubElement(picture, "title").text = f"The rooms of models/ and the models in them: {names}"
+    ET.SubElement(picture, "title").text = f"The layers of models/ and the models in them: {names}"
     ET.SubElement(picture, "style").text = STYLE + "".join(
         f"path.from{number} {{ stroke: {colour}; }}\npath.head.from{number} {{ fill: {colour}; }}\n"
         for number, colour in enumerate(COLOURS)

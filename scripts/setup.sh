@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes an environment and installs a lock into it. Usage: sh scripts/setup.sh run|dev|spark
+# Creates an environment and installs a lock file into it. Usage: sh scripts/setup.sh run|dev|spark
 #
-# run and dev share .venv. Spark itself and the client of Spark Connect that dev has exclude each other, so spark has
-# .venv-spark. What is installed already is not installed again: a copy of the lock in the environment, written last,
-# stands for it. An environment that was left half made, that was moved, or whose Python is gone is made anew.
+# run and dev share .venv. Spark itself and the Spark Connect client in dev exclude each other, so spark has
+# .venv-spark. A copy of the lock file in the environment, written last, marks a finished installation, which is not
+# repeated. An environment that is incomplete, that was moved, or whose Python is missing is created again.
 set -eu
 
 lock=$1
@@ -25,7 +25,7 @@ is_recent() {
 
 find_python() {
     if [ -n "${PYTHON:-}" ]; then
-        is_recent "$PYTHON" || fail "$PYTHON is not a Python 3.11 or later, which is needed."
+        is_recent "$PYTHON" || fail "$PYTHON is not Python 3.11 or later, which is required."
         echo "$PYTHON"
         return
     fi
@@ -35,10 +35,10 @@ find_python() {
             return
         fi
     done
-    fail "No Python 3.11 or later was found. Install one, or name it: make build PYTHON=/path/to/python3"
+    fail "Python 3.11 or later was not found. Install it, or set its path: make build PYTHON=/path/to/python3"
 }
 
-# Spark comes as source, which setuptools builds: the one in the lock, and not one that pip would fetch without a hash.
+# pyspark is a source distribution, built with the setuptools in the lock; pip would download another without a hash.
 install_lock() {
     awk '/^setuptools==/ { ours = 1; print; next } /^[^ ]/ { ours = 0 } ours' "requirements/$lock.txt" \
         > "$venv/setuptools.txt"
@@ -54,20 +54,20 @@ case $pip in
     *" $here/$venv/"*) ;;
     *)
         python=$(find_python)
-        echo "Making $venv with $("$python" --version)."
-        "$python" -m venv --clear "$venv" || fail "$python cannot make a virtual environment. On Debian and Ubuntu the \
-package python3-venv is missing (apt install python3-venv); or name another Python: make build PYTHON=/path/to/python3"
+        echo "Creating $venv with $("$python" --version)."
+        "$python" -m venv --clear "$venv" || fail "$python cannot create a virtual environment. On Debian and Ubuntu, \
+install python3-venv (apt install python3-venv), or set another Python: make build PYTHON=/path/to/python3"
         ;;
 esac
 
 if ! cmp -s "requirements/$lock.txt" "$venv/installed-$lock.txt"; then
-    echo "Installing requirements/$lock.txt into $venv; it takes a minute, and only when this file has changed."
+    echo "Installing requirements/$lock.txt into $venv. This takes a minute and is repeated only if the file changes."
     touch "$venv/installing"
     if ! install_lock; then
         rm "$venv/installing"
-        fail "The packages could not be installed; pip says why above. Run the same command again to go on."
+        fail "The packages could not be installed; see pip's message above. Run the same command again to retry."
     fi
-    # dev.txt holds all of run.txt, in the same versions.
+    # dev.txt contains all packages of run.txt, in the same versions.
     if [ "$lock" = dev ]; then
         cp requirements/run.txt "$venv/installed-run.txt"
     fi
@@ -75,16 +75,17 @@ if ! cmp -s "requirements/$lock.txt" "$venv/installed-$lock.txt"; then
     rm "$venv/installing"
 fi
 
-# The package of the project, from src/: no network, as what builds it is in the lock. Its loops are compiled here, once.
+# The package in src/ is installed without a network, because its build tools are in the lock. Its loops are compiled
+# here, once.
 if ! cmp -s pyproject.toml "$venv/installed-package.toml"; then
     "$venv/bin/pip" install --quiet --no-deps --no-build-isolation --no-index --editable . \
-        || fail "The package in src/ could not be installed; pip says why above."
+        || fail "The package in src/ could not be installed; see pip's message above."
     "$venv/bin/python" -m customer_segmentation
     cp pyproject.toml "$venv/installed-package.toml"
 fi
 
-# The adapter for Spark. dbt finds no adapter that is installed as editable, so its sources are copied, from a folder of
-# their own: what an earlier build left beside them would be installed too.
+# The adapter for Spark. dbt does not find adapters in editable installations, so the package is built from a clean
+# copy: files left beside the sources by an earlier build would be installed too.
 if [ "$lock" != run ]; then
     source=adapters/sparksession
     cat "$source/pyproject.toml" "$source"/dbt/*/sparksession/*.* "$source"/dbt/include/sparksession/macros/* \
@@ -94,7 +95,7 @@ if [ "$lock" != run ]; then
         mkdir "$venv/adapter"
         cp -R "$source/pyproject.toml" "$source/README.md" "$source/dbt" "$venv/adapter"
         "$venv/bin/pip" install --quiet --no-deps --no-build-isolation --no-index --force-reinstall "./$venv/adapter" \
-            || fail "The package in $source could not be installed; pip says why above."
+            || fail "The package in $source could not be installed; see pip's message above."
         rm -rf "$venv/adapter"
         mv "$venv/adapter.txt" "$venv/installed-adapter.txt"
     fi

@@ -1,8 +1,8 @@
 """The charts of the segmentation report, as Altair specifications.
 
-Nothing is read or written here. A chart gets plain records and a theme, and returns a Vega-Lite chart. In the page the
-colours are CSS variables, so that a chart follows the screen (light, dark, paper) without being drawn again; in a
-picture they are the colours of the light screen.
+Nothing is read or written here. Each function takes plain records and a theme, and returns a Vega-Lite chart. On the
+page, the colours are CSS variables, so that a chart follows light mode, dark mode and print without being drawn again.
+In a picture, they are the light colours.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import altair as alt
 
 FONT = '-apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
-# Ten colours for white and ten for near-black. Each stays apart from the others, the first five far apart, for the
-# three kinds of colour-blindness too, and has a contrast of at least 3 : 1 with the ground. test_report.py simulates
-# and measures both. Most shops have five segments or fewer.
+# Ten colours for a white background and ten for a near-black one. They are distinct, the first five clearly so, also
+# with the three kinds of dichromacy, and have a contrast of at least 3 : 1 with the background. test_report_charts.py
+# simulates and measures both. Most shops have five segments or fewer.
 LIGHT_PALETTE = (
     "#00508f",
     "#d55e00",
@@ -45,7 +45,7 @@ DARK_PALETTE = (
     "#f0f078",
 )
 
-# One shape a segment, so that no reading depends on colour. The page draws the same paths beside the names.
+# One shape per segment, so that no information depends on colour. The page draws the same paths beside the names.
 SHAPES = (
     "M.85,0A.85,.85,0,1,1,-.85,0A.85,.85,0,1,1,.85,0Z",
     "M-.75,-.75H.75V.75H-.75Z",
@@ -62,7 +62,7 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Theme:
-    """The colours of a chart: words, quiet words, lines, strong lines, ground, the accent, and the segments."""
+    """The colours of a chart: text, muted text, lines, strong lines, background, accent, and the segments."""
 
     ink: str
     muted: str
@@ -86,17 +86,17 @@ PICTURE = Theme("#1d2330", "#566070", "#e4e7ec", "#aab2bf", "#ffffff", "#3a4fb8"
 
 
 def colour_place(place: int) -> int:
-    """Place in the palette of the segment at this place. Beyond ten, colours and shapes pair up anew."""
+    """The index of a segment's colour in the palette. Beyond ten segments, colours are combined with other shapes."""
     return (place + place // len(SHAPES)) % len(LIGHT_PALETTE)
 
 
 def shape(place: int) -> str:
-    """Path of the mark of the segment at this place."""
+    """The SVG path of a segment's mark, by the index of the segment."""
     return SHAPES[place % len(SHAPES)]
 
 
 def dressed(chart: alt.Chart | alt.LayerChart, theme: Theme, description: str) -> dict[str, Any]:
-    """The chart as a dictionary, in the fonts and colours of the theme, with a text for those who cannot see it."""
+    """The chart as a dictionary, with the fonts and colours of the theme and a text alternative."""
     axis = {
         "labelColor": theme.muted,
         "titleColor": theme.muted,
@@ -135,22 +135,22 @@ def segment_scatter(
     height: int = 480,
     with_legend: bool = False,
 ) -> alt.LayerChart:
-    """The customers on the map of two axes, one colour and one shape a segment.
+    """The customers on the map with two axes, with one colour and one shape per segment.
 
     Args:
         points: One record per customer: `s` (place of its segment in `names`), `x`, `y` and the fields of the tooltip.
         names: Segment names, in the order of their colours.
-        axis_titles: What drives the x and the y axis.
-        tooltip: Field, title and d3 format of what a customer's tooltip says below the segment.
+        axis_titles: The titles of the x and the y axis.
+        tooltip: Field, title and d3 format of each line of a customer's tooltip below the segment.
         theme: Colours.
         width: Pixels, or "container".
         height: Pixels.
-        with_legend: Whether the chart carries its own legend; the page has one beside it that a screen reader reads.
+        with_legend: Whether the chart has a legend; the page has a separate one for screen readers.
     """
-    # A name stands once in the page, not once a customer: names can be long.
+    # A name is in the page once, not once per customer, because names can be long.
     lookup = alt.Data(values=[{"s": place, "segment": name} for place, name in enumerate(names)])
     places = list(range(len(names)))
-    # Many points need to be small and thin to show where they crowd.
+    # Many points are drawn smaller and more transparent, so that dense areas are visible.
     crowd = len(points)
     size, opacity = (52, 0.75) if crowd <= 1_000 else (30, 0.6) if crowd <= 3_000 else (22, 0.5)
     legend = None
@@ -189,7 +189,7 @@ def segment_scatter(
         )
     )
     layers = [marks]
-    # Names on the map where there is room for them; the legend has them all.
+    # Up to five names are written on the map; the legend always has them all.
     if len(names) <= 5:
         middles = middle_of_each(points, names)
         for stroke in (True, False):
@@ -210,12 +210,12 @@ def segment_scatter(
 
 
 def quiet_axis() -> alt.Axis:
-    """An axis whose numbers say nothing: positions on the map have no unit."""
+    """An axis without labels: positions on the map have no unit."""
     return alt.Axis(labels=False, tickCount=5)
 
 
 def middle_of_each(points: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """Where each segment's name goes: the mean of its points, moved up or down where it would meet its neighbour's."""
+    """The position of each segment's name: the mean of its points, moved up if it would overlap the name below."""
     middles = []
     for place, name in enumerate(names):
         own = [point for point in points if point["s"] == place]
@@ -230,7 +230,8 @@ def middle_of_each(points: list[dict[str, Any]], names: list[str]) -> list[dict[
     if not middles:
         return []
     heights = [point["y"] for point in points]
-    # A line of text with some air, as a part of the height of the map. Names are long: any two may meet sideways.
+    # The height of a line with some space, as a share of the height of the map. Names are long, so that the horizontal
+    # distance is not considered.
     gap = 0.07 * (max(heights) - min(heights))
     middles.sort(key=lambda middle: middle["y"])
     for below, above in itertools.pairwise(middles):
@@ -295,12 +296,12 @@ def metric_curve(
     """One metric over the number of groups, with the k that is served marked.
 
     Args:
-        rows: One record per k: `k`, the field, `role` (served, local minimum, too small or other).
+        rows: One record per k: `k`, the field, `note`, and `role` (served, local minimum, too small or other).
         field: Name of the metric.
         title: Its title in the tooltip.
         theme: Colours.
-        with_minima: Whether local minima are marked: they mean something for the Davies-Bouldin index alone.
-        with_value: Whether the chart says what it shows and the value of the served k; the page has both in a heading.
+        with_minima: Whether local minima are marked; only those of the Davies-Bouldin index are meaningful.
+        with_value: Whether the chart has its title and the value of the served k; the page has both in a heading.
         width: Pixels, or "container".
         height: Pixels.
     """

@@ -146,7 +146,7 @@ def metric_curves(
         value = formatter.number(served[field], decimals) if served in choice["drawn"] else ""
         description = f"{title} for {first} to {last} groups. {meanings[field]}"
         if value:
-            description += f" {value} at the chosen k = {served['k']}."
+            description += f" {value} at the selected k = {served['k']}."
         curves.append(
             {
                 "id": field,

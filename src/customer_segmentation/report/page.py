@@ -1,4 +1,4 @@
-"""The HTML page, which asks the network for nothing, and the pictures for places that show no page."""
+"""The HTML page, which makes no network requests, and the PNG pictures."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ VEGA_LITE = ".".join(charts.alt.VEGALITE_VERSION.split(".")[:2])
 
 
 def script_text(code: str) -> str:
-    """Code for a script element, in which nothing closes the element."""
+    """Code for a script element, escaped so that it cannot close the element."""
     return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 
 def script_hash(code: str) -> str:
-    """The hash by which the page's content security policy allows this script and no other."""
+    """The hash by which the page's content security policy allows this script."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'"
 
 
@@ -51,7 +51,7 @@ def chart_library() -> str:
 
 
 def page(marts: Marts, formatter: Formatter, title: str) -> str:
-    """The whole page as HTML."""
+    """The page as HTML."""
     profiles, features, quality = marts.segment_profiles(), marts.features, marts.data_quality()
     segments = sections.segments(profiles, marts.segment_features(), marts.segment_actions(), features, formatter)
     average = sections.average_customer(profiles)
@@ -130,11 +130,11 @@ def write_pictures(marts: Marts, formatter: Formatter, folder: Path) -> list[Pat
     scatter = _map(marts, segments, formatter, charts.PICTURE, width=760, height=480, with_legend=True)
     curves = figures.metric_curves(choice, formatter, charts.PICTURE, with_value=True, width=760, height=300)
     if not scatter or not curves:
-        raise ReportError("The marts hold no map and no curve to draw.")
+        raise ReportError("The marts have no data for the map or the curve.")
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, spec in (("segments", scatter["spec"]), ("k_curve", curves[0]["spec"])):
-        # A picture has no page behind it, and none of the fonts of a screen.
+        # A picture needs its own background, and the fonts of the page may be missing.
         spec = spec | {"background": charts.PICTURE.ground, "padding": 16}
         spec["config"] = spec["config"] | {"font": "sans-serif"}
         picture = vl_convert.vegalite_to_png(

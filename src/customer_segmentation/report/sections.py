@@ -11,14 +11,14 @@ from typing import Any
 from customer_segmentation.report import Row, charts
 from customer_segmentation.report.wording import MISSING, Formatter, certainty, comparison, label, separation, used_rows
 
-# The averages of segment_profiles and the feature that each is of.
+# The averages in segment_profiles, each with its feature.
 PROFILE_AVERAGES = {
     "avg_total_spending": "total_spending",
     "avg_quantity": "total_quantity",
     "avg_transactions": "transaction_count",
     "avg_days_since_signup": "days_since_signup",
 }
-# The rows that a table of the page can hold: values of an attribute, and changes since earlier builds.
+# The most rows of a table on the page: values of an attribute, and changes since earlier builds.
 ATTRIBUTE_VALUES_AT_MOST = 12
 CHANGES_AT_MOST = 48
 
@@ -82,7 +82,7 @@ def _measures(
     compared = []
     for column, feature in PROFILE_AVERAGES.items():
         value, of_all = profile[column], average[column]
-        # Where a column is empty for everybody (an input without quantities) it says nothing.
+        # A column without any value (an input without quantities) is omitted.
         if of_all is None and value is None:
             continue
         is_clustered = profile["cluster_id"] is not None
@@ -104,7 +104,7 @@ def _measures(
 
 
 def choice_of_k(k_selection: list[Row], formatter: Formatter) -> dict[str, Any]:
-    """Why there are as many groups as there are.
+    """Why this number of groups was selected.
 
     Args:
         k_selection: Rows of k_selection.
@@ -113,7 +113,7 @@ def choice_of_k(k_selection: list[Row], formatter: Formatter) -> dict[str, Any]:
     Returns:
         `rows` (one per k, with `role` and `note`), `drawn` (those on the curves), `served` (the row of the k that is
         served, or None), `minima` (other local minima of the Davies-Bouldin index), `separation`, `certainty`, and
-        `is_sampled` (whether the silhouette is an estimate).
+        `is_sampled` (whether the silhouette is estimated from a sample).
     """
     rows = []
     for row in k_selection:
@@ -134,9 +134,9 @@ def choice_of_k(k_selection: list[Row], formatter: Formatter) -> dict[str, Any]:
 
 
 def _role(row: Row) -> tuple[str, str]:
-    """What marks a k on the curves, and the note in its tooltip."""
+    """The role of a k, which determines its mark on the curves, and the note in its tooltip."""
     if row["is_selected"]:
-        return "served", "Chosen"
+        return "served", "Selected"
     if not row["is_admissible"]:
         return "too small", "Its smallest group is too small"
     if row["is_local_minimum"]:
@@ -181,11 +181,12 @@ def attribute_tables(attributes: list[Row], segments: list[Row]) -> list[dict[st
 def significant_side(cell: Row) -> str:
     """Whether the share of a value in a segment is significantly above or below its share of all customers.
 
-    The limit is three standard errors of a share: with fewer, a table of sixty cells would mark differences that are
-    chance.
+    The threshold is three standard errors of a share: with a lower one, a table of sixty cells would mark differences
+    that are due to chance.
 
     Args:
-        cell: `customer_count`, `share` (of the customers of the segment) and `lift` (that over the share of all).
+        cell: `customer_count`, `share` (of the customers of the segment) and `lift` (its ratio to the share of all
+            customers).
 
     Returns:
         above, below or near.
@@ -200,11 +201,11 @@ def significant_side(cell: Row) -> str:
     return "above" if share > expected else "below"
 
 
-# ---- the past ---------------------------------------------------------------------------------------------------
+# ---- the history ------------------------------------------------------------------------------------------------
 
 
 def changes_table(rows: list[Row], formatter: Formatter) -> dict[str, Any]:
-    """The rows of a mart as a table: `columns`, the first `rows` as cells, and their `total`. There must be one."""
+    """The rows of a mart, at least one, as a table: `columns`, the first `rows` as cells, and their `total`."""
     return {
         "columns": [label(column) for column in rows[0]],
         "rows": [[_cell(value, formatter) for value in row.values()] for row in rows[:CHANGES_AT_MOST]],
@@ -225,7 +226,7 @@ def _cell(value: Any, formatter: Formatter) -> dict[str, Any]:
 
 
 def input_quality(data_quality: list[Row], formatter: Formatter) -> dict[str, Any]:
-    """What became of the rows of the input: a sentence per input, and the rules that rejected or flagged rows.
+    """How the rows of the input were used: a sentence per input, and the rules that rejected or flagged rows.
 
     Args:
         data_quality: Rows of data_quality.
@@ -248,7 +249,7 @@ def model_facts(
     features: Mapping[str, Row],
     formatter: Formatter,
 ) -> list[tuple[str, str]]:
-    """How the segments were made, as pairs of a term and its value; none where no model serves.
+    """How the segments were made, as pairs of a term and its value; none if no model serves.
 
     Args:
         model: The serving row of segmentation_models.
@@ -268,8 +269,8 @@ def model_facts(
     ]
     facts = [
         ("As of", formatter.date(as_of_date)),
-        ("Grouped by", ", ".join(grouped_by) + "; each brought to the same scale"),
-        ("Constant, so without a say", model["constant_features"]),
+        ("Grouped by", ", ".join(grouped_by) + "; each scaled to mean 0 and standard deviation 1"),
+        ("Constant, so without effect", model["constant_features"]),
         ("Method", f"k-means, best of {formatter.number(model['starts'])} starts for each number of groups"),
         ("Number of groups", f"{model['k']} ({model['selected_by']})"),
         ("Davies-Bouldin index", formatter.number(model["davies_bouldin_index"], 3)),

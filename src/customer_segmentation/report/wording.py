@@ -19,9 +19,9 @@ from babel.numbers import UnknownCurrencyError, format_currency, format_decimal,
 
 from customer_segmentation.report import ReportError, Row
 
-# Shown where there is no value.
+# Shown for a missing value.
 MISSING = "\N{EN DASH}"
-# Longer texts of the input are shortened where they occur once per customer, so that the file stays small.
+# Longer texts of the input are shortened if they occur once per customer, to keep the file small.
 LONGEST_ID = 40
 
 # ---- numbers and dates ------------------------------------------------------------------------------------------
@@ -29,13 +29,13 @@ LONGEST_ID = 40
 
 @dataclass(frozen=True)
 class Formatter:
-    """Writes numbers, money and dates as a locale does."""
+    """Writes numbers, money and dates in the format of a locale."""
 
     locale: Locale
     currency: str | None
 
     def number(self, value: float | Decimal | None, decimals: int = 0) -> str:
-        """A number with a fixed number of decimals; a dash where there is none."""
+        """A number with a fixed number of decimals; a dash if it is missing."""
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return MISSING
         pattern = "#,##0" + ("." + "0" * decimals if decimals else "")
@@ -43,7 +43,7 @@ class Formatter:
         return format_decimal(value, format=pattern, locale=self.locale)
 
     def money(self, value: float | Decimal | None, decimals: int = 2) -> str:
-        """An amount, with the currency where one is set."""
+        """An amount, with the currency if one is set."""
         if value is None or not self.currency:
             return self.number(value, decimals)
         # The pattern for positive amounts; Babel derives the negative one from it.
@@ -65,7 +65,7 @@ class Formatter:
         return format_percent(share, format=pattern, locale=self.locale)
 
     def date(self, value: date | None) -> str:
-        """A date: 31 December 2024 in an English locale, as the page is English, and 2024-12-31 in any other."""
+        """A date: 31 December 2024 in an English locale, because the page is English, otherwise 2024-12-31."""
         if value is None:
             return MISSING
         return format_date(value, "d MMMM y", self.locale) if self.locale.language == "en" else value.isoformat()
@@ -75,7 +75,7 @@ class Formatter:
         return self.money(value) if unit == "money" else self.number(value, 0 if unit == "days" else 1)
 
     def decimal_points(self, text: str) -> str:
-        """A text of a mart, which writes numbers with a point, with the decimal separator of the locale."""
+        """A text of a mart, with the decimal points of its numbers replaced by the decimal separator of the locale."""
         return re.sub(r"(?<=\d)\.(?=\d)", self.locale.number_symbols["latn"]["decimal"], text)
 
     def chart_locale(self) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def count_with_noun(count: int, singular: str, plural: str, formatter: Formatter
 
 
 def lower_first(text: str) -> str:
-    """The text with a small first letter, unless it begins with an abbreviation."""
+    """The text with a lower-case first letter, unless it begins with an abbreviation."""
     return text[:1].lower() + text[1:] if text[1:2].islower() else text
 
 
@@ -148,7 +148,7 @@ def shortened(text: str) -> str:
 
 
 def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatter: Formatter) -> str:
-    """The title of an axis of the map: its heaviest features, and its share of the variance.
+    """The title of an axis of the map: the features with the largest loadings, and its share of the variance.
 
     Args:
         axes: Rows of segment_map_axes.
@@ -162,7 +162,7 @@ def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatte
     """
     loadings = [row for row in axes if row["axis"] == axis and abs(row["loading"]) > 1e-9]
     if not loadings or loadings[0]["explained_variance_share"] <= 0:
-        return "Nothing: one axis says it all"
+        return "No further variance"
     largest = max(abs(row["loading"]) for row in loadings)
     heavy = [row for row in loadings if abs(row["loading"]) >= largest / 2]
     heavy.sort(key=lambda row: (-abs(row["loading"]), row["feature"]))
@@ -174,38 +174,38 @@ def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatte
 # ---- how clear the groups are -----------------------------------------------------------------------------------
 
 SEPARATION_MEANINGS = {
-    "strong": "The groups stand clearly apart.",
-    "moderate": "Most customers clearly belong to one group. The edges blur.",
-    "weak": "The groups overlap. Take them as a way to order the customers, not as kinds of people.",
-    "no clear": "The customers form no clear groups. Take the borders as a choice, not as a finding.",
+    "strong": "The groups are clearly separated.",
+    "moderate": "Most customers clearly belong to one group. The borders are blurred.",
+    "weak": "The groups overlap. Use them to divide the customers, not as distinct types of people.",
+    "no clear": "The customers form no clear groups. The borders are a choice, not a finding.",
 }
 # After the meaning of "natural groups".
 SEPARATION_OF_NATURAL_GROUPS = {
-    "strong": "They stand clearly apart.",
-    "moderate": "Most customers clearly belong to one of them.",
-    "weak": "Their edges overlap.",
-    "no clear": "Their edges run into each other.",
+    "strong": "The groups are clearly separated.",
+    "moderate": "Most customers clearly belong to one of the groups.",
+    "weak": "The groups overlap at their borders.",
+    "no clear": "The groups merge into each other.",
 }
-# A headline and a meaning for each value of k_selection.validity that says something about the groups.
+# A headline and a meaning for each value of k_selection.validity that describes the groups.
 VALIDITY_MEANINGS = {
     "natural groups": (
         "Natural groups",
-        "They come back when other customers are drawn, and customers without groups would not fall apart as far.",
+        "Other samples of the customers give the same groups, and customers without groups would be less separated.",
     ),
     "continuum": (
         "Useful, not natural",
-        "The same groups come back when other customers are drawn, but customers shade into each other. Take the"
-        " borders as a choice, not as a finding.",
+        "Other samples of the customers give the same groups, but the customers form a continuum. The borders are a"
+        " choice, not a finding.",
     ),
     "unstable": (
-        "Not sure",
-        "When other customers are drawn, other groups come out. Another number of groups may hold better.",
+        "Unstable",
+        "Other samples of the customers give other groups. Another number of groups may be more stable.",
     ),
 }
 
 
 def separation(silhouette: float | None) -> str | None:
-    """The separation that a silhouette stands for, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
+    """The separation that a silhouette indicates, by the bands of Kaufman and Rousseeuw (1990, chapter 2)."""
     if silhouette is None:
         return None
     for lower_bound, word in ((0.70, "strong"), (0.50, "moderate"), (0.25, "weak")):
@@ -215,13 +215,13 @@ def separation(silhouette: float | None) -> str | None:
 
 
 def certainty(validity: str | None, silhouette: float | None) -> tuple[str, str]:
-    """How certain the groups are, as a headline and its meaning.
+    """How clear the groups are, as a headline and its meaning.
 
-    It follows the validity of the selected k where it was measured, and the separation otherwise.
+    It follows the validity of the selected k if it was measured, otherwise the separation.
     """
     word = separation(silhouette)
     if word is None:
-        return "Nothing to compare", "One group has nothing to be apart from."
+        return "Nothing to compare", "There is only one group."
     if validity not in VALIDITY_MEANINGS:
         return f"{word.capitalize()} separation", SEPARATION_MEANINGS[word]
     headline, meaning = VALIDITY_MEANINGS[validity]
@@ -232,7 +232,7 @@ def certainty(validity: str | None, silhouette: float | None) -> tuple[str, str]
 
 
 def comparison(ratio: float | None, formatter: Formatter) -> tuple[str, str]:
-    """A ratio to the average in words, and its side: above, below or near. Within 5 % is near."""
+    """A ratio to the average in words, and its side: above, below, or near (within 5 %)."""
     if ratio is None:
         return "", "near"
     if 0.95 <= ratio <= 1.05:
@@ -247,7 +247,7 @@ def comparison(ratio: float | None, formatter: Formatter) -> tuple[str, str]:
 
 
 def answer(segments: list[Row], average: dict[str, float | None], formatter: Formatter) -> dict[str, str]:
-    """The answer that the page opens with: one sentence, and the rest.
+    """The summary at the top of the page: one sentence, and the rest.
 
     Args:
         segments: The segments of the page, in its order.
@@ -259,7 +259,7 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
     customers = sum(segment["cluster_size"] for segment in clustered)
     if not clustered:
         count = count_with_noun(without_purchase, "customer", "customers", formatter)
-        return {"sentence": f"{count}, and not one with a purchase.", "rest": "There is nothing to group yet."}
+        return {"sentence": f"{count}, none with a purchase.", "rest": "There is nothing to group yet."}
     further = count_with_noun(without_purchase, "customer has", "customers have", formatter)
     further = f" A further {further} not bought anything yet." if without_purchase else ""
     if len(clustered) == 1:
@@ -273,7 +273,7 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
     sentence = f"{formatter.number(customers)} customers form {len(clustered)} groups"
     if top["spending_share"] is not None and top["spending_share"] > 0:
         sentence += (
-            f". “{shortened(top['segment_name'])}” is {formatter.percent(top['customer_share'])} of them and brings"
+            f". “{shortened(top['segment_name'])}” has {formatter.percent(top['customer_share'])} of the customers and"
             f" {formatter.percent(top['spending_share'])} of the spending"
         )
     first_action = f"Start there: {lower_first(top['actions'][0]['action'])}." if top["actions"] else ""
@@ -281,11 +281,11 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
 
 
 def used_rows(source: str, used: int, total: int, formatter: Formatter) -> str:
-    """How many rows of an input (`transactions` or `customers`) could be used."""
+    """How many rows of an input (`transactions` or `customers`) were used."""
     count = count_with_noun(total, f"row of the {source}", f"rows of the {source}", formatter)
     if used == total:
-        return f"All {count} could be used."
-    return f"{formatter.number(used)} of {count} could be used ({formatter.percent(used / total, 1)})."
+        return f"All {count} were used."
+    return f"{formatter.number(used)} of {count} were used ({formatter.percent(used / total, 1)})."
 
 
 def metric_meanings(choice: Row, formatter: Formatter) -> dict[str, str]:
@@ -298,9 +298,9 @@ def metric_meanings(choice: Row, formatter: Formatter) -> dict[str, str]:
     score = choice["served"]["silhouette_score"]
     minima = enumeration([str(k) for k in choice["minima"]])
     others = f" Other local {'minimum' if len(choice['minima']) == 1 else 'minima'}: k = {minima}." if minima else ""
-    value = f"{formatter.number(score, 2)} is {choice['separation']} separation." if score is not None else ""
+    value = f"{formatter.number(score, 2)} means {choice['separation']} separation." if score is not None else ""
     return {
-        "davies_bouldin_index": "Lower is better: tight groups, far apart." + others,
-        "silhouette_score": f"Higher is better, 1 at most. {value}".strip(),
-        "inertia": "Always falls with more groups. Look for a bend, not for the lowest point.",
+        "davies_bouldin_index": "Lower is better: compact groups that are far apart." + others,
+        "silhouette_score": f"Higher is better; the maximum is 1. {value}".strip(),
+        "inertia": "Always falls as groups are added. Look for an elbow, not for the lowest value.",
     }

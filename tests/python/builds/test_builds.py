@@ -150,7 +150,7 @@ def test_inputs_without_rows_give_empty_marts(tmp_path):
     marts = built.marts()
     assert "customer_segments" in marts
     assert {mart for mart, rows in marts.items() if len(rows) > 1} == {"feature_catalogue"}
-    assert "There are no customers in the input" in built.output
+    assert "The input has no customers" in built.output
 
 
 def test_an_empty_build_makes_every_mart_without_rows(sample: Built, tmp_path):

@@ -375,7 +375,7 @@ def test_the_sections_are_in_order(pages, opened) -> None:
     order = "answer segments map choice profiles actions attributes quality method"
     assert found == order.split()
     assert page.locator(".answer").inner_text() == (
-        "620 customers form 4 groups. “High Value” is 8% of them and brings 27% of the spending."
+        "620 customers form 4 groups. “High Value” has 8% of the customers and 27% of the spending."
     )
 
 
@@ -407,7 +407,7 @@ def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
     assert "Who moved between segments" in html
     assert "How the segments changed" not in html
     assert "Do the segments still fit?" not in html
-    assert "What else is known about them" not in html
+    assert "Attributes of the groups" not in html
 
 
 def test_an_empty_warehouse_says_so(pages, opened) -> None:
@@ -420,7 +420,7 @@ def test_an_empty_warehouse_says_so(pages, opened) -> None:
 def test_customers_without_a_purchase_are_shown_and_not_compared(pages, opened) -> None:
     page = opened(pages["idle"]).page
 
-    assert page.locator(".answer").inner_text() == "2 customers, and not one with a purchase."
+    assert page.locator(".answer").inner_text() == "2 customers, none with a purchase."
     assert page.locator("article.segment h3").inner_text() == "No Purchases"
 
 

@@ -64,12 +64,12 @@ def test_a_silhouette_is_described_by_the_word_of_its_band(silhouette, word) -> 
 @pytest.mark.parametrize(
     ("validity", "silhouette", "headline", "end"),
     [
-        ("natural groups", 0.3, "Natural groups", "Their edges overlap."),
-        ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of them."),
-        ("continuum", 0.6, "Useful, not natural", "Take the borders as a choice, not as a finding."),
-        ("unstable", 0.6, "Not sure", "Another number of groups may hold better."),
-        ("not measured", 0.6, "Moderate separation", "The edges blur."),
-        ("one segment", None, "Nothing to compare", "One group has nothing to be apart from."),
+        ("natural groups", 0.3, "Natural groups", "The groups overlap at their borders."),
+        ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of the groups."),
+        ("continuum", 0.6, "Useful, not natural", "The borders are a choice, not a finding."),
+        ("unstable", 0.6, "Unstable", "Another number of groups may be more stable."),
+        ("not measured", 0.6, "Moderate separation", "The borders are blurred."),
+        ("one segment", None, "Nothing to compare", "There is only one group."),
     ],
 )
 def test_the_headline_on_the_groups_follows_the_validity(validity, silhouette, headline, end) -> None:
@@ -105,4 +105,4 @@ def test_an_axis_is_named_by_what_drives_it() -> None:
     assert axis_title(axes, "x", features, formatter) == (
         "More spending, joined more recently and lower shoe size (79% of the variance)"
     )
-    assert axis_title(axes, "y", features, formatter) == "Nothing: one axis says it all"
+    assert axis_title(axes, "y", features, formatter) == "No further variance"

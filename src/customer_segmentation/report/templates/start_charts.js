@@ -1,4 +1,4 @@
-// Draws every chart of the page. SVG, so that colours are CSS and print stays sharp; `ast`, so that no text becomes code.
+// Draws every chart of the page. SVG, so that CSS sets the colours and print is sharp; `ast`, so that no text is run as code.
 const page = JSON.parse(document.getElementById("chart-data").textContent);
 Promise.all(
   Object.entries(page.charts).map(([id, spec]) =>
@@ -10,7 +10,7 @@ Promise.all(
       formatLocale: page.locale,
       tooltip: { theme: "page" },
     }).then(({ view }) => {
-      // The figure says what the chart shows; its marks would be read one by one.
+      // The figure has a text alternative; screen readers would read the marks one by one.
       document.querySelector(`#${id} svg`).setAttribute("aria-hidden", "true");
       return view;
     }),
