@@ -6,6 +6,7 @@ workers: `Once` locks a folder that they share.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import importlib.util
 import json
@@ -33,6 +34,8 @@ PROJECT = TESTS.parents[1]
 MODELS = PROJECT / "models"
 DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+# For marts that a test compares with those of a build that ran its data tests.
+WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 
 let_the_client_be_imported()
 
@@ -223,6 +226,11 @@ class WarmDbt:
             stdout=subprocess.PIPE,
             text=True,
         )
+        atexit.register(self.end)
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
     def run(self, folder: Path, settings: dict[str, Any], *arguments: str) -> Built:
         """Run dbt with these settings and arguments, with everything that it writes in `folder`."""

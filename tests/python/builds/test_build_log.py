@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Built, build, green
+from conftest import WITHOUT_TESTS, Built, build, green
 
 NOT_LOGGED = "This run built only some of the models, so it was not logged as a build."
-WITHOUT_TESTS = ["--exclude-resource-type", "test", "unit_test"]
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from conftest import (
     FEATURES,
-    PROJECT,
     WITHOUT_UNIT_TESTS,
     Built,
     Once,
     build,
+    copy_of_project,
     dbt,
     green,
     many_dbt_runs,
@@ -347,11 +347,7 @@ def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
 
 def build_with_overrides(folder: Path, lines: list[str]) -> Built:
     """The sample with this file of overrides, in a copy of the project."""
-    project = folder / "project"
-    for name in ("models", "macros", "seeds", "tests", "analyses"):
-        shutil.copytree(PROJECT / name, project / name, ignore=shutil.ignore_patterns("__pycache__", "python"))
-    for name in ("dbt_project.yml", "profiles.yml", "selectors.yml"):
-        shutil.copy(PROJECT / name, project / name)
+    project = copy_of_project(folder / "project")
     path = project / "seeds" / "playbook" / "segment_overrides.csv"
     path.write_text("\n".join([path.read_text().strip(), *lines]) + "\n")
     return build(folder, {"starts": 10}, *WITHOUT_UNIT_TESTS, project=project)

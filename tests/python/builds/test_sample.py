@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FEATURES, PROJECT, WITHOUT_UNIT_TESTS, Built, Once, Sample, build, dbt, green
+from conftest import FEATURES, PROJECT, WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, Once, Sample, build, dbt, green
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import davies_bouldin_score
@@ -224,7 +224,7 @@ def test_a_second_build_on_another_number_of_threads_gives_identical_marts(sampl
     def again(folder):
         folder.mkdir()
         shutil.copy(sample.warehouse, folder / "warehouse.duckdb")
-        return build(folder, None, "--threads", "1", *WITHOUT_UNIT_TESTS)
+        return build(folder, None, "--threads", "1", *WITHOUT_TESTS)
 
     second = green(once("sample_again", again))
     before, after = sample.marts(), second.marts()
