@@ -46,6 +46,10 @@ settings.register_profile(
 settings.load_profile("project")
 
 
+# The groups of tests that take the longest are started first, so that the workers finish together.
+LONGEST = ("living", "sail")
+
+
 # ---- pytest ------------------------------------------------------------------------------------------------------
 
 
@@ -56,10 +60,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     longer reads it, so groups are silently ignored. Without this fix tests still pass, but some wait for others.
     """
     if getattr(config.option, "loadgroup", False):
+        items.sort(key=lambda item: group_of(item) not in LONGEST)
         for item in items:
-            group = item.get_closest_marker("xdist_group")
+            group = group_of(item)
             if group and "@" not in item.nodeid and hasattr(item, "_id"):
-                item._id = type(item._id).parse(f"{item.nodeid}@{group.args[0]}")
+                item._id = type(item._id).parse(f"{item.nodeid}@{group}")
+
+
+def group_of(item: pytest.Item) -> str | None:
+    """The xdist_group of a test."""
+    mark = item.get_closest_marker("xdist_group")
+    return mark.args[0] if mark else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -324,6 +335,18 @@ def sample(once: Once) -> Built:
         return dbt(folder, "build", "--show-all-deprecations")
 
     return once("sample", build_as_a_person_would)
+
+
+@pytest.fixture(scope="session")
+def manifest(once: Once) -> dict[str, Any]:
+    """dbt's manifest of the project, with the compiled SQL of the catalogue of rules."""
+
+    def make(folder: Path) -> dict[str, Any]:
+        folder.mkdir()
+        green(dbt(folder, "compile", "--select", "int_rule_catalogue"))
+        return json.loads((folder / "target" / "manifest.json").read_text())
+
+    return once("manifest", make)
 
 
 # ---- inputs ------------------------------------------------------------------------------------------------------

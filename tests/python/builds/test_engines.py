@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import WITHOUT_UNIT_TESTS, Built, build, green, warm_dbt
+from conftest import WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, build, green, warm_dbt
 from engines import (
     TOLD_APART,
     Table,
@@ -111,7 +111,7 @@ def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
 
 
 def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_path: Path) -> None:
-    green(on_sail(tmp_path, server, {"k": 5}, "build", *WITHOUT_UNIT_TESTS))
+    green(on_sail(tmp_path, server, {"k": 5}, "build", *WITHOUT_TESTS))
     found = tables_of_connect(server, ["segmentation_builds", "segmentation_models", "segment_events"])
     columns, builds = found["segmentation_builds"]
     assert [row[columns.index("build")] for row in builds] == [1]
@@ -151,7 +151,7 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
     # Sail 0.7 interpolates a percentile to six digits.
     settings = write_shop(tmp_path) | {"winsorize": None}
-    ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_UNIT_TESTS)).warehouse
+    ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
     green(on_sail(tmp_path / "spark", server, settings, "build", *WITHOUT_UNIT_TESTS))
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3

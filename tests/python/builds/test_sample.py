@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FEATURES, PROJECT, WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, Once, Sample, build, dbt, green
+from conftest import FEATURES, PROJECT, WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, Once, Sample, build, green, warm_dbt
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import davies_bouldin_score
@@ -279,7 +279,8 @@ def test_nothing_in_the_project_is_deprecated(sample: Built):
 
 def test_there_is_no_summary_after_a_test_run(sample: Built, tmp_path):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
-    tested = green(dbt(tmp_path, "test", "--select", "segment_actions", "k_selection", *WITHOUT_UNIT_TESTS))
+    selected = ("--select", "segment_actions", "k_selection", *WITHOUT_UNIT_TESTS)
+    tested = green(warm_dbt().run(tmp_path, {}, "test", *selected))
     assert "PASS" in tested.output
     assert not has_last_word(tested.output)
 

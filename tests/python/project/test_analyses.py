@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, dbt, green
+from conftest import PROJECT, Built, Once, green, warm_dbt
 
 ANALYSES = sorted(path.stem for path in (PROJECT / "analyses").glob("*.sql"))
 # These return no rows on the sample, because its data are clean.
@@ -23,7 +23,7 @@ def compiled(once: Once, sample: Built) -> dict[str, str]:
         folder.mkdir(parents=True, exist_ok=True)
         # dbt compile opens the warehouse for writing, while other tests read the sample.
         shutil.copy(green(sample).warehouse, folder / "warehouse.duckdb")
-        green(dbt(folder, "compile", "--select", "resource_type:analysis"))
+        green(warm_dbt().run(folder, {}, "compile", "--select", "resource_type:analysis"))
         return {path.stem: path.read_text() for path in (folder / "target" / "compiled").rglob("analyses/*.sql")}
 
     return once("analyses", make)

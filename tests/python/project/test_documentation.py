@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from conftest import PROJECT, Once, dbt, green
+from conftest import PROJECT
 
 # The recipes introduce new names; test_changes.py executes them.
 RECIPES = PROJECT / "docs" / "change.md"
@@ -72,21 +72,6 @@ class Project:
     def names(self) -> set[str]:
         """All names that may be used without a qualifier."""
         return set(self.columns).union(self.settings, self.values, OTHER_NAMES, *self.columns.values())
-
-
-def manifest_of(folder: Path) -> dict:
-    """dbt's manifest, with the compiled SQL of the catalogue of rules."""
-    green(dbt(folder, "compile", "--select", "int_rule_catalogue"))
-    return json.loads((folder / "target" / "manifest.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def manifest(once: Once) -> dict:
-    def made(folder: Path) -> dict:
-        folder.mkdir()
-        return manifest_of(folder)
-
-    return once("manifest_of_the_documentation", made)
 
 
 @pytest.fixture(scope="module")

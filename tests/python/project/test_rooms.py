@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import dbt, green
 
 # In the order of the data flow. docs/architecture.md describes each.
 ROOMS = ("staging", "checks", "features", "training", "serving", "marts", "history")
@@ -15,11 +13,8 @@ LOG = "model.customer_segmentation.int_build_log"
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+def nodes(manifest: dict) -> dict[str, dict]:
     """Every model and data test of the project, by its unique id."""
-    folder = tmp_path_factory.mktemp("manifest")
-    green(dbt(folder, "parse"))
-    manifest = json.loads((folder / "target" / "manifest.json").read_text())
     return {name: node for name, node in manifest["nodes"].items() if node["resource_type"] in ("model", "test")}
 
 

@@ -366,7 +366,7 @@ def test_missing_or_non_finite_values_stop_both_engines(engines, bad: float | No
     columns[1, 7] = np.nan if bad is None else bad
     made = engines(columns)
     for table in (made.relation, made.table):
-        with pytest.raises(ValueError, match="The features order have values"):
+        with pytest.raises(ValueError, match="The features order have missing"):
             tables.source_of(table, made.features, sample_size, 42)
 
 
