@@ -53,12 +53,13 @@ MANIFESTS: dict[str, Manifest | None] = {}
 def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manifest | None:
     """The project as dbt reads it with these settings: read once for all runs that it would be the same for.
 
-    What a model refers to can hang on whether a setting is null. None where dbt refuses the settings, so that the run
-    itself says why.
+    What a model refers to can depend on whether a setting is null, and the name of a relation on the name of the file.
+    None where dbt refuses the settings, so that the run itself says why.
     """
     read = {name: value for name, value in settings.items() if name in settings_read_while_parsed()}
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
-    alike = json.dumps([read, sorted(unlike), target], sort_keys=True, default=str)
+    database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
+    alike = json.dumps([read, sorted(unlike), target, database], sort_keys=True, default=str)
     if alike not in MANIFESTS:
         parse = ["--quiet", "parse", *target, "--vars", json.dumps(settings, default=str)]
         MANIFESTS[alike] = invoke(folder, parse).result
