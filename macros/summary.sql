@@ -18,7 +18,7 @@
 
     {%- set ks = run_query(
         'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible,'
-        ~ ' validity_reason from ' ~ k_selection ~ ' order by k'
+        ~ ' validity, validity_reason from ' ~ k_selection ~ ' order by k'
     ) -%}
     {%- set segments = run_query(
         'select p.segment_name, p.cluster_size, p.customer_share, p.avg_total_spending, p.avg_quantity,'
@@ -31,7 +31,7 @@
         {%- do log('The input has no customers, so the marts are empty.', info=true) -%}
     {%- endif -%}
     {%- if ks | length -%}
-        {%- do log(' k   Davies-Bouldin   silhouette', info=true) -%}
+        {%- do log(' k   Davies-Bouldin   silhouette   validity', info=true) -%}
     {%- endif -%}
     {%- for row in ks -%}
         {%- set remark = (
@@ -39,12 +39,11 @@
             else '   not admissible: its smallest cluster is too small' if not row['is_admissible']
             else '   local minimum' if row['is_local_minimum'] else ''
         ) -%}
-        {%- do log(
-            '%2d   %14s   %10s%s' | format(
-                row['k'], aligned_number(row['davies_bouldin_index'], 4),
-                aligned_number(row['silhouette_score'], 4), remark
-            ), info=true
+        {%- set line = '%2d   %14s   %10s   %-14s%s' | format(
+            row['k'], aligned_number(row['davies_bouldin_index'], 4),
+            aligned_number(row['silhouette_score'], 4), row['validity'], remark
         ) -%}
+        {%- do log(line.rstrip(), info=true) -%}
     {%- endfor -%}
     {%- for row in ks if row['is_selected'] -%}{%- do log(row['validity_reason'], info=true) -%}{%- endfor -%}
     {%- if segments | length -%}

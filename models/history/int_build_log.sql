@@ -15,6 +15,7 @@
     'k_selection',
     'segment_actions',
     'segment_attributes',
+    'segment_borders',
     'segment_features',
     'segment_map',
     'segment_map_axes',

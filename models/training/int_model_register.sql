@@ -39,6 +39,10 @@ int_kmeans_validation as (
     select * from {{ ref('int_kmeans_validation') }}
 ),
 
+int_kmeans_borders as (
+    select * from {{ ref('int_kmeans_borders') }}
+),
+
 as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
@@ -183,13 +187,24 @@ validations_listed as (
     select
         {{ array_agg_rows(
             [
-                'k', 'customers_measured', 'stability_index', 'gap_uniform',
-                'gap_uniform_standard_error', 'gap_gaussian',
-                'gap_gaussian_standard_error'
+                'k', 'customers_measured', 'stability_index', 'gap_statistic',
+                'gap_standard_error'
             ],
             ['k']
         ) }} as validations
     from int_kmeans_validation
+),
+
+borders_listed as (
+    select
+        {{ array_agg_rows(
+            [
+                'k', 'cluster', 'neighbour', 'customers', 'customers_near',
+                'density_ratio', 'p_value', 'local_density_ratio', 'customers_measured'
+            ],
+            ['k', 'cluster', 'neighbour']
+        ) }} as borders
+    from int_kmeans_borders
 ),
 
 bins_listed as (
@@ -260,6 +275,7 @@ select
     ks_listed.ks,
     bins_listed.bins,
     validations_listed.validations,
+    borders_listed.borders,
     cast({{ setting('observation_window_days') or 'null' }} as bigint)
         as observation_window_days
 from models_summarised
@@ -272,6 +288,7 @@ cross join clusters_listed
 cross join ks_listed
 cross join bins_listed
 cross join validations_listed
+cross join borders_listed
 -- An identical model is stored only once.
 where
     models_summarised.model_id not in (

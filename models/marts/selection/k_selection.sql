@@ -1,5 +1,7 @@
 {% set fixed_k = setting('k') %}
-{% set errors = setting('gap_standard_errors_required') %}
+{% set separated_required = setting('separated_share_required') %}
+{#- Below this share of what is required, no group is in sight; in between, another draw of customers may decide. -#}
+{% set in_doubt_from = 1 / 3 %}
 
 with serving_sweep as (
     select * from {{ ref('int_serving_sweep') }}
@@ -9,8 +11,26 @@ serving_validation as (
     select * from {{ ref('int_serving_validation') }}
 ),
 
+serving_borders as (
+    select * from {{ ref('int_serving_borders') }}
+),
+
 serving_model as (
     select * from {{ ref('int_serving_model') }}
+),
+
+-- Customers between two segments, weighted by nothing else: a border that few customers are near counts little.
+borders_summarised as (
+    select
+        k,
+        count(*) as borders,
+        count(case when verdict != 'no gap' then 1 end) as borders_with_a_gap,
+        {{ divide(
+            "sum(case when verdict != 'no gap' then customers else 0 end)",
+            'sum(customers)'
+        ) }} as separated_share
+    from serving_borders
+    group by k
 ),
 
 -- The metrics of a k are repeated in the row of each of its clusters.
@@ -83,10 +103,11 @@ validity_judged as (
     select
         compared.*,
         serving_validation.stability_index,
-        serving_validation.gap_uniform,
-        serving_validation.gap_uniform_standard_error,
-        serving_validation.gap_gaussian,
-        serving_validation.gap_gaussian_standard_error,
+        serving_validation.gap_statistic,
+        serving_validation.gap_standard_error,
+        borders_summarised.borders,
+        borders_summarised.borders_with_a_gap,
+        borders_summarised.separated_share,
         cast(
             case when compared.k = best_ks.by_davies_bouldin then 1 else 0 end
             + case when compared.k = best_ks.by_silhouette then 1 else 0 end
@@ -97,34 +118,38 @@ validity_judged as (
             when compared.k = 1 then 'one segment'
             when
                 serving_validation.stability_index is null
-                or serving_validation.gap_uniform is null
+                or borders_summarised.separated_share is null
                 then 'not measured'
             when
                 serving_validation.stability_index
                 < {{ setting('stability_required') }}
                 then 'unstable'
-            when
-                serving_validation.gap_uniform
-                > {{ errors }} * serving_validation.gap_uniform_standard_error
-                and serving_validation.gap_gaussian
-                > {{ errors }} * serving_validation.gap_gaussian_standard_error
+            when borders_summarised.separated_share >= {{ separated_required }}
                 then 'natural groups'
+            when
+                borders_summarised.separated_share
+                >= {{ in_doubt_from }} * {{ separated_required }}
+                then 'not sure'
             else 'continuum'
         end as validity
     from compared
     cross join best_ks
     left join serving_validation
         on compared.k = serving_validation.k
+    left join borders_summarised
+        on compared.k = borders_summarised.k
 ),
 
 sentences as (
     select
         *,
         concat(
-            '(gap statistic ', {{ format_number('gap_uniform', 2) }},
-            ' against an even spread, ', {{ format_number('gap_gaussian', 2) }},
-            ' against one bell curve).'
-        ) as gap_sentence,
+            'customers thin out at ', cast(borders_with_a_gap as string), ' of ',
+            cast(borders as string),
+            case when borders = 1 then ' border' else ' borders' end,
+            ', which ', {{ format_number('100 * separated_share', 0) }},
+            ' % of the customers between two segments are at.'
+        ) as borders_sentence,
         concat(
             case
                 when indices_in_favour = 0 then ' None of 3 indices favours'
@@ -174,10 +199,11 @@ select
     {{ divide('smallest_cluster_size', 'customers') }} as smallest_cluster_share,
     indices_in_favour,
     stability_index,
-    gap_uniform,
-    gap_uniform_standard_error,
-    gap_gaussian,
-    gap_gaussian_standard_error,
+    gap_statistic,
+    gap_standard_error,
+    borders,
+    borders_with_a_gap,
+    separated_share,
 
     ---- strings
     case
@@ -253,14 +279,18 @@ select
         when 'natural groups'
             then concat(
                 'Natural groups: refits agree (',
-                {{ format_number('stability_index', 2) }},
-                '), and the customers fall apart further than customers without ',
-                'groups would ', gap_sentence, agreement_sentence
+                {{ format_number('stability_index', 2) }}, '), and ', borders_sentence,
+                agreement_sentence
+            )
+        when 'not sure'
+            then concat(
+                'Not sure: refits agree (', {{ format_number('stability_index', 2) }},
+                '), and ', borders_sentence, ' Other customers may decide otherwise.',
+                agreement_sentence
             )
         else concat(
             'A useful partition of a continuum: refits agree (',
-            {{ format_number('stability_index', 2) }},
-            '), but customers without groups would fall apart as far ', gap_sentence,
+            {{ format_number('stability_index', 2) }}, '), but ', borders_sentence,
             agreement_sentence
         )
     end as validity_reason

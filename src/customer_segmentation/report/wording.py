@@ -190,7 +190,12 @@ SEPARATION_OF_NATURAL_GROUPS = {
 VALIDITY_MEANINGS = {
     "natural groups": (
         "Natural groups",
-        "Other samples of the customers give the same groups, and customers without groups would be less separated.",
+        "Other samples of the customers give the same groups, and there are fewer customers between them than within.",
+    ),
+    "not sure": (
+        "Not sure",
+        "Other samples of the customers give the same groups, but customers thin out at too few of the borders to say"
+        " whether these are groups or parts of a continuum.",
     ),
     "continuum": (
         "Useful, not natural",

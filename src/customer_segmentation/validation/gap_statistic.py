@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+from scipy.special import ndtr
 
 from customer_segmentation.validation.refits import refit
 
@@ -40,18 +42,20 @@ def log_reductions(columns: np.ndarray, ks: list[int], generator: np.random.Gene
     return np.log([inertia / one for inertia, _ in refit(columns, ks, generator).values()])
 
 
-def draw_uniform(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Draw as many rows uniformly from the bounding box along the principal components, (features, n)."""
-    mean = columns.mean(axis=1, keepdims=True)
-    axes = np.linalg.svd(columns - mean, full_matrices=False)[0]
-    projected = axes.T @ (columns - mean)
-    low, high = projected.min(axis=1, keepdims=True), projected.max(axis=1, keepdims=True)
-    return np.ascontiguousarray(axes @ generator.uniform(low, high, projected.shape) + mean)
+def draw_copula(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Draw as many rows with the distribution of each feature and the rank correlations of the rows, and no groups.
 
-
-def draw_gaussian(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Draw as many rows from a normal distribution with the mean and covariance of the data, (features, n)."""
-    mean = columns.mean(axis=1, keepdims=True)
-    axes, singular_values, _ = np.linalg.svd(columns - mean, full_matrices=False)
-    drawn = generator.standard_normal((len(singular_values), columns.shape[1])) * singular_values[:, None]
-    return np.ascontiguousarray(axes @ drawn / np.sqrt(columns.shape[1]) + mean)
+    A Gaussian copula: normal variables whose correlations give the rank correlations of the rows (Pearson 1907: the
+    correlation is 2 sin(pi / 6 times Spearman's)), turned into values of the features by their quantiles.
+    """
+    count = columns.shape[1]
+    # Equal values share a rank. A constant feature is correlated with nothing.
+    spearman = pd.DataFrame(columns.T).corr("spearman").fillna(0).to_numpy(copy=True)
+    np.fill_diagonal(spearman, 1)
+    variances, axes = np.linalg.eigh(2 * np.sin(np.pi / 6 * spearman))
+    # Rank correlations of counts need not be those of any normal distribution: the nearest ones are taken.
+    spread = axes * np.sqrt(np.maximum(variances, 0))
+    spread /= np.linalg.norm(spread, axis=1, keepdims=True)
+    uniform = ndtr(spread @ generator.standard_normal((len(columns), count)))
+    places = np.minimum((uniform * count).astype(np.int64), count - 1)
+    return np.take_along_axis(np.sort(columns, axis=1), places, axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from customer_segmentation.validation.gap_statistic import draw_gaussian, draw_uniform, gap_statistic
+from customer_segmentation.validation.gap_statistic import draw_copula, gap_statistic
 from customer_segmentation.validation.stability import stability
 
 
@@ -29,16 +29,12 @@ def validate(
     measured = [k for k in ks if 1 < k < distinct]
     columns = np.ascontiguousarray(values.T)
     stability_index = stability(columns, [centroids[k] for k in measured], stability_refits, generator)
-    uniform, gaussian = (
-        gap_statistic(columns, measured, draw, gap_references, generator) for draw in (draw_uniform, draw_gaussian)
-    )
+    gap = gap_statistic(columns, measured, draw_copula, gap_references, generator)
     found = pd.DataFrame(
         {
             "stability_index": stability_index,
-            "gap_uniform": uniform.statistic,
-            "gap_uniform_standard_error": uniform.standard_error,
-            "gap_gaussian": gaussian.statistic,
-            "gap_gaussian_standard_error": gaussian.standard_error,
+            "gap_statistic": gap.statistic,
+            "gap_standard_error": gap.standard_error,
         },
         index=measured,
         dtype="float64",

@@ -488,9 +488,9 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(comple
 
 
 @pytest.mark.xdist_group("complete_journey")
-def test_the_households_are_reported_as_natural_groups(complete_journey_builds: tuple[Built, Built]):
+def test_the_households_are_reported_as_a_continuum(complete_journey_builds: tuple[Built, Built]):
     served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")
-    assert served == [(3, "natural groups")]
+    assert served == [(3, "continuum")]
 
 
 @pytest.mark.xdist_group("complete_journey")

@@ -179,6 +179,7 @@ PROMISED = {
     " avg_quantity avg_transactions avg_days_since_signup spending_share",
     "segment_features": "cluster_id feature average ratio_to_average",
     "segment_actions": "cluster_id segment_name action_rank action objective rationale",
+    "segment_borders": "cluster_id neighbour_cluster_id verdict description customers_near density_ratio p_value",
     "segment_map": "customer_id segment_name x y",
     "segment_map_axes": "axis feature loading explained_variance_share",
     "k_selection": "k davies_bouldin_index inertia silhouette_score silhouette_standard_error calinski_harabasz_index"
@@ -202,6 +203,7 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
         ("customer_segments", "customer_id", 620),
         ("segment_profiles", "segment_name", 4),
         ("segment_features", "cluster_id, feature", 16),
+        ("segment_borders", "cluster_id, neighbour_cluster_id", 5),
         ("segment_map", "customer_id", 620),
         ("segment_map_axes", "axis, feature", 8),
         ("k_selection", "k", 9),

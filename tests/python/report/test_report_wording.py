@@ -66,6 +66,7 @@ def test_a_silhouette_is_described_by_the_word_of_its_band(silhouette, word) -> 
     [
         ("natural groups", 0.3, "Natural groups", "The groups overlap at their borders."),
         ("natural groups", 0.6, "Natural groups", "Most customers clearly belong to one of the groups."),
+        ("not sure", 0.6, "Not sure", "whether these are groups or parts of a continuum."),
         ("continuum", 0.6, "Useful, not natural", "The borders are a choice, not a finding."),
         ("unstable", 0.6, "Unstable", "Another number of groups may be more stable."),
         ("not measured", 0.6, "Moderate separation", "The borders are blurred."),

@@ -431,6 +431,21 @@ def test_the_validation_is_the_same_table_on_both_engines(spark, rows: int):
     }
 
 
+@pytest.mark.parametrize("rows", [0, 400])
+def test_the_borders_are_the_same_table_on_both_engines(spark, rows: int):
+    frame = pd.DataFrame(logarithms(400)[:2, :rows].T, columns=["a", "b"]).assign(customer_id=identifiers(rows))
+    frame_of_ks = sweep(LocalSource(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
+    meta = {"features": ["a", "b"], "border_sample_size": 350, "seed": 1}
+    parents = {
+        "int_training_features_scaled": (frame, "a double, b double, customer_id string"),
+        "int_kmeans_sweep": (frame_of_ks[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),
+    }
+    found, expected, types = on_both(spark, load_model("int_kmeans_borders"), meta, parents)
+    assert_same_rows(found, expected)
+    measures = {"density_ratio", "p_value", "local_density_ratio"}
+    assert types == {name: "double" if name in measures else "bigint" for name in found.columns}
+
+
 @pytest.mark.parametrize("rows", [0, 4])
 def test_the_axes_are_the_same_table_on_both_engines(spark, int_map_axes, rows: int):
     frame = pd.DataFrame(

@@ -19,30 +19,37 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation.validation import gap_statistic, stability
+from customer_segmentation.validation.borders import measure_borders
 from customer_segmentation.validation.validate import validate
 
 SETTINGS = {"seed": 42, "stability_refits": 20, "gap_references": 10}
-# The values in dbt_project.yml.
-STABILITY_REQUIRED, ERRORS_REQUIRED = 0.75, 3
+# The values in dbt_project.yml and int_serving_borders.
+STABILITY_REQUIRED, SEPARATED_SHARE_REQUIRED = 0.75, 0.3
+P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
 
 
 def fitted(values: np.ndarray, *ks: int) -> dict[int, np.ndarray]:
     return {k: KMeans(k, n_init=10, random_state=1).fit(values).cluster_centers_ for k in ks}
 
 
-def verdict(row: pd.Series) -> str:
+def verdicts(values: np.ndarray, *ks: int) -> dict[int, str]:
     """The rule of k_selection, which unit tests check."""
-    if row["stability_index"] < STABILITY_REQUIRED:
-        return "unstable"
-    beyond = [
-        row[f"gap_{kind}"] > ERRORS_REQUIRED * row[f"gap_{kind}_standard_error"] for kind in ("uniform", "gaussian")
-    ]
-    return "natural groups" if all(beyond) else "continuum"
-
-
-def verdicts(values: np.ndarray, *ks: int, **changed) -> dict[int, str]:
-    frame = validate(values, fitted(values, *ks), **(SETTINGS | changed))
-    return {row["k"]: verdict(row) for _, row in frame.iterrows()}
+    centroids = fitted(values, *ks)
+    stabilities = validate(values, centroids, **SETTINGS).set_index("k")["stability_index"]
+    borders = measure_borders(values.T, centroids, seed=1)
+    thins_out = (borders["p_value"] <= P_VALUE_REQUIRED) & (borders["local_density_ratio"] <= LOCAL_DENSITY_AT_MOST)
+    separated = borders["customers"].where(thins_out.fillna(False), 0).groupby(borders["k"]).sum()
+    shares = separated / borders.groupby("k")["customers"].sum()
+    return {
+        k: "unstable"
+        if stabilities[k] < STABILITY_REQUIRED
+        else "natural groups"
+        if shares[k] >= SEPARATED_SHARE_REQUIRED
+        else "not sure"
+        if shares[k] >= SEPARATED_SHARE_REQUIRED / 3
+        else "continuum"
+        for k in ks
+    }
 
 
 def blobs(rows: int, seed: int) -> np.ndarray:
@@ -60,8 +67,7 @@ def test_uniform_noise_is_stable_without_natural_groups(seed: int):
     values = np.random.default_rng(seed).uniform(size=(1_500, 2))
     row = validate(values, fitted(values, 4), **SETTINGS).iloc[0]
     assert row["stability_index"] > 0.9
-    assert row["gap_gaussian"] > 10 * row["gap_gaussian_standard_error"]
-    assert verdict(row) == "continuum"
+    assert verdicts(values, 4) == {4: "continuum"}
 
 
 @pytest.mark.parametrize("features", [1, 2, 4])
@@ -98,7 +104,9 @@ def test_the_buyers_of_cdnow_are_a_continuum():
     found[["spending", "quantity", "count"]] = np.log1p(found[["spending", "quantity", "count"]])
     found["first"] = (found["first"].max() - found["first"]).dt.days
     values = found.to_numpy(dtype=float)
-    assert verdicts(StandardScaler().fit_transform(values), 2)[2] == "continuum"
+    found = verdicts(StandardScaler().fit_transform(values), *range(2, 8))
+    assert set(found.values()) <= {"continuum", "unstable"}
+    assert found[2] == "continuum"
 
 
 # ---- the numbers, by other means ---------------------------------------------------------------------------------
@@ -118,15 +126,12 @@ def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     def fall(rows: np.ndarray) -> float:
         return float(np.log(two_means(rows) / (rows.var() * len(rows))))
 
-    for kind, draw in (
-        ("uniform", lambda: generator.uniform(values.min(), values.max(), values.shape)),
-        ("gaussian", lambda: generator.normal(values.mean(), values.std(), values.shape)),
-    ):
-        falls = np.array([fall(draw()) for _ in range(200)])
-        expected = falls.mean() - fall(values)
-        error = falls.std() * np.sqrt(1 + 1 / 200)
-        assert row[f"gap_{kind}"] == pytest.approx(expected, abs=4 * error * np.sqrt(2 / 200)), kind
-        assert row[f"gap_{kind}_standard_error"] == pytest.approx(error, rel=0.35), kind
+    # One feature has no correlations: the copula draws its values with replacement, once each on average.
+    falls = np.array([fall(generator.choice(values, len(values))) for _ in range(200)])
+    expected = falls.mean() - fall(values)
+    error = falls.std() * np.sqrt(1 + 1 / 200)
+    assert row["gap_statistic"] == pytest.approx(expected, abs=4 * error * np.sqrt(2 / 200))
+    assert row["gap_standard_error"] == pytest.approx(error, rel=0.35)
 
 
 def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits():
@@ -142,19 +147,25 @@ def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits():
     assert found == pytest.approx(np.mean(indices), abs=5 * np.std(indices) * np.sqrt(2 / 200))
 
 
-def test_the_references_have_the_expected_distribution():
-    """The normal one has the mean and covariance of the data; the uniform one fills the box along the components."""
+def test_the_references_have_the_features_and_rank_correlations_of_the_data_and_no_groups():
     generator = np.random.default_rng(0)
-    values = generator.normal(size=(20_000, 3)) * [1, 2, 5] @ np.linalg.qr(generator.normal(size=(3, 3)))[0] + [7, 8, 9]
-    drawn = gap_statistic.draw_gaussian(values.T, generator).T
-    assert drawn.mean(axis=0) == pytest.approx(values.mean(axis=0), abs=0.15)
-    assert np.cov(drawn.T) == pytest.approx(np.cov(values.T), abs=0.6)
-    axes = np.linalg.eigh(np.cov(values.T))[1]
-    even, own = gap_statistic.draw_uniform(values.T, generator).T @ axes, values @ axes
-    assert even.min(axis=0) == pytest.approx(own.min(axis=0), abs=0.05)
-    assert even.max(axis=0) == pytest.approx(own.max(axis=0), abs=0.05)
-    thirds = (even - own.min(axis=0)) / np.ptp(own, axis=0)
-    assert ((thirds < 1 / 3).mean(axis=0)) == pytest.approx(1 / 3, abs=0.02)
+    group = generator.integers(2, size=20_000)
+    spending = np.exp(generator.normal(size=20_000) + 2 * group)
+    values = np.column_stack([spending, generator.poisson(1 + spending), generator.exponential(size=20_000)])
+    drawn = gap_statistic.draw_copula(values.T, generator).T
+    for feature in range(3):
+        assert set(drawn[:, feature]) <= set(values[:, feature])
+        assert np.quantile(drawn[:, feature], [0.1, 0.5, 0.9]) == pytest.approx(
+            np.quantile(values[:, feature], [0.1, 0.5, 0.9]), rel=0.08
+        )
+    ranks, own = (pd.DataFrame(rows).corr("spearman").to_numpy() for rows in (drawn, values))
+    assert ranks == pytest.approx(own, abs=0.03)
+    # Two groups, in which both features go together within each, are not drawn again.
+    apart = np.column_stack([generator.normal(size=5_000), generator.normal(size=5_000)]) + 8 * group[:5_000, None]
+    again = gap_statistic.draw_copula(apart.T, generator).T
+    between = ((apart > 3) & (apart < 5)).all(axis=1).mean(), (np.ptp(again, axis=1) > 5).mean()
+    assert between[0] < 0.001
+    assert between[1] > 0.02
 
 
 @given(rows=st.integers(2, 200), clusters=st.integers(1, 9), seed=st.integers(0, 1_000))
@@ -189,7 +200,6 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
     expected = validate(values, {4: centers[list("abcd")].to_numpy()}, **SETTINGS)
     pd.testing.assert_frame_equal(frame, expected)
     assert list(frame["customers_measured"]) == [300]
-    assert verdict(frame.iloc[0]) == "natural groups"
 
 
 def test_a_count_of_zero_leaves_its_columns_null():
@@ -204,7 +214,7 @@ def test_a_k_without_enough_distinct_rows_is_not_measured(distinct: int):
     centroids = {k: np.arange(k, dtype=float)[:, None] * [1.0, 2.0] for k in (1, 2, 3)}
     frame = validate(values, centroids, **SETTINGS).set_index("k")
     measured = [k for k in (2, 3) if k < distinct]
-    assert list(frame.index[frame["gap_uniform"].notna()]) == measured
+    assert list(frame.index[frame["gap_statistic"].notna()]) == measured
     assert list(frame.index[frame["stability_index"].notna()]) == measured
 
 

@@ -1,0 +1,103 @@
+with serving_borders as (
+    select * from {{ ref('int_serving_borders') }}
+),
+
+serving_model as (
+    select
+        max(k) as k,
+        max(model_id) as model_id
+    from {{ ref('int_serving_model') }}
+),
+
+segments_named as (
+    select * from {{ ref('int_segments_named') }}
+),
+
+served as (
+    select
+        serving_borders.*,
+        segments.cluster_id,
+        segments.segment_name,
+        neighbours.cluster_id as neighbour_cluster_id,
+        neighbours.segment_name as neighbour_segment_name
+    from serving_borders
+    inner join serving_model
+        on serving_borders.k = serving_model.k
+    inner join segments_named as segments
+        on serving_borders.cluster = segments.cluster
+    inner join segments_named as neighbours
+        on serving_borders.neighbour = neighbours.cluster
+),
+
+both_directions as (
+    select
+        cluster_id,
+        segment_name,
+        neighbour_cluster_id,
+        neighbour_segment_name,
+        verdict,
+        customers,
+        customers_near,
+        customers_measured,
+        density_ratio,
+        p_value,
+        local_density_ratio
+    from served
+    union all
+    select
+        neighbour_cluster_id as cluster_id,
+        neighbour_segment_name as segment_name,
+        cluster_id as neighbour_cluster_id,
+        segment_name as neighbour_segment_name,
+        verdict,
+        customers,
+        customers_near,
+        customers_measured,
+        density_ratio,
+        p_value,
+        local_density_ratio
+    from served
+),
+
+-- The segment that spends less comes first.
+ordered as (
+    select
+        *,
+        case verdict
+            when 'no gap' then 'there is no gap'
+            else concat(
+                case when verdict = 'gap' then 'there is a gap: ' else '' end,
+                'customers thin out to ', {{ format_number('100 * density_ratio', 0) }},
+                ' % of the density of the thinner side'
+            )
+        end as finding
+    from both_directions
+    where cluster_id < neighbour_cluster_id
+)
+
+select
+    ---- ids
+    cluster_id,
+    neighbour_cluster_id,
+
+    ---- strings
+    segment_name,
+    neighbour_segment_name,
+    verdict,
+    concat(
+        'Between ', segment_name, ' and ', neighbour_segment_name, ' ', finding, '; ',
+        cast(customers_near as string), ' of the ', cast(customers as string),
+        ' customers between them ',
+        case when customers_near = 1 then 'is' else 'are' end,
+        ' within 10 % of the border.'
+    ) as description,
+
+    ---- numerics
+    customers as customers_between,
+    customers_near,
+    customers_measured,
+    density_ratio,
+    p_value,
+    local_density_ratio
+from ordered
+order by cluster_id, neighbour_cluster_id
