@@ -219,7 +219,7 @@ def fitted(rows: np.ndarray) -> np.ndarray:
     names = [f"feature_{number}" for number in range(rows.shape[1])]
     swept = sweep(
         LocalSource(rows.T, names), k_min=2, k_max=10, k=None, seed=SETTINGS["seed"], starts=8,
-        silhouette_exact_up_to=0, silhouette_sample_size=100, min_segment_share=SETTINGS["min_segment_share"],
+        silhouette_exact_up_to=0, silhouette_sample_size=100, on_progress=lambda line: None, min_segment_share=SETTINGS["min_segment_share"],
         min_segment_size=SETTINGS["min_segment_size"], require_admissible_k=False,
     )  # fmt: skip
     return swept.loc[swept["is_best_k"], names].to_numpy(dtype=float)

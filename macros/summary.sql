@@ -18,7 +18,7 @@
 
     {%- set ks = run_query(
         'select k, davies_bouldin_index, silhouette_score, is_selected, is_local_minimum, is_admissible,'
-        ~ ' validity, validity_reason from ' ~ k_selection ~ ' order by k'
+        ~ ' alternative_k, reason, validity, validity_reason from ' ~ k_selection ~ ' order by k'
     ) -%}
     {%- set segments = run_query(
         'select p.segment_name, p.cluster_size, p.customer_share, p.avg_total_spending, p.avg_quantity,'
@@ -36,7 +36,7 @@
     {%- for row in ks -%}
         {%- set remark = (
             '   <- selected' if row['is_selected']
-            else '   not admissible: its smallest cluster is too small' if not row['is_admissible']
+            else '   not admissible' if not row['is_admissible']
             else '   local minimum' if row['is_local_minimum'] else ''
         ) -%}
         {%- set line = '%2d   %14s   %10s   %-14s%s' | format(
@@ -45,7 +45,10 @@
         ) -%}
         {%- do log(line.rstrip(), info=true) -%}
     {%- endfor -%}
-    {%- for row in ks if row['is_selected'] -%}{%- do log(row['validity_reason'], info=true) -%}{%- endfor -%}
+    {%- for row in ks if row['is_selected'] -%}
+        {%- do log(row['validity_reason'], info=true) -%}
+        {%- if row['alternative_k'] is not none -%}{%- do log(row['reason'], info=true) -%}{%- endif -%}
+    {%- endfor -%}
     {%- if segments | length -%}
         {%- do log('', info=true) -%}
         {%- set width = [segments.columns['segment_name'].values() | map('length') | max, 7] | max -%}

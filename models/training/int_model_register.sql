@@ -43,6 +43,10 @@ int_kmeans_borders as (
     select * from {{ ref('int_kmeans_borders') }}
 ),
 
+selected_k as (
+    select * from {{ ref('int_selected_k') }}
+),
+
 as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
@@ -169,6 +173,26 @@ clusters_listed as (
     from clusters_joined
 ),
 
+ks_joined as (
+    select
+        int_kmeans_sweep.k,
+        int_kmeans_sweep.cluster,
+        int_kmeans_sweep.cluster_size,
+        int_kmeans_sweep.inertia,
+        int_kmeans_sweep.davies_bouldin_index,
+        int_kmeans_sweep.silhouette_score,
+        int_kmeans_sweep.silhouette_standard_error,
+        int_kmeans_sweep.calinski_harabasz_index,
+        int_kmeans_sweep.smallest_cluster_size,
+        int_kmeans_sweep.smallest_size_required,
+        selected_k.is_large_enough,
+        selected_k.is_admissible,
+        selected_k.is_best_k
+    from int_kmeans_sweep
+    inner join selected_k
+        on int_kmeans_sweep.k = selected_k.k
+),
+
 ks_listed as (
     select
         {{ array_agg_rows(
@@ -176,11 +200,11 @@ ks_listed as (
                 'k', 'cluster', 'cluster_size', 'inertia', 'davies_bouldin_index',
                 'silhouette_score', 'silhouette_standard_error',
                 'calinski_harabasz_index', 'smallest_cluster_size',
-                'smallest_size_required', 'is_admissible', 'is_best_k'
+                'smallest_size_required', 'is_large_enough', 'is_admissible', 'is_best_k'
             ],
             ['k', 'cluster']
         ) }} as ks
-    from int_kmeans_sweep
+    from ks_joined
 ),
 
 validations_listed as (

@@ -6,7 +6,7 @@
 {% for name in [
     'features', 'winsorize', 'k_min', 'k_max', 'k', 'seed', 'starts', 'min_segment_share', 'min_segment_size',
     'require_admissible_k', 'observation_window_days', 'search_sample_size', 'validation_sample_size',
-    'border_sample_size', 'stability_refits', 'gap_references',
+    'border_sample_size', 'stability_refits', 'gap_references', 'stability_required',
 ] %}
 {% do settings_of_the_fit.append(name ~ ': ' ~ tojson(setting(name))) %}
 {% endfor %}
@@ -24,10 +24,16 @@ customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
+selected_k as (
+    select k
+    from {{ ref('int_selected_k') }}
+    where is_selected
+),
+
 selected as (
     select *
     from int_kmeans_sweep
-    where {{ 'is_best_k' if fixed_k is none else 'k = ' ~ fixed_k }}
+    where k in (select selected_k.k from selected_k)
 ),
 
 -- The fingerprint does not depend on the order of the customers.

@@ -44,6 +44,7 @@ ks as (
         calinski_harabasz_index,
         smallest_cluster_size,
         smallest_size_required,
+        is_large_enough,
         is_admissible,
         is_best_k,
         sum(cluster_size) as customers
@@ -51,7 +52,7 @@ ks as (
     group by
         k, davies_bouldin_index, inertia, silhouette_score,
         silhouette_standard_error, calinski_harabasz_index, smallest_cluster_size,
-        smallest_size_required, is_admissible, is_best_k
+        smallest_size_required, is_large_enough, is_admissible, is_best_k
 ),
 
 served as (
@@ -140,6 +141,27 @@ validity_judged as (
         on compared.k = borders_summarised.k
 ),
 
+-- Where the served k is 2 or no group is natural, the next stable local minimum is worth a look.
+alternatives as (
+    select min_by(k, {{ sort_key(['davies_bouldin_index', 'k']) }}) as alternative_k
+    from validity_judged
+    where is_local_minimum and is_admissible and k > served_k
+),
+
+alternatives_found as (
+    select
+        validity_judged.*,
+        alternatives.alternative_k,
+        other.davies_bouldin_index as alternative_index
+    from validity_judged
+    left join alternatives
+        on
+            validity_judged.is_selected
+            and (validity_judged.k = 2 or validity_judged.validity = 'continuum')
+    left join validity_judged as other
+        on alternatives.alternative_k = other.k
+),
+
 sentences as (
     select
         *,
@@ -169,20 +191,35 @@ sentences as (
             cast(lowest_k as string)
         ) as against_the_lowest,
         case
-            when not is_admissible then concat(
+            when not is_large_enough then concat(
                 ' Its smallest cluster holds ', cast(smallest_cluster_size as string),
                 ' of ', cast(customers as string),
                 ' customers; at least ',
                 cast(smallest_size_required as string), ' are required.'
             )
             else ''
-        end as size_remark
-    from validity_judged
+        end as size_remark,
+        case
+            when alternative_k is null then ''
+            else concat(
+                ' For more segments look at k = ', cast(alternative_k as string),
+                ', a stable local minimum whose index is ',
+                {{ format_number(
+                    divide(
+                        '100 * (alternative_index - davies_bouldin_index)',
+                        'davies_bouldin_index'
+                    ),
+                    1
+                ) }}, ' % higher.'
+            )
+        end as alternative_remark
+    from alternatives_found
 )
 
 select
     ---- ids
     k,
+    case when is_selected then alternative_k end as alternative_k,
 
     ---- booleans
     is_admissible,
@@ -238,8 +275,7 @@ select
             then concat(
                 'Selected: the lowest index, ',
                 {{ format_number('davies_bouldin_index', 3) }},
-                ', though every k leaves a segment too small ',
-                '(setting require_admissible_k).',
+                ', though no k is admissible (setting require_admissible_k).',
                 size_remark
             )
         when is_selected
@@ -247,11 +283,17 @@ select
                 'Selected: the lowest index, ',
                 {{ format_number('davies_bouldin_index', 3) }},
                 ', of the ', cast(admissible_ks as string),
-                ' numbers of segments that leave none too small.'
+                ' admissible numbers of segments.', alternative_remark
             )
         {%- endif %}
         when davies_bouldin_index is null then 'One segment has no index.'
-        when not is_admissible then concat('Leaves a segment too small.', size_remark)
+        when not is_large_enough
+            then concat('Leaves a segment too small.', size_remark)
+        when not is_admissible
+            then concat(
+                'Not stable: refits agree at ',
+                {{ format_number('stability_index', 3) }}, '.'
+            )
         when is_best_k
             then concat(
                 'The lowest index: ',

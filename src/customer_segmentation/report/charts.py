@@ -296,7 +296,7 @@ def metric_curve(
     """One metric over the number of groups, with the k that is served marked.
 
     Args:
-        rows: One record per k: `k`, the field, `note`, and `role` (served, local minimum, too small or other).
+        rows: One record per k: `k`, the field, `note`, and `role` (served, local minimum, not admissible or other).
         field: Name of the metric.
         title: Its title in the tooltip.
         theme: Colours.
@@ -307,7 +307,7 @@ def metric_curve(
     """
     ks = sorted(row["k"] for row in rows)
     number = ",.0f" if field == "inertia" else ".3f"
-    sizes = {"served": 190, "local minimum": 110 if with_minima else 40, "too small": 50}
+    sizes = {"served": 190, "local minimum": 110 if with_minima else 40, "not admissible": 50}
     records = [row | {"size": sizes.get(row["role"], 40)} for row in rows]
     base = alt.Chart(alt.Data(values=records)).encode(
         x=alt.X(
@@ -329,7 +329,7 @@ def metric_curve(
         ],
     )
     line = base.mark_line(color=theme.line_strong, strokeWidth=2, aria=False).encode(tooltip=alt.value(None))
-    roles = ["served", "local minimum", "too small", "other"]
+    roles = ["served", "local minimum", "not admissible", "other"]
     ground, accent, muted = theme.ground, theme.accent, theme.muted
     fills = [accent, ground if with_minima else muted, ground, muted]
     marks = base.mark_point(opacity=1, strokeWidth=2, aria=False).encode(

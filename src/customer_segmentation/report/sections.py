@@ -138,7 +138,8 @@ def _role(row: Row) -> tuple[str, str]:
     if row["is_selected"]:
         return "served", "Selected"
     if not row["is_admissible"]:
-        return "too small", "Its smallest group is too small"
+        note = "Not stable" if row["validity"] == "unstable" else "Its smallest group is too small"
+        return "not admissible", note
     if row["is_local_minimum"]:
         return "local minimum", "Local minimum"
     return "other", ""

@@ -81,7 +81,7 @@ MERGERS_TRIED = 3
 MERGERS_COMBINED = 2
 # Up to this many rows the sets are refined by Hartigan's single-row transfers, whose cost grows with the square of n.
 HARTIGAN_UP_TO = 5_000
-# Up to this many rows every k is run to convergence; beyond, only the selected k and the served one.
+# Up to this many rows every k is run to convergence; beyond, only those whose clusters are large enough to be served.
 CONVERGE_ALL_UP_TO = 131_072
 # Far more iterations than Lloyd's algorithm needs on a few thousand rows.
 UNTIL_CONVERGED = 1_000
@@ -91,7 +91,7 @@ def fit(source: Source, ks: list[int], starts: int, seed: int) -> dict[int, np.n
     """Return the best centroids found, {k: (k, features)}, in the units of the source.
 
     ks: the k to fit. starts: the number of k-means++ sequences. Up to CONVERGE_ALL_UP_TO rows the centroids of every k
-    have converged: each is the mean of its rows. Beyond, they are only close to it; converge() completes one k.
+    have converged: each is the mean of its rows. Beyond, they are only close to it; converge() completes them.
     """
     generator = np.random.default_rng(seed)
     several = [k for k in ks if k > 1]
@@ -106,9 +106,9 @@ def fit(source: Source, ks: list[int], starts: int, seed: int) -> dict[int, np.n
     return {k: (best[k] if k > 1 else np.zeros((1, len(source.features)))) + source.center for k in ks}
 
 
-def converge(source: Source, centroids: np.ndarray) -> np.ndarray:
-    """Return the centroids, (k, features), after running Lloyd's algorithm on all rows until they converge."""
-    return source.converge([centroids - source.center])[0] + source.center
+def converge(source: Source, sets: list[np.ndarray]) -> list[np.ndarray]:
+    """Return sets of centroids, (k, features), after running Lloyd's algorithm on all rows until they converge."""
+    return [centroids + source.center for centroids in source.converge([each - source.center for each in sets])]
 
 
 def search(source: Source, ks: list[int], starts: int, generator: np.random.Generator) -> Pool:

@@ -98,12 +98,13 @@ def sweep(
     found = measured(with_refinement=is_converged and source.is_whole)
     if found.selected is None:
         raise no_admissible_k(found.sizes, required, customers)
-    # On large data only the selected and the served k run to convergence. That may change the selection: repeat.
+    # On large data only the k that may be served run to convergence. That may change the sizes: repeat.
     converged = set(ks) if is_converged else set()
-    while not {found.selected, k or found.selected} <= converged:
-        for each in {found.selected, k or found.selected} - converged:
-            centroids[each] = canonical(converge(source, centroids[each]))
-            converged.add(each)
+    while candidates := {found.selected, k or found.selected, *filter(found.admissible.get, ks)} - converged:
+        completed = sorted(candidates)
+        sets = converge(source, [centroids[each] for each in completed])
+        centroids |= zip(completed, map(canonical, sets), strict=True)
+        converged |= candidates
         found = measured(with_refinement=source.is_whole)
     if customers >= PROGRESS_FROM:
         for each in ks:

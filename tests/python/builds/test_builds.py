@@ -274,7 +274,10 @@ def test_fewer_customers_than_k_max_give_as_many_k_as_distinct_rows_allow(small:
     for k, index in indices.items():
         labels = KMeans(k, n_init=200, random_state=0).fit(values).labels_
         assert index == pytest.approx(davies_bouldin_score(values, labels), rel=1e-6), k
-    assert built.column("select k from marts.k_selection where is_selected") == [min(indices, key=indices.get)]
+    stable = built.column("select k from marts.k_selection where stability_index >= 0.75")
+    # The lowest index of all is that of six clusters of seven customers, which no refit finds again.
+    assert min(indices, key=indices.get) not in stable
+    assert built.column("select k from marts.k_selection where is_selected") == [min(stable, key=indices.get)]
     # The settings of this build have reached the fit.
     assert built.rows("select seed, starts, features from marts.segmentation_models where is_serving") == [
         (7, 5, "total_spending")
@@ -358,7 +361,7 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
         one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
         # The constraints of single columns do not depend on k: the ends of the range test them.
         tests = {k: "" if k in (2, 10) else "--exclude test_type:generic" for k in FIXED_KS if k > 1}
-        others = {str(k): (f"build --select int_trained_model+ {without}", {"k": k}) for k, without in tests.items()}
+        others = {str(k): (f"build --select int_selected_k+ {without}", {"k": k}) for k, without in tests.items()}
         built = build_in_one_process(folder / "fitted", one, sample.warehouse)
         # The served k is read when a model runs, so the project has to be parsed only once.
         built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
@@ -398,6 +401,19 @@ def test_a_fixed_k_does_not_change_the_metrics_of_the_sweep(sample: Built, fixed
     metrics = "select k, davies_bouldin_index, inertia, silhouette_score from marts.k_selection order by k"
     for k in FIXED_KS[1:]:
         assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
+
+
+def test_no_stable_k_stops_the_build_with_the_agreements_and_the_remedies(sample: Built, tmp_path):
+    shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
+    selected = ("--select", "int_selected_k", *WITHOUT_UNIT_TESTS)
+    refused = build(tmp_path, {"stability_required": 1}, *selected)
+    assert refused.returncode == 1
+    said = " ".join(refused.output.split())
+    assert "No k is admissible: refits to resampled customers must agree with a partition at 1 or more" in said
+    assert " at k = 4, " in said
+    assert "set require_admissible_k to false" in said
+    served = green(build(tmp_path, {"stability_required": 1, "require_admissible_k": False}, *selected))
+    assert served.column("select k from intermediate.int_selected_k where is_selected") == [4]
 
 
 # ---- a window of observation -------------------------------------------------------------------------------------

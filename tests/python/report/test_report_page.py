@@ -97,7 +97,7 @@ def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
         shutil.copy(sample, warehouses[name])
         # k = 1 is fitted only if requested; every other k is already fitted. A full run is logged as a build, so the
         # page with seven segments has a history.
-        start = {1: ["--select", "int_kmeans_sweep+"], 7: []}.get(k, ["--select", "int_trained_model+"])
+        start = {1: ["--select", "int_kmeans_sweep+"], 7: []}.get(k, ["--select", "int_selected_k+"])
         runs.append(
             {
                 "arguments": ["run", *start],

@@ -45,7 +45,7 @@ def test_the_metrics_of_any_partition_are_those_of_scikit_learn(values, k, seed)
 def test_the_indices_of_large_data_are_exact(make: Callable):
     columns = make(70_000)
     sets = list(fit(LocalSource(columns[:, :2_000]), [2, 5, 9], 4, 0).values())
-    sets = [converge(LocalSource(columns), centroids) for centroids in sets]
+    sets = converge(LocalSource(columns), sets)
     refinement, sums = metrics.partition(columns, sets)
     assert [each.tobytes() for each in metrics.cluster_sums(columns, sets)] == [each.tobytes() for each in sums]
     for cluster, part, centroids in zip(refinement.clusters, sums, sets, strict=True):

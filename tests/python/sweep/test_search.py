@@ -39,7 +39,7 @@ def fit(columns: np.ndarray, ks: list[int], starts: int, seed: int) -> dict[int,
 
 
 def converge(columns: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    return search.converge(LocalSource(columns), centroids)
+    return search.converge(LocalSource(columns), [centroids])[0]
 
 
 def inertia_of(columns: np.ndarray, centroids: np.ndarray) -> float:
