@@ -217,11 +217,10 @@ def data_set(family: str, number: int, count: int | None = None) -> np.ndarray:
 def fitted(rows: np.ndarray) -> np.ndarray:
     """The centroids of the k that the sweep selects."""
     names = [f"feature_{number}" for number in range(rows.shape[1])]
-    swept = sweep(
-        LocalSource(rows.T, names), k_min=2, k_max=10, k=None, seed=SETTINGS["seed"], starts=8,
-        silhouette_exact_up_to=0, silhouette_sample_size=100, on_progress=lambda line: None, min_segment_share=SETTINGS["min_segment_share"],
-        min_segment_size=SETTINGS["min_segment_size"], require_admissible_k=False,
-    )  # fmt: skip
+    settings = {name: SETTINGS[name] for name in ("seed", "min_segment_share", "min_segment_size")}
+    settings |= {"k_min": 2, "k_max": 10, "k": None, "starts": 8, "require_admissible_k": False}
+    settings |= {"silhouette_exact_up_to": 0, "silhouette_sample_size": 100, "on_progress": lambda line: None}
+    swept = sweep(LocalSource(rows.T, names), **settings)
     return swept.loc[swept["is_best_k"], names].to_numpy(dtype=float)
 
 
