@@ -219,7 +219,7 @@ def fitted(rows: np.ndarray) -> np.ndarray:
     names = [f"feature_{number}" for number in range(rows.shape[1])]
     settings = {name: SETTINGS[name] for name in ("seed", "min_segment_share", "min_segment_size")}
     settings |= {"k_min": 2, "k_max": 10, "k": None, "starts": 8, "require_admissible_k": False}
-    settings |= {"silhouette_exact_up_to": 0, "silhouette_sample_size": 100, "on_progress": lambda line: None}
+    settings |= {"silhouette_exact_up_to": 0, "silhouette_sample_size": 100, "on_progress": str}
     swept = sweep(LocalSource(rows.T, names), **settings)
     return swept.loc[swept["is_best_k"], names].to_numpy(dtype=float)
 

@@ -61,6 +61,8 @@
         'border_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
         'stability_refits': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
         'gap_references': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
+        'second_opinion': {'type': 'boolean'},
+        'second_opinion_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
         'stability_required': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'separated_share_required': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'model_id': {'type': 'text', 'nullable': true},

@@ -47,6 +47,10 @@ selected_k as (
     select * from {{ ref('int_selected_k') }}
 ),
 
+int_second_opinion as (
+    select * from {{ ref('int_second_opinion') }}
+),
+
 as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
@@ -301,7 +305,9 @@ select
     validations_listed.validations,
     borders_listed.borders,
     cast({{ setting('observation_window_days') or 'null' }} as bigint)
-        as observation_window_days
+        as observation_window_days,
+    int_second_opinion.inertia_ratio,
+    int_second_opinion.largest_metric_difference
 from models_summarised
 cross join stored_summarised
 cross join as_of
@@ -313,6 +319,7 @@ cross join ks_listed
 cross join bins_listed
 cross join validations_listed
 cross join borders_listed
+cross join int_second_opinion
 -- An identical model is stored only once.
 where
     models_summarised.model_id not in (

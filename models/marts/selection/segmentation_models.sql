@@ -70,6 +70,8 @@ select
     served_metrics.davies_bouldin_index,
     served_metrics.silhouette_score,
     served_metrics.inertia,
+    model_register.inertia_ratio,
+    model_register.largest_metric_difference,
     model_register.customers_clustered,
     model_register.transactions_used,
     model_register.amount_used,
