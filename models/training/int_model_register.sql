@@ -228,7 +228,8 @@ borders_listed as (
         {{ array_agg_rows(
             [
                 'k', 'cluster', 'neighbour', 'customers', 'customers_near',
-                'density_ratio', 'p_value', 'local_density_ratio', 'customers_measured'
+                'density_ratio', 'p_value', 'local_density_ratio',
+                'customers_measured'
             ],
             ['k', 'cluster', 'neighbour']
         ) }} as borders

@@ -76,7 +76,8 @@ select
             )
             ~ ', '
             ~ string_agg(
-                "concat(cast(round(stability_index, 2) as string), ' at k = ', cast(k as string))",
+                "concat(cast(round(stability_index, 2) as string), ' at k = ',"
+                ~ ' cast(k as string))',
                 ', ',
                 'k'
             ) ~ ', '
