@@ -204,7 +204,8 @@ ks_listed as (
                 'k', 'cluster', 'cluster_size', 'inertia', 'davies_bouldin_index',
                 'silhouette_score', 'silhouette_standard_error',
                 'calinski_harabasz_index', 'smallest_cluster_size',
-                'smallest_size_required', 'is_large_enough', 'is_admissible', 'is_best_k'
+                'smallest_size_required', 'is_large_enough', 'is_admissible',
+                'is_best_k'
             ],
             ['k', 'cluster']
         ) }} as ks
