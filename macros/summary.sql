@@ -88,12 +88,12 @@
         {%- do log('Build ' ~ events.rows[0]['build'] ~ ' changed the segments:', info=true) -%}
     {%- endif -%}
     {%- for row in events -%}
-        {%- set told = {
+        {%- set change = {
             'new': 'is new: ' ~ row['segment_name'],
             'vanished': 'vanished: ' ~ row['previous_segment_name'],
             'renamed': 'was renamed from ' ~ row['previous_segment_name'] ~ ' to ' ~ row['segment_name'],
         }[row['event']] -%}
-        {%- do log(row['segment_key'] ~ ' ' ~ told, info=true) -%}
+        {%- do log(row['segment_key'] ~ ' ' ~ change, info=true) -%}
     {%- endfor -%}
 {% endmacro %}
 

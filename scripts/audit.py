@@ -14,7 +14,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def told(packages: list[dict[str, Any]]) -> int:
+def print_vulnerabilities(packages: list[dict[str, Any]]) -> int:
     """Print the known vulnerabilities of each package, and return the exit code. Skipped packages are not audited."""
     skipped = [package["name"] for package in packages if "skip_reason" in package]
     weak = [package for package in packages if package.get("vulns")]
@@ -36,7 +36,7 @@ def main() -> int:
     asked = [*tool, "--disable-pip", "--require-hashes", "--format", "json", *locks]
     ended = subprocess.run(asked, text=True, capture_output=True)
     if ended.stdout.lstrip().startswith("{"):
-        return told(json.loads(ended.stdout)["dependencies"])
+        return print_vulnerabilities(json.loads(ended.stdout)["dependencies"])
     said = (ended.stderr.strip().splitlines() or ["no reason given"])[-1]
     print(f"The audit failed, so nothing is known about the locked versions: {said[:300]}", file=sys.stderr)
     return 2

@@ -26,7 +26,7 @@ rows_counted as (
 outcomes_counted as (
     select
         input,
-        sum(row_count) as told_rows,
+        sum(row_count) as counted_rows,
         sum(share) as share
     from data_quality
     where outcome in ('used', 'rejected')
@@ -36,11 +36,11 @@ outcomes_counted as (
 select
     rows_counted.input,
     rows_counted.input_rows,
-    outcomes_counted.told_rows,
+    outcomes_counted.counted_rows,
     outcomes_counted.share
 from rows_counted
 left join outcomes_counted
     on rows_counted.input = outcomes_counted.input
 where
-    rows_counted.input_rows != coalesce(outcomes_counted.told_rows, 0)
+    rows_counted.input_rows != coalesce(outcomes_counted.counted_rows, 0)
     or abs(outcomes_counted.share - 1) > 1e-9

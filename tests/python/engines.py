@@ -14,7 +14,7 @@ from conftest import Built, dbt
 from texts import COLUMNS
 
 # Columns that differ between engines, and columns derived from them; row numbers have no defined order on Spark.
-TOLD_APART = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row"}
+ENGINE_SPECIFIC = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row"}
 
 Table = tuple[list[str], list[tuple]]
 
@@ -89,14 +89,14 @@ def differences(ours: Table, theirs: Table, without: Callable[[str], bool] = lam
                 yield f"{columns[place]}: {row[place]!r} against {other[place]!r}"
 
 
-def told_apart(
-    ours: dict[str, Table], theirs: dict[str, Table], least: int = 16, without: Set[str] = TOLD_APART
+def differing_tables(
+    ours: dict[str, Table], theirs: dict[str, Table], least: int = 16, without: Set[str] = ENGINE_SPECIFIC
 ) -> dict[str, list[str]]:
     """The tables that differ in more than the given columns, with the first differences; asserts a least number."""
     assert set(ours) == set(theirs)
     assert len(ours) >= least
     found = {name: list(differences(ours[name], theirs[name], without.__contains__)) for name in ours}
-    return {name: told[:3] for name, told in found.items() if told}
+    return {name: lines[:3] for name, lines in found.items() if lines}
 
 
 def assert_same_lines(ours: Table, theirs: Table, count: int) -> None:

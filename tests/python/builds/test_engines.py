@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from conftest import WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, build, green, warm_dbt
 from engines import (
-    TOLD_APART,
+    ENGINE_SPECIFIC,
     Table,
     assert_same_lines,
     dbt_on,
     differences,
+    differing_tables,
     statuses,
     tables_of_connect,
     tables_of_duckdb,
-    told_apart,
 )
 from spark_cluster import sail
 from texts import NOTATIONS, write_lines, write_shop
@@ -62,13 +62,13 @@ def marts(server: str, on_spark: Built, sample: Built) -> tuple[dict[str, Table]
 
 
 def test_every_mart_has_the_same_rows_on_both_engines(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
-    assert told_apart(*marts) == {}
+    assert differing_tables(*marts) == {}
 
 
 def test_only_columns_that_name_the_engine_differ(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
     ours, theirs = marts
-    told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
-    assert told == TOLD_APART - {"previous_model_id", "input_row"}
+    columns = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
+    assert columns == ENGINE_SPECIFIC - {"previous_model_id", "input_row"}
 
 
 def test_the_segments_are_those_of_the_report(marts: tuple[dict[str, Table], dict[str, Table]]) -> None:
@@ -155,10 +155,10 @@ def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(server: str,
     green(on_sail(tmp_path / "spark", server, settings, "build", *WITHOUT_UNIT_TESTS))
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
-    assert told_apart(marts, tables_of_connect(server, list(marts))) == {}
+    assert differing_tables(marts, tables_of_connect(server, list(marts))) == {}
     # Sail 0.7 omits nulls from JSON, whatever the options.
     theirs = tables_of_connect(server, list(rejects), "rejects")
-    assert told_apart(rejects, theirs, least=2, without=TOLD_APART | {"raw_row"}) == {}
+    assert differing_tables(rejects, theirs, least=2, without=ENGINE_SPECIFIC | {"raw_row"}) == {}
 
 
 def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_path: Path) -> None:

@@ -238,26 +238,27 @@ def test_a_second_build_on_another_number_of_threads_gives_identical_marts(sampl
 # ---- the summary on the terminal ---------------------------------------------------------------------------------
 
 
-def told(output: str) -> list[str]:
+def log_lines(output: str) -> list[str]:
     """The lines of the terminal without dbt's timestamps."""
     return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line).rstrip() for line in output.splitlines()]
 
 
 def has_last_word(output: str) -> bool:
     return any(
-        "<- selected" in line or "first action" in line or line.startswith("The warehouse is") for line in told(output)
+        "<- selected" in line or "first action" in line or line.startswith("The warehouse is")
+        for line in log_lines(output)
     )
 
 
 def test_the_summary_shows_each_k_with_its_index_and_which_is_selected(sample: Built):
-    lines = told(sample.output)
+    lines = log_lines(sample.output)
     for k, index, is_selected in sample.rows("select k, davies_bouldin_index, is_selected from marts.k_selection"):
         (line,) = [line for line in lines if re.match(rf" *{k} +{index:.4f} ", line)]
         assert ("<- selected" in line) == is_selected
 
 
 def test_the_summary_shows_each_segment_with_its_first_action(sample: Built):
-    lines = told(sample.output)
+    lines = log_lines(sample.output)
     rows = sample.rows(
         "select p.segment_name, p.cluster_size, a.action from marts.segment_profiles as p"
         " join marts.segment_actions as a on p.segment_name = a.segment_name and a.action_rank = 1"
@@ -271,12 +272,12 @@ def test_the_summary_shows_each_segment_with_its_first_action(sample: Built):
 
 
 def test_the_summary_says_where_the_warehouse_is(sample: Built):
-    assert f"The warehouse is {sample.warehouse}; the marts are in its schema marts." in told(sample.output)
+    assert f"The warehouse is {sample.warehouse}; the marts are in its schema marts." in log_lines(sample.output)
 
 
 def test_nothing_in_the_project_is_deprecated(sample: Built):
     """The build shows all deprecations of dbt; Python's warnings contain the same word."""
-    assert [line for line in told(sample.output) if "deprecat" in line.lower()] == []
+    assert [line for line in log_lines(sample.output) if "deprecat" in line.lower()] == []
 
 
 def test_there_is_no_summary_after_a_test_run(sample: Built, tmp_path):

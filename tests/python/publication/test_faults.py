@@ -43,11 +43,11 @@ def contents(database: Path) -> dict[str, tuple[int, int]]:
 def check_publication_is_whole(folder: Path) -> int:
     """Assert that the current publication agrees with its manifest and is of one build; return its number."""
     current = folder / "publications" / "current"
-    told = json.loads((current / "manifest.json").read_text())
+    manifest = json.loads((current / "manifest.json").read_text())
     assert {mart: rows for mart, (rows, _) in contents(current / "segments.duckdb").items()} == {
-        mart: each["rows"] for mart, each in told["marts"].items()
+        mart: each["rows"] for mart, each in manifest["marts"].items()
     }
-    for mart, each in told["marts"].items():
+    for mart, each in manifest["marts"].items():
         assert duckdb.sql(f"select count(*) from '{current / mart}.parquet'").fetchall()[0] == (each["rows"],)
     with duckdb.connect(os.path.realpath(current / "segments.duckdb"), read_only=True) as connection:
         counts = (
@@ -56,7 +56,7 @@ def check_publication_is_whole(folder: Path) -> int:
         )
         chosen, segments = connection.execute(counts).fetchone()
         assert chosen == segments
-    return told["publication"]
+    return manifest["publication"]
 
 
 # Marts that only grow: {mart: the columns of a row that later builds do not change}.

@@ -21,16 +21,16 @@ import pytest
 import yaml
 from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_folders, environment, green
 from engines import (
-    TOLD_APART,
+    ENGINE_SPECIFIC,
     Table,
     assert_same_lines,
     dbt_on,
     differences,
+    differing_tables,
     statuses,
     tables_of_connect,
     tables_of_duckdb,
     tables_of_folder,
-    told_apart,
 )
 from spark_cluster import (
     Cluster,
@@ -82,13 +82,13 @@ def in_process(tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
 
 
 def test_every_mart_has_the_same_rows_in_process(in_process: OnSpark, sample: Built) -> None:
-    assert told_apart(tables_of_duckdb(green(sample).warehouse), in_process.marts()) == {}
+    assert differing_tables(tables_of_duckdb(green(sample).warehouse), in_process.marts()) == {}
 
 
 def test_only_columns_that_name_the_engine_differ(in_process: OnSpark, sample: Built) -> None:
     ours, theirs = tables_of_duckdb(sample.warehouse), in_process.marts()
-    told = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
-    assert told == TOLD_APART - {"previous_model_id", "input_row"}
+    columns = {line.split(":")[0] for name in ours for line in differences(ours[name], theirs[name])}
+    assert columns == ENGINE_SPECIFIC - {"previous_model_id", "input_row"}
 
 
 def test_every_model_and_every_test_runs_on_spark(in_process: OnSpark, sample: Built) -> None:
@@ -144,10 +144,10 @@ def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Pa
     ours = green(dbt(tmp_path / "duckdb", *arguments)).warehouse
     green(dbt_on(tmp_path / "spark", "spark", local(tmp_path), *arguments))
     marts = tables_of_duckdb(ours)
-    assert told_apart(marts, tables_of_folder(tmp_path / "warehouse")) == {}
+    assert differing_tables(marts, tables_of_folder(tmp_path / "warehouse")) == {}
     rejects = tables_of_duckdb(ours, "rejects")
     assert min(len(rows) for _, rows in rejects.values()) > 3
-    assert told_apart(rejects, tables_of_folder(tmp_path / "warehouse", "rejects"), least=2) == {}
+    assert differing_tables(rejects, tables_of_folder(tmp_path / "warehouse", "rejects"), least=2) == {}
 
 
 def test_files_whose_columns_have_another_order_are_refused(tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ def sample_on_cluster(two_workers: Cluster, tmp_path_factory: pytest.TempPathFac
 
 
 def test_every_mart_has_the_same_rows_on_a_cluster(sample_on_cluster: OnSpark, sample: Built) -> None:
-    assert told_apart(tables_of_duckdb(green(sample).warehouse), sample_on_cluster.marts()) == {}
+    assert differing_tables(tables_of_duckdb(green(sample).warehouse), sample_on_cluster.marts()) == {}
 
 
 def test_both_workers_did_tasks(sample_on_cluster: OnSpark) -> None:
@@ -234,7 +234,7 @@ def test_the_customers_of_cdnow_are_in_the_same_segments(cdnow: Built, cdnow_on_
 
 
 def test_every_mart_of_cdnow_has_the_same_rows(cdnow: Built, cdnow_on_cluster: OnSpark) -> None:
-    assert told_apart(tables_of_duckdb(cdnow.warehouse), cdnow_on_cluster.marts()) == {}
+    assert differing_tables(tables_of_duckdb(cdnow.warehouse), cdnow_on_cluster.marts()) == {}
 
 
 # ---- a worker dies in the middle of the sweep --------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_a_build_survives_the_loss_of_a_worker(
     assert start < killed < end, "the worker was not killed in the middle of the sweep"
     noticed = [event["Timestamp"] / 1000 for event in removed]
     assert any(killed - 1 < moment < end for moment in noticed), "the loss of the executor was not noticed"
-    assert told_apart(tables_of_duckdb(cdnow.warehouse), tables_of_folder(folder / "warehouse")) == {}
+    assert differing_tables(tables_of_duckdb(cdnow.warehouse), tables_of_folder(folder / "warehouse")) == {}
 
 
 # ---- Spark Connect -----------------------------------------------------------------------------------------------
@@ -306,4 +306,4 @@ def by_connect(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 def test_every_mart_has_the_same_rows_by_spark_connect(by_connect: dict[str, Table], sample: Built) -> None:
-    assert told_apart(tables_of_duckdb(sample.warehouse), by_connect) == {}
+    assert differing_tables(tables_of_duckdb(sample.warehouse), by_connect) == {}
