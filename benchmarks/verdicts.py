@@ -34,7 +34,8 @@ from customer_segmentation.validation.stability import stability
 HERE = Path(__file__).resolve().parent
 SETTINGS = yaml.safe_load((HERE.parent / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 # As in int_serving_borders and k_selection.
-P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST, IN_DOUBT_FROM = 0.01, 0.8, 1 / 3
+P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
+IN_DOUBT_FROM, STABILITY_MARGIN = 1 / 3, 0.05
 SEED = 20_000
 FEWEST, MOST = 1_000, 4_000
 POPULATION, DRAWN, DRAWS = 20_000, 2_000, 50
@@ -230,8 +231,8 @@ def verdict(rows: np.ndarray, centroids: np.ndarray, seed: int) -> str:
     drawn = rows[generator.permutation(len(rows))[: SETTINGS["validation_sample_size"]]]
     columns = np.ascontiguousarray(drawn.T)
     (agreement,) = stability(columns, [centroids], SETTINGS["stability_refits"], generator)
-    if agreement < SETTINGS["stability_required"]:
-        return "unstable"
+    if agreement < SETTINGS["stability_required"] + STABILITY_MARGIN:
+        return "unstable" if agreement < SETTINGS["stability_required"] - STABILITY_MARGIN else "not sure"
     borders = measure_borders(rows.T, {len(centroids): centroids}, seed=seed)
     if borders.empty:
         return "not measured"

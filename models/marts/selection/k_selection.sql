@@ -2,6 +2,8 @@
 {% set separated_required = setting('separated_share_required') %}
 {#- Below this share of what is required, no group is in sight; in between, another draw of customers may decide. -#}
 {% set in_doubt_from = 1 / 3 %}
+{#- Draws of 2,000 customers differ by about this much in their stability index. -#}
+{% set stability_required, stability_margin = setting('stability_required'), 0.05 %}
 
 with serving_sweep as (
     select * from {{ ref('int_serving_sweep') }}
@@ -123,8 +125,12 @@ validity_judged as (
                 then 'not measured'
             when
                 serving_validation.stability_index
-                < {{ setting('stability_required') }}
+                < {{ stability_required }} - {{ stability_margin }}
                 then 'unstable'
+            when
+                serving_validation.stability_index
+                < {{ stability_required }} + {{ stability_margin }}
+                then 'not sure'
             when borders_summarised.separated_share >= {{ separated_required }}
                 then 'natural groups'
             when
@@ -223,6 +229,7 @@ select
 
     ---- booleans
     is_admissible,
+    coalesce(stability_index >= {{ stability_required }}, true) as is_stable,
     is_local_minimum,
     is_selected,
 
@@ -315,7 +322,7 @@ select
                 'An unstable partition: refits to resampled customers agree with it ',
                 'at ',
                 {{ format_number('stability_index', 3) }}, ' only; ',
-                {{ format_number(setting('stability_required'), 3) }}, ' is required.',
+                {{ format_number(stability_required, 3) }}, ' is required.',
                 agreement_sentence
             )
         when 'natural groups'
@@ -326,9 +333,23 @@ select
             )
         when 'not sure'
             then concat(
-                'Not sure: refits agree (', {{ format_number('stability_index', 2) }},
-                '), and ', borders_sentence, ' Other customers may decide otherwise.',
-                agreement_sentence
+                case
+                    when
+                        stability_index
+                        < {{ stability_required }} + {{ stability_margin }}
+                        then concat(
+                            'Not sure: refits agree at ',
+                            {{ format_number('stability_index', 3) }}, ', close to ',
+                            {{ format_number(stability_required, 3) }},
+                            ', which is required.'
+                        )
+                    else concat(
+                        'Not sure: refits agree (',
+                        {{ format_number('stability_index', 2) }}, '), and ',
+                        borders_sentence
+                    )
+                end,
+                ' Other customers may decide otherwise.', agreement_sentence
             )
         else concat(
             'A useful partition of a continuum: refits agree (',

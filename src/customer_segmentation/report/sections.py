@@ -138,8 +138,7 @@ def _role(row: Row) -> tuple[str, str]:
     if row["is_selected"]:
         return "served", "Selected"
     if not row["is_admissible"]:
-        note = "Not stable" if row["validity"] == "unstable" else "Its smallest group is too small"
-        return "not admissible", note
+        return "not admissible", "Its smallest group is too small" if row["is_stable"] else "Not stable"
     if row["is_local_minimum"]:
         return "local minimum", "Local minimum"
     return "other", ""
