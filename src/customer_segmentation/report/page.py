@@ -90,6 +90,7 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         answer=wording.answer(segments, average, formatter) if segments else None,
         as_of=as_of,
         choice=choice,
+        borders=marts.segment_borders(),
         map=scatter,
         shares=shares,
         curves=curves,

@@ -79,6 +79,12 @@ class Marts:
             return []
         return self._rows("from marts.segment_attributes order by attribute, value, segment_name")
 
+    def segment_borders(self) -> list[Row]:
+        """What is between each pair of neighbouring segments; empty if the mart is missing."""
+        if "segment_borders" not in self._names:
+            return []
+        return self._rows("from marts.segment_borders order by cluster_id, neighbour_cluster_id")
+
     # ---- the map ------------------------------------------------------------------------------------------------
 
     def segment_map_axes(self) -> list[Row]:

@@ -300,6 +300,11 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
         [str(value) for value in row] for row in metrics
     ]
 
+    borders = query(
+        warehouses[name], "select description from marts.segment_borders order by cluster_id, neighbour_cluster_id"
+    )
+    assert page.locator("#borders li").all_text_contents() == [description for (description,) in borders]
+
     actions = [
         (article.get_attribute("data-segment"), action)
         for article in page.locator("#actions article").all()
