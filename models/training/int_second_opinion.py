@@ -9,7 +9,7 @@ from customer_segmentation.validation.second_opinion import second_opinion
 
 def model(dbt, session):
     """Return one row; its ratios are null if the setting second_opinion is false or there is no model."""
-    features, size = dbt.config.meta_get("features"), dbt.config.meta_get("sample_size")
+    features, size = dbt.config.meta_get("features"), dbt.config.meta_get("second_opinion_sample_size")
     model, scaled = dbt.ref("int_trained_model"), dbt.ref("int_training_features_scaled")
     columns, centroids = np.empty((len(features), 0)), np.empty((0, len(features)))
     if dbt.config.meta_get("second_opinion"):

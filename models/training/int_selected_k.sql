@@ -38,8 +38,8 @@ judged as (
         on ks.k = int_kmeans_validation.k
 ),
 
--- k = 1 has no index, and is selected only if there is nothing else. If no k is admissible, the lowest index comes
--- first; the run goes on with it only if the setting require_admissible_k is false.
+-- k = 1 has no index, and is selected only if there is nothing else. If no k is stable, the lowest index of those that
+-- are large enough comes first. The sweep has stopped the run if none is, unless require_admissible_k is false.
 ranked as (
     select
         *,
@@ -47,7 +47,11 @@ ranked as (
         row_number() over (
             order by
                 case when davies_bouldin_index is null then 1 else 0 end,
-                case when is_large_enough and is_stable then 0 else 1 end,
+                case
+                    when is_large_enough and is_stable then 0
+                    when is_large_enough then 1
+                    else 2
+                end,
                 davies_bouldin_index,
                 k
         ) = 1 as is_best_k
@@ -63,39 +67,3 @@ select
     is_best_k,
     {% if fixed_k is none %}is_best_k{% else %}k = {{ fixed_k }}{% endif %} as is_selected
 from ranked
-{%- if fixed_k is none and setting('require_admissible_k') %}
-union all
-select
-    cast(
-        {{ raise_error(
-            'concat('
-            ~ quote_literal(
-                'No k is admissible: refits to resampled customers must agree with'
-                ~ ' a partition at ' ~ setting('stability_required')
-                ~ ' or more (setting stability_required), and they agree at '
-            )
-            ~ ', '
-            ~ string_agg(
-                "concat(cast(round(stability_index, 2) as string), ' at k = ',"
-                ~ ' cast(k as string))',
-                ', ',
-                'k'
-            ) ~ ', '
-            ~ quote_literal(
-                '. Remedies: cluster by other features (setting features), lower'
-                ~ ' stability_required, fix a k (setting k), or set'
-                ~ ' require_admissible_k to false to serve the lowest index anyway.'
-            )
-            ~ ')'
-        ) }} as bigint
-    ) as k,
-    cast(null as double) as davies_bouldin_index,
-    false as is_large_enough,
-    false as is_stable,
-    false as is_admissible,
-    false as is_best_k,
-    false as is_selected
-from ranked
-where is_large_enough
-having count(*) > 0 and count(case when is_admissible then 1 end) = 0
-{%- endif %}

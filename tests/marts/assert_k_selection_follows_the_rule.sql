@@ -1,6 +1,6 @@
 -- A failure means that the wrong k is served. The right one is the k that the setting k fixed for the serving model or,
 -- without that setting, the admissible k with the lowest Davies-Bouldin index (on a tie, the smaller k; if no k is
--- admissible, the lowest index of all).
+-- admissible, the lowest index of those that are large enough, or of all).
 with k_selection as (
     select * from {{ ref('k_selection') }}
 ),
@@ -33,7 +33,11 @@ ranked as (
                     else 1
                 end,
                 case when k_selection.davies_bouldin_index is null then 1 else 0 end,
-                case when k_selection.is_admissible then 0 else 1 end,
+                case
+                    when k_selection.is_admissible then 0
+                    when k_selection.is_large_enough then 1
+                    else 2
+                end,
                 k_selection.davies_bouldin_index,
                 k_selection.k
         ) as position

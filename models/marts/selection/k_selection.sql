@@ -229,6 +229,7 @@ select
 
     ---- booleans
     is_admissible,
+    is_large_enough,
     coalesce(stability_index >= {{ stability_required }}, true) as is_stable,
     is_local_minimum,
     is_selected,
@@ -282,7 +283,12 @@ select
             then concat(
                 'Selected: the lowest index, ',
                 {{ format_number('davies_bouldin_index', 3) }},
-                ', though no k is admissible (setting require_admissible_k).',
+                case
+                    when is_large_enough then ', though no k is stable.'
+                    else
+                        ', though every k leaves a segment too small '
+                        || '(setting require_admissible_k).'
+                end,
                 size_remark
             )
         when is_selected

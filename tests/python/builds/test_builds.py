@@ -403,17 +403,12 @@ def test_a_fixed_k_does_not_change_the_metrics_of_the_sweep(sample: Built, fixed
         assert fixed_ks[k].rows(metrics) == sample.rows(metrics)
 
 
-def test_no_stable_k_stops_the_build_with_the_agreements_and_the_remedies(sample: Built, tmp_path):
+def test_without_a_stable_k_the_lowest_index_is_served_and_says_so(sample: Built, tmp_path):
     shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
-    selected = ("--select", "int_selected_k", *WITHOUT_UNIT_TESTS)
-    refused = build(tmp_path, {"stability_required": 1}, *selected)
-    assert refused.returncode == 1
-    said = " ".join(refused.output.split())
-    assert "No k is admissible: refits to resampled customers must agree with a partition at 1 or more" in said
-    assert " at k = 4, " in said
-    assert "set require_admissible_k to false" in said
-    served = green(build(tmp_path, {"stability_required": 1, "require_admissible_k": False}, *selected))
-    assert served.column("select k from intermediate.int_selected_k where is_selected") == [4]
+    built = green(build(tmp_path, {"stability_required": 1}, "--select", "int_selected_k+", *WITHOUT_UNIT_TESTS))
+    assert built.rows("select k, reason, validity from marts.k_selection where is_selected") == [
+        (4, "Selected: the lowest index, 0.779, though no k is stable.", "not sure")
+    ]
 
 
 # ---- a window of observation -------------------------------------------------------------------------------------
