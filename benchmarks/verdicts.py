@@ -33,12 +33,13 @@ from customer_segmentation.validation.stability import stability
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = yaml.safe_load((HERE.parent / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
-# As in int_serving_borders and k_selection.
+# As in int_serving_borders and int_serving_verdicts.
 P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
 IN_DOUBT_FROM, STABILITY_MARGIN = 1 / 3, 0.05
 SEED = 20_000
 FEWEST, MOST = 1_000, 4_000
-POPULATION, DRAWN, DRAWS = 20_000, 2_000, 50
+# A build measures validation_sample_size customers. Draws of a tenth show how much hangs on that.
+POPULATION, DRAWN, DRAWS = 60_000, (SETTINGS["validation_sample_size"], 2_000), 50
 PEERS_ON = 1_500
 
 
@@ -228,19 +229,19 @@ def fitted(rows: np.ndarray) -> np.ndarray:
 def verdict(rows: np.ndarray, centroids: np.ndarray, seed: int) -> str:
     """The verdict of k_selection on the partition by these centroids."""
     generator = np.random.default_rng(seed)
-    drawn = rows[generator.permutation(len(rows))[: SETTINGS["validation_sample_size"]]]
-    columns = np.ascontiguousarray(drawn.T)
-    (agreement,) = stability(columns, [centroids], SETTINGS["stability_refits"], generator)
-    if agreement < SETTINGS["stability_required"] + STABILITY_MARGIN:
-        return "unstable" if agreement < SETTINGS["stability_required"] - STABILITY_MARGIN else "not sure"
-    borders = measure_borders(rows.T, {len(centroids): centroids}, seed=seed)
+    columns = np.ascontiguousarray(rows.T)
+    borders = measure_borders(columns, {len(centroids): centroids}, seed=seed)
     if borders.empty:
         return "not measured"
     is_separated = borders["p_value"] <= P_VALUE_REQUIRED
     is_separated &= borders["local_density_ratio"].fillna(1) <= LOCAL_DENSITY_AT_MOST
     share = borders.loc[is_separated, "customers"].sum() / borders["customers"].sum()
     required = SETTINGS["separated_share_required"]
-    return "natural groups" if share >= required else "not sure" if share >= IN_DOUBT_FROM * required else "continuum"
+    if share < required:
+        return "not sure" if share >= IN_DOUBT_FROM * required else "continuum"
+    refits, size = SETTINGS["stability_refits"], SETTINGS["refit_sample_size"]
+    excess = stability(columns, [centroids], refits, size, generator)[0] - SETTINGS["stability_required"]
+    return "natural groups" if excess >= STABILITY_MARGIN else "unstable" if excess < -STABILITY_MARGIN else "not sure"
 
 
 def judged(task: tuple[str, int]) -> tuple[str, str]:
@@ -250,13 +251,16 @@ def judged(task: tuple[str, int]) -> tuple[str, str]:
     return family, verdict(rows, fitted(rows), number)
 
 
-def judged_by_draws(task: tuple[str, int]) -> tuple[str, Counter]:
-    """The verdicts of many draws from one population, for the partition of all of it."""
+def judged_by_draws(task: tuple[str, int]) -> tuple[str, dict[int, Counter]]:
+    """{customers drawn: verdicts} of many draws from one population, for the partition of all of it."""
     family, number = task
     population = data_set(family, number, POPULATION)
     centroids, generator = fitted(population), np.random.default_rng(number)
-    draws = (population[generator.choice(POPULATION, DRAWN, replace=False)] for _ in range(DRAWS))
-    return family, Counter(verdict(rows, centroids, seed) for seed, rows in enumerate(draws))
+
+    def drawn(size: int) -> np.ndarray:
+        return population[generator.choice(POPULATION, size, replace=False)]
+
+    return family, {size: Counter(verdict(drawn(size), centroids, seed) for seed in range(DRAWS)) for size in DRAWN}
 
 
 # ---- other methods -----------------------------------------------------------------------------------------------
@@ -366,12 +370,13 @@ def is_steady(draws: Counter) -> bool:
 def table(verdicts: dict[str, list], draws: dict[str, list], peers: dict[str, list]) -> str:
     """One row per family: the verdicts, whether draws agree, and how often other methods say that there are groups."""
     kinds = ("natural groups", "not sure", "continuum", "unstable")
-    heads = ["family", *kinds, "draws agree", *PEERS]
+    heads = ["family", *kinds, *(f"draws of {size:,} agree" for size in DRAWN), *PEERS]
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     for family, found in verdicts.items():
         counts = Counter(found)
         cells = [percent(counts[kind], len(found)) for kind in kinds]
-        cells.append(percent(sum(map(is_steady, draws[family])), len(draws[family])))
+        for size in DRAWN:
+            cells.append(percent(sum(is_steady(each[size]) for each in draws[family]), len(draws[family])))
         cells += [percent(sum(each[peer] for each in peers[family]), len(peers[family])) for peer in PEERS]
         lines.append(f"| {family} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -405,8 +410,8 @@ family with {FEWEST:,} to {MOST:,} customers; the verdict is that on the k that 
 
 - **Natural groups** is an error for the first {len(NO_GROUPS)} families, which have no groups, and the right answer for
   the others.
-- **Draws agree**: in {options.draw_sets} data sets of {POPULATION:,} customers, {DRAWS} draws of {DRAWN:,} never
-  contradict each other; "not sure" contradicts nothing.
+- **Draws agree**: in {options.draw_sets} data sets of {POPULATION:,} customers, {DRAWS} draws never
+  contradict each other; "not sure" contradicts nothing. A build measures {DRAWN[0]:,} customers.
 - The last columns are how often other methods say that there are groups, on {options.peer_sets} data sets of at most
   {PEERS_ON:,} customers: a largest silhouette above 0.5, the gap statistic as published, a prediction strength of 0.8
   at any k, more than one cluster of HDBSCAN, a Gaussian mixture of more than one component by BIC.

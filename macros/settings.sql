@@ -58,7 +58,7 @@
         'min_segment_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000000},
         'require_admissible_k': {'type': 'boolean'},
         'validation_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
-        'border_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
+        'refit_sample_size': {'type': 'integer', 'at_least': 100, 'at_most': 1000000},
         'stability_refits': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
         'gap_references': {'type': 'integer', 'at_least': 0, 'at_most': 10000},
         'second_opinion': {'type': 'boolean'},

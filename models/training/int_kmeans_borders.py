@@ -6,7 +6,7 @@ from customer_segmentation.validation.borders import measure_borders
 
 def model(dbt, session):
     """Return one row per pair of neighbouring clusters of each k of the sweep."""
-    features, size = dbt.config.meta_get("features"), dbt.config.meta_get("border_sample_size")
+    features, size = dbt.config.meta_get("features"), dbt.config.meta_get("validation_sample_size")
     sample = sample_of(dbt.ref("int_training_features_scaled"), size, key="customer_id")
     columns = read_matrix(sample, features, order=["customer_id"])
     clusters = read_frame(dbt.ref("int_kmeans_sweep"), order=["k", "cluster"])

@@ -5,8 +5,8 @@
 {% set settings_of_the_fit = [] %}
 {% for name in [
     'features', 'winsorize', 'k_min', 'k_max', 'k', 'seed', 'starts', 'min_segment_share', 'min_segment_size',
-    'require_admissible_k', 'observation_window_days', 'search_sample_size', 'validation_sample_size',
-    'border_sample_size', 'stability_refits', 'gap_references', 'stability_required',
+    'require_admissible_k', 'observation_window_days', 'search_sample_size', 'refit_sample_size',
+    'validation_sample_size', 'stability_refits', 'gap_references', 'stability_required',
 ] %}
 {% do settings_of_the_fit.append(name ~ ': ' ~ tojson(setting(name))) %}
 {% endfor %}

@@ -1,38 +1,17 @@
 {% set fixed_k = setting('k') %}
 {% set separated_required = setting('separated_share_required') %}
-{#- Below this share of what is required, no group is in sight; in between, another draw of customers may decide. -#}
-{% set in_doubt_from = 1 / 3 %}
-{#- Draws of 2,000 customers differ by about this much in their stability index. -#}
-{% set stability_required, stability_margin = setting('stability_required'), 0.05 %}
+{% set stability_required = setting('stability_required') %}
 
 with serving_sweep as (
     select * from {{ ref('int_serving_sweep') }}
 ),
 
-serving_validation as (
-    select * from {{ ref('int_serving_validation') }}
-),
-
-serving_borders as (
-    select * from {{ ref('int_serving_borders') }}
+serving_verdicts as (
+    select * from {{ ref('int_serving_verdicts') }}
 ),
 
 serving_model as (
     select * from {{ ref('int_serving_model') }}
-),
-
--- Customers between two segments, weighted by nothing else: a border that few customers are near counts little.
-borders_summarised as (
-    select
-        k,
-        count(*) as borders,
-        count(case when verdict != 'no gap' then 1 end) as borders_with_a_gap,
-        {{ divide(
-            "sum(case when verdict != 'no gap' then customers else 0 end)",
-            'sum(customers)'
-        ) }} as separated_share
-    from serving_borders
-    group by k
 ),
 
 -- The metrics of a k are repeated in the row of each of its clusters.
@@ -105,12 +84,12 @@ best_ks as (
 validity_judged as (
     select
         compared.*,
-        serving_validation.stability_index,
-        serving_validation.gap_statistic,
-        serving_validation.gap_standard_error,
-        borders_summarised.borders,
-        borders_summarised.borders_with_a_gap,
-        borders_summarised.separated_share,
+        serving_verdicts.stability_index,
+        serving_verdicts.gap_statistic,
+        serving_verdicts.gap_standard_error,
+        serving_verdicts.borders,
+        serving_verdicts.borders_with_a_gap,
+        serving_verdicts.separated_share,
         cast(
             case when compared.k = best_ks.by_davies_bouldin then 1 else 0 end
             + case when compared.k = best_ks.by_silhouette then 1 else 0 end
@@ -119,32 +98,12 @@ validity_judged as (
         ) as indices_in_favour,
         case
             when compared.k = 1 then 'one segment'
-            when
-                serving_validation.stability_index is null
-                or borders_summarised.separated_share is null
-                then 'not measured'
-            when
-                serving_validation.stability_index
-                < {{ stability_required }} - {{ stability_margin }}
-                then 'unstable'
-            when
-                serving_validation.stability_index
-                < {{ stability_required }} + {{ stability_margin }}
-                then 'not sure'
-            when borders_summarised.separated_share >= {{ separated_required }}
-                then 'natural groups'
-            when
-                borders_summarised.separated_share
-                >= {{ in_doubt_from }} * {{ separated_required }}
-                then 'not sure'
-            else 'continuum'
+            else coalesce(serving_verdicts.validity, 'not measured')
         end as validity
     from compared
     cross join best_ks
-    left join serving_validation
-        on compared.k = serving_validation.k
-    left join borders_summarised
-        on compared.k = borders_summarised.k
+    left join serving_verdicts
+        on compared.k = serving_verdicts.k
 ),
 
 -- Where the served k is 2 or no group is natural, the next stable local minimum is worth a look.
@@ -178,6 +137,15 @@ sentences as (
             ', which ', {{ format_number('100 * separated_share', 0) }},
             ' % of the customers between two segments are at.'
         ) as borders_sentence,
+        case
+            when stability_index < {{ stability_required }} then concat(
+                'refits agree at ', {{ format_number('stability_index', 3) }},
+                ' only; ', {{ format_number(stability_required, 3) }}, ' is required'
+            )
+            else concat(
+                'refits agree (', {{ format_number('stability_index', 2) }}, ')'
+            )
+        end as stability_sentence,
         concat(
             case
                 when indices_in_favour = 0 then ' None of 3 indices favours'
@@ -320,47 +288,42 @@ select
         else concat('Not the lowest: ', against_the_lowest, '.')
     end as reason,
     validity,
-    case validity
-        when 'one segment' then 'One segment has nothing to compare.'
-        when 'not measured' then concat('Not measured.', agreement_sentence)
-        when 'unstable'
+    case
+        when validity = 'one segment' then 'One segment has nothing to compare.'
+        when validity = 'not measured' then concat('Not measured.', agreement_sentence)
+        when validity = 'unstable'
             then concat(
-                'An unstable partition: refits to resampled customers agree with it ',
-                'at ',
-                {{ format_number('stability_index', 3) }}, ' only; ',
-                {{ format_number(stability_required, 3) }}, ' is required.',
+                'An unstable partition: ', stability_sentence, '. Yet ',
+                borders_sentence, agreement_sentence
+            )
+        when validity = 'natural groups'
+            then concat(
+                'Natural groups: ', stability_sentence, ', and ', borders_sentence,
                 agreement_sentence
             )
-        when 'natural groups'
-            then concat(
-                'Natural groups: refits agree (',
-                {{ format_number('stability_index', 2) }}, '), and ', borders_sentence,
-                agreement_sentence
-            )
-        when 'not sure'
+        when validity = 'not sure'
             then concat(
                 case
-                    when
-                        stability_index
-                        < {{ stability_required }} + {{ stability_margin }}
-                        then concat(
-                            'Not sure: refits agree at ',
-                            {{ format_number('stability_index', 3) }}, ', close to ',
-                            {{ format_number(stability_required, 3) }},
-                            ', which is required.'
-                        )
+                    when separated_share < {{ separated_required }} then concat(
+                        'Not sure: ', stability_sentence, ', and ', borders_sentence
+                    )
                     else concat(
-                        'Not sure: refits agree (',
-                        {{ format_number('stability_index', 2) }}, '), and ',
-                        borders_sentence
+                        'Not sure: refits agree at ',
+                        {{ format_number('stability_index', 3) }}, ', close to ',
+                        {{ format_number(stability_required, 3) }},
+                        ', which is required.'
                     )
                 end,
                 ' Other customers may decide otherwise.', agreement_sentence
             )
+        when stability_index < {{ stability_required }}
+            then concat(
+                'An arbitrary partition of a continuum: ', stability_sentence,
+                ', and ', borders_sentence, agreement_sentence
+            )
         else concat(
-            'A useful partition of a continuum: refits agree (',
-            {{ format_number('stability_index', 2) }}, '), but ', borders_sentence,
-            agreement_sentence
+            'A useful partition of a continuum: ', stability_sentence, ', but ',
+            borders_sentence, agreement_sentence
         )
     end as validity_reason
 from sentences

@@ -194,17 +194,18 @@ VALIDITY_MEANINGS = {
     ),
     "not sure": (
         "Not sure",
-        "Other samples of the customers give the same groups, but customers thin out at too few of the borders to say"
-        " whether these are groups or parts of a continuum.",
+        "Customers thin out at too few of the borders, or other samples of them give groups that differ too much, to"
+        " say whether these are groups or parts of a continuum.",
     ),
     "continuum": (
         "Useful, not natural",
-        "Other samples of the customers give the same groups, but the customers form a continuum. The borders are a"
-        " choice, not a finding.",
+        "The customers form a continuum: there are about as many of them at the borders as within the groups. The"
+        " borders are a choice, not a finding.",
     ),
     "unstable": (
         "Unstable",
-        "Other samples of the customers give other groups. Another number of groups may be more stable.",
+        "There are fewer customers between the groups than within, but other samples of them give other groups. Another"
+        " number of groups may be more stable.",
     ),
 }
 

@@ -418,7 +418,7 @@ def test_the_validation_is_the_same_table_on_both_engines(spark, rows: int):
         "features": ["a", "b"],
         "validation_sample_size": 150,
         "threads": None,
-        "validation": {"seed": 1, "stability_refits": 3, "gap_references": 3},
+        "validation": {"seed": 1, "sample_size": 100, "stability_refits": 3, "gap_references": 3},
     }
     parents = {
         "int_training_features_scaled": (frame, "a double, b double, customer_id string"),
@@ -435,7 +435,7 @@ def test_the_validation_is_the_same_table_on_both_engines(spark, rows: int):
 def test_the_borders_are_the_same_table_on_both_engines(spark, rows: int):
     frame = pd.DataFrame(logarithms(400)[:2, :rows].T, columns=["a", "b"]).assign(customer_id=identifiers(rows))
     frame_of_ks = sweep(LocalSource(logarithms(400)[:2, :rows], ["a", "b"]), **(SETTINGS | {"k_max": 3}))
-    meta = {"features": ["a", "b"], "border_sample_size": 350, "seed": 1}
+    meta = {"features": ["a", "b"], "validation_sample_size": 350, "seed": 1}
     parents = {
         "int_training_features_scaled": (frame, "a double, b double, customer_id string"),
         "int_kmeans_sweep": (frame_of_ks[["k", "cluster", "a", "b"]], "k bigint, cluster bigint, a double, b double"),

@@ -22,8 +22,8 @@ from customer_segmentation.validation import gap_statistic, stability
 from customer_segmentation.validation.borders import measure_borders
 from customer_segmentation.validation.validate import validate
 
-SETTINGS = {"seed": 42, "stability_refits": 20, "gap_references": 10}
-# The values in dbt_project.yml, k_selection and int_serving_borders.
+SETTINGS = {"seed": 42, "sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
+# The values in dbt_project.yml, int_serving_verdicts and int_serving_borders.
 STABILITY_REQUIRED, STABILITY_MARGIN, SEPARATED_SHARE_REQUIRED = 0.75, 0.05, 0.3
 P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
 
@@ -33,7 +33,7 @@ def fitted(values: np.ndarray, *ks: int) -> dict[int, np.ndarray]:
 
 
 def verdicts(values: np.ndarray, *ks: int) -> dict[int, str]:
-    """The rule of k_selection, which unit tests check."""
+    """The rule of int_serving_verdicts, which unit tests check."""
     centroids = fitted(values, *ks)
     stabilities = validate(values, centroids, **SETTINGS).set_index("k")["stability_index"]
     borders = measure_borders(values.T, centroids, seed=1)
@@ -41,15 +41,15 @@ def verdicts(values: np.ndarray, *ks: int) -> dict[int, str]:
     separated = borders["customers"].where(thins_out.fillna(False), 0).groupby(borders["k"]).sum()
     shares = separated / borders.groupby("k")["customers"].sum()
     return {
-        k: "unstable"
+        k: "continuum"
+        if shares[k] < SEPARATED_SHARE_REQUIRED / 3
+        else "not sure"
+        if shares[k] < SEPARATED_SHARE_REQUIRED
+        else "unstable"
         if stabilities[k] < STABILITY_REQUIRED - STABILITY_MARGIN
         else "not sure"
         if stabilities[k] < STABILITY_REQUIRED + STABILITY_MARGIN
         else "natural groups"
-        if shares[k] >= SEPARATED_SHARE_REQUIRED
-        else "not sure"
-        if shares[k] >= SEPARATED_SHARE_REQUIRED / 3
-        else "continuum"
         for k in ks
     }
 
@@ -85,8 +85,15 @@ def test_far_apart_blobs_are_natural_groups():
     assert verdicts(blobs(1_500, 1), 4)[4] == "natural groups"
 
 
-def test_a_k_that_cuts_blobs_at_random_is_unstable():
-    assert verdicts(blobs(1_500, 1), 7)[7] == "unstable"
+def test_a_k_that_merges_far_blobs_at_random_is_unstable():
+    """Six blobs, all equally far apart, in three clusters: customers thin out between them, but any merger will do."""
+    generator = np.random.default_rng(1)
+    values = 8 * np.eye(6)[generator.integers(6, size=1_500)] + generator.normal(size=(1_500, 6))
+    assert verdicts(values, 3, 6) == {3: "unstable", 6: "natural groups"}
+
+
+def test_a_k_that_cuts_blobs_at_random_is_not_natural():
+    assert verdicts(blobs(1_500, 1), 7)[7] == "continuum"
 
 
 def test_the_buyers_of_cdnow_are_a_continuum():
@@ -136,16 +143,21 @@ def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     assert row["gap_standard_error"] == pytest.approx(error, rel=0.35)
 
 
-def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits():
+@pytest.mark.parametrize("sample_size", [400, 150])
+def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits(sample_size: int):
+    """400 customers: each refit draws all of them, or fewer."""
     values = blobs(400, 2)
     centroids = fitted(values, 3)[3]
-    found = validate(values, {3: centroids}, **(SETTINGS | {"stability_refits": 200}))["stability_index"].iloc[0]
+    settings = SETTINGS | {"stability_refits": 200, "sample_size": sample_size}
+    found = validate(values, {3: centroids}, **settings)["stability_index"].iloc[0]
     generator = np.random.default_rng(8)
     served = ((values[:, None] - centroids) ** 2).sum(axis=2).argmin(axis=1)
     indices = []
     for _ in range(200):
-        resample = values[generator.integers(400, size=400)]
-        indices.append(adjusted_rand_score(served, KMeans(3, n_init=10).fit(resample).predict(values)))
+        resample = values[generator.integers(400, size=sample_size)]
+        compared = generator.choice(400, sample_size, replace=False)
+        refitted = KMeans(3, n_init=10).fit(resample).predict(values[compared])
+        indices.append(adjusted_rand_score(served[compared], refitted))
     assert found == pytest.approx(np.mean(indices), abs=5 * np.std(indices) * np.sqrt(2 / 200))
 
 
@@ -191,7 +203,8 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
     customers = pd.DataFrame(blobs(5_000, 4), columns=list("abcd")).assign(customer_id=ids)
     centers = pd.DataFrame(fitted(blobs(500, 4), 4)[4], columns=list("abcd")).assign(k=4, cluster=range(4))
     tables = {"int_training_features_scaled": customers, "int_kmeans_sweep": centers}
-    meta = {"features": list("abcd"), "validation_sample_size": 300, "threads": 1, "validation": SETTINGS}
+    settings = SETTINGS | {"sample_size": 100}
+    meta = {"features": list("abcd"), "validation_sample_size": 300, "threads": 1, "validation": settings}
     connection = duckdb.connect()
     dbt = SimpleNamespace(
         config=SimpleNamespace(meta_get=meta.__getitem__), ref=lambda name: connection.from_df(tables[name])
@@ -199,7 +212,7 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
     frame = load_model("int_kmeans_validation").model(dbt, connection)
     chosen = sorted(sorted(ids, key=lambda one: md5(one.encode()).hexdigest())[:300])
     values = customers.set_index("customer_id").loc[chosen, list("abcd")].to_numpy()
-    expected = validate(values, {4: centers[list("abcd")].to_numpy()}, **SETTINGS)
+    expected = validate(values, {4: centers[list("abcd")].to_numpy()}, **settings)
     pd.testing.assert_frame_equal(frame, expected)
     assert list(frame["customers_measured"]) == [300]
 
