@@ -18,6 +18,8 @@ export DBT_PROFILES_DIR = .
 export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export DO_NOT_TRACK = 1
 
+# dbt with little on the screen; ARGS="--log-level info" brings back all its lines.
+DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
@@ -38,7 +40,7 @@ setup-spark:  ## Create .venv-spark with Apache Spark (500 MB); running it needs
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@$(need_vars)
 	.venv/bin/python -m customer_segmentation.publication $(if $(REBUILD),move-warehouse-aside,check-warehouse)
-	.venv/bin/dbt build $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+	$(DBT) build --exclude-resource-type unit_test $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 # Java is checked first, because Spark's own error without it is long.
 build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
@@ -48,7 +50,7 @@ build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine
 
 score: setup  ## Assign the customers with the stored model, without training; takes VARS and ARGS
 	.venv/bin/python -m customer_segmentation.publication check-warehouse
-	.venv/bin/dbt build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+	$(DBT) build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 publish: setup  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build
 	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
@@ -107,7 +109,7 @@ architecture: setup-dev  ## Redraw the picture in docs/architecture.md from dbt'
 
 example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
 	.venv/bin/python examples/prepare.py cdnow
-	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
+	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
 
 example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, and print how the segments change
 	.venv/bin/python examples/prepare.py cdnow
@@ -115,7 +117,7 @@ example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, 
 
 example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
 	.venv/bin/python examples/prepare.py complete_journey
-	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb .venv/bin/dbt build --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
+	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
 
 # All locks have the same versions: run.txt and spark.txt take theirs from dev.txt. A lock contains no index addresses.
 # The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.

@@ -156,6 +156,21 @@ nearest as (
 {%- endmacro %}
 
 
+{% macro medians_by_cluster(customers, features) -%}
+    {#- One row per cluster with the median of each feature. -#}
+    select
+        customer_clusters.cluster,
+        {%- for feature in features %}
+        {{ median_disc(customers ~ '.' ~ feature) }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from customer_clusters
+    inner join {{ customers }}
+        on customer_clusters.customer_id = {{ customers }}.customer_id
+    group by customer_clusters.cluster
+{%- endmacro %}
+
+
 {% macro clusters_at_most() %}
     {#- The possible numbers of a model's clusters. -#}
     {%- do return(range([setting('k_max'), setting('k') or 1] | max) | list) -%}

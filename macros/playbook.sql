@@ -1,3 +1,14 @@
+{% macro bounds_hold(value, bounds) -%}
+    {#- 1 if a value is within at_least and below of a rule or condition, otherwise 0; a bound that is null is none. -#}
+    case
+        when {{ value }} >= coalesce({{ bounds }}.at_least, {{ value }})
+            and ({{ bounds }}.below is null or {{ value }} < {{ bounds }}.below)
+            then 1
+        else 0
+    end
+{%- endmacro %}
+
+
 {% macro check_playbook() %}
     {#- Stops a run before any work if the rules leave a segment without a name or an archetype without an action. The
         seeds are not in the warehouse yet, so their files are read. -#}
@@ -9,8 +20,8 @@
     {%- set rules = '(from read_csv(' ~ quote_literal(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
     {%- set playbook = '(from read_csv(' ~ quote_literal(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
     {%- set last = run_query(
-        'select count(*) filter (where feature is null), max(cast(rule_order as integer)),'
-        ~ ' max(cast(rule_order as integer)) filter (where feature is null) from ' ~ rules
+        'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
+        ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules
     ).rows[0] -%}
     {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
         {%- do exceptions.raise_compiler_error(
@@ -19,21 +30,55 @@
             ~ ' seeds/playbook/segment_rules.csv.'
         ) -%}
     {%- endif -%}
-    {%- set unknown = run_query('select feature from ' ~ rules ~ ' where feature is not null order by rule_order') -%}
-    {%- for row in unknown if row['feature'] not in clusterable_features() -%}
-        {%- do exceptions.raise_compiler_error(
-            "A rule has a condition on '" ~ row['feature'] ~ "', which is not a feature; the features are "
-            ~ clusterable_features() | join(', ') ~ '. Change it in seeds/playbook/segment_rules.csv.'
+    {%- set conditions = '(from read_csv(' ~ quote_literal(folder ~ 'segment_conditions.csv') ~ options ~ ')' -%}
+    {%- for kind, rows, file in (
+        ('rule', rules, 'segment_rules.csv'), ('condition', conditions, 'segment_conditions.csv')
+    ) -%}
+        {%- set asked = run_query(
+            'select distinct measure from ' ~ rows ~ ' where measure is not null order by measure'
         ) -%}
+        {%- for row in asked if row['measure'] not in known_measures() -%}
+            {%- do exceptions.raise_compiler_error(
+                'A ' ~ kind ~ " is on '" ~ row['measure'] ~ "', which is not a measure; the measures are "
+                ~ known_measures() | join(', ') ~ '. Change it in seeds/playbook/' ~ file ~ '.'
+            ) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set descriptions = '(from read_csv(' ~ quote_literal(folder ~ 'segment_descriptions.csv') ~ options ~ ')' -%}
+    {%- for rows, file in ((playbook, 'segment_playbook.csv'), (descriptions, 'segment_descriptions.csv')) -%}
+        {%- set unknown = run_query(
+            'select only_if from ' ~ rows ~ ' where only_if not in (select condition from ' ~ conditions
+            ~ ') order by only_if limit 1'
+        ) -%}
+        {%- if unknown | length -%}
+            {%- do exceptions.raise_compiler_error(
+                "only_if is '" ~ unknown.rows[0][0] ~ "', which is not a condition. Define it in"
+                ~ ' seeds/playbook/segment_conditions.csv, or change it in seeds/playbook/' ~ file ~ '.'
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- set without = run_query(
         'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ playbook
-        ~ ' where archetype is not null and action is not null) order by archetype limit 1'
+        ~ ' where archetype is not null and only_if is null group by archetype'
+        ~ " having count(*) filter (where audience = 'everyone') > 0"
+        ~ " or count(distinct audience) filter (where audience in ('active', 'quiet')) = 2)"
+        ~ ' order by archetype limit 1'
     ) -%}
     {%- if without | length -%}
         {%- do exceptions.raise_compiler_error(
-            "The archetype '" ~ without.rows[0][0] ~ "' in the rules has no action; each archetype needs at least one."
-            ~ ' Add it to seeds/playbook/segment_playbook.csv.'
+            "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without an action; it needs one for"
+            ~ ' everyone, or one for active and one for quiet customers, without only_if. Add it to'
+            ~ ' seeds/playbook/segment_playbook.csv.'
+        ) -%}
+    {%- endif -%}
+    {%- set without = run_query(
+        'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ descriptions
+        ~ ' where archetype is not null and only_if is null) order by archetype limit 1'
+    ) -%}
+    {%- if without | length -%}
+        {%- do exceptions.raise_compiler_error(
+            "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without a description; it needs a"
+            ~ ' sentence without only_if. Add it to seeds/playbook/segment_descriptions.csv.'
         ) -%}
     {%- endif -%}
 {% endmacro %}

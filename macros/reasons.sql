@@ -29,24 +29,36 @@
 {%- endmacro %}
 
 
-{% macro feature_phrase(feature, value, average) -%}
-    {#- A value of a feature compared with the average of the clustered customers, in the catalogue's wording. -#}
-    {%- set words = catalogued_feature(feature).phrase -%}
-    {%- if words.compares == 'ratio' -%}
-    {{ ratio_phrase(value, average, quote_literal(words.before)) }}
-    {%- else -%}
-    {{ values_phrase(
-        value, average, quote_literal(words.before), quote_literal(words.one), quote_literal(words.many)
-    ) }}
-    {%- endif -%}
-{%- endmacro %}
-
-
-{% macro phrase_of(name, features) -%}
-    {#- The phrase of the feature that a column names. -#}
-    case {{ name }}
-        {%- for feature in features %}
-        when '{{ feature }}' then {{ feature }}_phrase
-        {%- endfor %}
+{% macro comparison_phrase(steps) -%}
+    {#- How a customer compares with others in a feature, in the direction in which the segment differs from the other
+        one: with all customers, if that puts the customer in that half of them, otherwise with the median of the other
+        segment. Reads the columns value, edges (the quantiles at equal steps), is_higher, typical, other_name and the
+        words of the catalogue. -#}
+    case
+        when is_higher and {{ bin_index('value', 'edges') }} >= {{ steps // 2 }}
+            then concat(
+                more_than, ' ',
+                cast({{ 100 // steps }} * {{ bin_index('value', 'edges') }} as string),
+                ' % of customers'
+            )
+        when not is_higher and {{ edges_above('value', 'edges') }} >= {{ steps // 2 }}
+            then concat(
+                less_than, ' ',
+                cast({{ 100 // steps }} * {{ edges_above('value', 'edges') }} as string),
+                ' % of customers'
+            )
+        when is_higher and value > typical
+            then concat(
+                more_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
+                case when value = 1 then phrase_one else phrase_many end,
+                ' against ', {{ short_number('typical') }}, ')'
+            )
+        when not is_higher and value < typical
+            then concat(
+                less_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
+                case when value = 1 then phrase_one else phrase_many end,
+                ' against ', {{ short_number('typical') }}, ')'
+            )
+        else concat(lower(label), ': ', {{ short_number('value') }})
     end
 {%- endmacro %}

@@ -6,38 +6,44 @@
 {% macro feature_catalogue() %}
     {#- One entry per feature, keyed by its name, in the order in which lists show the features. label: its name in the
         report. unit: money, number or days. transform: its transform before the z-score, none or log1p. more, less:
-        what a high and a low value mean. phrase: how a phrase compares a value with the average, as a ratio ("spends
-        3.3x the average") or as two values ("10 orders against 4.2"), with the words before the value, and the words
-        after a value of 1 and after any other value. -#}
+        what a high and a low value mean. more_than, less_than: how a customer compares with others. phrase: how a
+        phrase compares a value with the average, as a ratio ("spends 3.3x the average") or as two values ("10 orders
+        against 4.2"), with the words before the value, and the words after a value of 1 and after any other value. -#}
     {% do return({
         'total_spending': {
             'label': 'Spending', 'unit': 'money', 'transform': 'log1p',
             'more': 'more spending', 'less': 'less spending',
+            'more_than': 'spends more than', 'less_than': 'spends less than',
             'phrase': {'compares': 'ratio', 'before': 'spends ', 'one': '', 'many': ''},
         },
         'total_quantity': {
             'label': 'Quantity', 'unit': 'number', 'transform': 'log1p',
             'more': 'more items', 'less': 'fewer items',
+            'more_than': 'buys more items than', 'less_than': 'buys fewer items than',
             'phrase': {'compares': 'values', 'before': '', 'one': ' item', 'many': ' items'},
         },
         'transaction_count': {
             'label': 'Purchases', 'unit': 'number', 'transform': 'log1p',
             'more': 'more purchases', 'less': 'fewer purchases',
+            'more_than': 'buys more often than', 'less_than': 'buys less often than',
             'phrase': {'compares': 'values', 'before': '', 'one': ' order', 'many': ' orders'},
         },
         'days_since_signup': {
             'label': 'Days since signup', 'unit': 'days', 'transform': 'none',
-            'more': 'customer for longer', 'less': 'joined more recently',
+            'more': 'longer-standing', 'less': 'newer',
+            'more_than': 'has been a customer for longer than', 'less_than': 'became a customer more recently than',
             'phrase': {'compares': 'values', 'before': 'joined ', 'one': ' day ago', 'many': ' days ago'},
         },
         'days_since_last_transaction': {
             'label': 'Days since last purchase', 'unit': 'days', 'transform': 'log1p',
             'more': 'longer since the last purchase', 'less': 'bought more recently',
+            'more_than': 'last bought longer ago than', 'less_than': 'last bought more recently than',
             'phrase': {'compares': 'values', 'before': 'last bought ', 'one': ' day ago', 'many': ' days ago'},
         },
         'average_transaction_value': {
             'label': 'Value of a purchase', 'unit': 'money', 'transform': 'log1p',
             'more': 'larger purchases', 'less': 'smaller purchases',
+            'more_than': 'spends more per purchase than', 'less_than': 'spends less per purchase than',
             'phrase': {'compares': 'values', 'before': 'spends ', 'one': ' an order', 'many': ' an order'},
         },
     }) %}
@@ -67,6 +73,7 @@
     {%- do return({
         'label': label, 'unit': 'number', 'transform': 'none',
         'more': 'higher ' ~ label | lower, 'less': 'lower ' ~ label | lower,
+        'more_than': 'has a higher ' ~ label | lower ~ ' than', 'less_than': 'has a lower ' ~ label | lower ~ ' than',
         'phrase': {'compares': 'values', 'before': feature ~ ' ', 'one': '', 'many': ''},
     }) -%}
 {% endmacro %}
@@ -80,6 +87,7 @@
         {%- do rows.append({
             'feature_order': clustered.index(feature) + 1 if feature in clustered else none,
             'feature': feature, 'label': entry.label, 'unit': entry.unit, 'more': entry.more, 'less': entry.less,
+            'more_than': entry.more_than, 'less_than': entry.less_than,
             'transform': feature_transform(feature), 'phrase_compares': entry.phrase.compares,
             'phrase_before': entry.phrase.before, 'phrase_one': entry.phrase.one, 'phrase_many': entry.phrase.many,
         }) -%}

@@ -1,4 +1,5 @@
 {% set window = setting('observation_window_days') %}
+{% set first_counted = 'first_' ~ ('purchase' if window is none else 'in_window') ~ '_date' %}
 {% set first_seen = 'transactions_aggregated' if window is none else 'first_purchases' %}
 
 with customers as (
@@ -26,9 +27,8 @@ transactions_aggregated as (
         ) as transaction_count,
         cast(sum(case when is_return then -amount end) as decimal(38, 2))
             as returned_amount,
-        {%- if window is none %}
-        min(case when not is_return then transaction_date end) as first_purchase_date,
-        {%- endif %}
+        min(case when not is_return then transaction_date end)
+            as {{ first_counted }},
         max(case when not is_return then transaction_date end) as last_purchase_date
     from transactions
     where failed_rules is null
@@ -57,6 +57,11 @@ customers_joined as (
             as signup_date,
         {{ first_seen }}.first_purchase_date,
         transactions_aggregated.last_purchase_date,
+        {{ dbt.datediff(
+            'transactions_aggregated.' ~ first_counted,
+            'transactions_aggregated.last_purchase_date',
+            'day'
+        ) }} as purchase_span_days,
         coalesce(transactions_aggregated.total_spending, cast(0 as decimal(38, 2)))
             as total_spending,
         {% if input_mapping('transactions').get('quantity') -%}
@@ -111,6 +116,7 @@ select
 
     ---- numerics
     returned_amount,
+    cast(purchase_span_days as bigint) as purchase_span_days,
 
     ---- dates
     signup_date,

@@ -6,6 +6,8 @@ select
     unit,
     more,
     less,
+    more_than,
+    less_than,
     transform,
     phrase_compares,
     phrase_before,

@@ -19,7 +19,8 @@ customers_compared as (
         previous_segments.segment_key as previous_key,
         case
             when customer_segments.customer_id is null then null
-            when customer_segments.cluster_id is null then 'S0'
+            when customer_segments.cluster_id is null
+                then customer_segments.segment_key
             else coalesce(previous_clusters.segment_key, customer_segments.segment_key)
         end as expected_key,
         customer_segments.segment_key,

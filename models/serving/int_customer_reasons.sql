@@ -1,4 +1,10 @@
 {% set features = setting('features') %}
+{#- A customer is compared with this many equal steps of all customers: 20 steps are 5 % each. -#}
+{% set steps = 20 %}
+{% set shares = [] %}
+{%- for step in range(1, steps) %}{% do shares.append(step / steps) %}{% endfor %}
+{#- A feature is mentioned if its contribution is at least this share of all; the strongest one always is. -#}
+{% set mentioned_from = 0.1 %}
 
 with customer_features as (
     select * from {{ ref('int_customer_features') }}
@@ -12,18 +18,20 @@ customer_clusters as (
     select * from {{ ref('int_customer_clusters') }}
 ),
 
-serving_model as (
-    select * from {{ ref('int_serving_model') }}
+segments_named as (
+    select * from {{ ref('int_segments_named') }}
 ),
 
-averaged as (
-    select
-        {%- for feature in features %}
-        {{ divide(exact_sum(feature), 'count(*)') }} as {{ feature }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from customer_features
-    where is_clustered
+segment_features as (
+    select * from {{ ref('int_segment_features') }}
+),
+
+feature_catalogue as (
+    select * from {{ ref('int_feature_catalogue') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
 ),
 
 -- The contribution of a feature is the squared distance to the runner-up's centroid minus that to the customer's own
@@ -107,57 +115,149 @@ second_found as (
     from others_left
 ),
 
-phrases as (
+-- The features that the reason mentions, at most three per customer. The opposing one is that on which the customer is
+-- more like the runner-up, so it is compared with the customers of the own segment.
+mentions_united as (
+    {%- for mention in ('strongest', 'second', 'weakest') %}
     select
         second_found.customer_id,
-        second_found.strongest_feature,
-        second_found.strongest_contribution,
-        second_found.second_feature,
-        second_found.second_contribution,
-        second_found.weakest_feature,
-        second_found.weakest_contribution,
-        {%- for feature in features %}
-        {{ feature_phrase(
-            feature, 'customer_features.' ~ feature, 'averaged.' ~ feature
-        ) | indent(8) }} as {{ feature }}_phrase
-        {{- ',' if not loop.last }}
-        {%- endfor %}
+        '{{ mention }}' as mention,
+        second_found.{{ mention }}_feature as feature,
+        case second_found.{{ mention }}_feature
+            {%- for feature in features %}
+            when '{{ feature }}' then cast(customer_features.{{ feature }} as double)
+            {%- endfor %}
+        end as value,
+        {%- if mention == 'weakest' %}
+        customer_clusters.runner_up_cluster as cluster,
+        customer_clusters.cluster as other_cluster
+        {%- else %}
+        customer_clusters.cluster,
+        customer_clusters.runner_up_cluster as other_cluster
+        {%- endif %}
     from second_found
     inner join customer_features
         on second_found.customer_id = customer_features.customer_id
-    cross join averaged
+    inner join customer_clusters
+        on second_found.customer_id = customer_clusters.customer_id
+    where
+        second_found.{{ mention }}_contribution
+        {{ {'strongest': '> 0', 'second': '>= ' ~ mentioned_from,
+            'weakest': '<= -' ~ mentioned_from}[mention] }}
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- For each pair of segments and feature, what a customer of the one is compared with.
+centroids as (
+    {{- unpivot('serving_model', features, 'feature', 'centroid', ['cluster']) }}
+),
+
+clustered as (
+    select
+        {%- for feature in features %}
+        cast({{ feature }} as double) as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from customer_features
+    where is_clustered
+),
+
+edges as (
+    {%- for feature in features %}
+    select
+        '{{ feature }}' as feature,
+        {{ quantiles(feature, shares) }} as edges
+    from clustered
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
+),
+
+comparisons as (
+    select
+        own.cluster,
+        other.cluster as other_cluster,
+        own.feature,
+        own.centroid > other.centroid as is_higher,
+        edges.edges,
+        segment_features.median as typical,
+        segments_named.segment_name as other_name,
+        feature_catalogue.label,
+        feature_catalogue.more_than,
+        feature_catalogue.less_than,
+        feature_catalogue.phrase_one,
+        feature_catalogue.phrase_many
+    from centroids as own
+    inner join centroids as other
+        on
+            own.feature = other.feature
+            and own.cluster != other.cluster
+    inner join edges
+        on own.feature = edges.feature
+    inner join segment_features
+        on
+            other.cluster = segment_features.cluster
+            and other.feature = segment_features.feature
+    inner join segments_named
+        on other.cluster = segments_named.cluster
+    inner join feature_catalogue
+        on own.feature = feature_catalogue.feature
+),
+
+phrases as (
+    select
+        mentions_united.customer_id,
+        mentions_united.mention,
+        {{ comparison_phrase(steps) | indent(8) }} as phrase
+    from mentions_united
+    inner join comparisons
+        on
+            mentions_united.cluster = comparisons.cluster
+            and mentions_united.other_cluster = comparisons.other_cluster
+            and mentions_united.feature = comparisons.feature
+),
+
+reasons as (
+    select
+        customer_id,
+        concat_ws(
+            '; ',
+            max(case when mention = 'strongest' then phrase end),
+            max(case when mention = 'second' then phrase end),
+            max(case when mention = 'weakest' then concat('but ', phrase) end)
+        ) as reason
+    from phrases
+    group by customer_id
+),
+
+-- A feature that favours neither segment is not named.
+contributions_named as (
+    select
+        customer_id,
+        case when strongest_contribution > 0 then strongest_feature end
+            as strongest_feature,
+        case when strongest_contribution > 0 then strongest_contribution end
+            as strongest_contribution,
+        case when second_contribution > 0 then second_feature end
+            as second_feature,
+        case when second_contribution > 0 then second_contribution end
+            as second_contribution,
+        case when weakest_contribution < 0 then weakest_feature end
+            as opposing_feature,
+        case when weakest_contribution < 0 then weakest_contribution end
+            as opposing_contribution
+    from second_found
 )
 
 select
-    customer_id,
-    case when strongest_contribution > 0 then strongest_feature end
-        as strongest_feature,
-    case when strongest_contribution > 0 then strongest_contribution end
-        as strongest_contribution,
-    case when second_contribution > 0 then second_feature end
-        as second_feature,
-    case when second_contribution > 0 then second_contribution end
-        as second_contribution,
-    case when weakest_contribution < 0 then weakest_feature end
-        as opposing_feature,
-    case when weakest_contribution < 0 then weakest_contribution end
-        as opposing_contribution,
-    nullif(
-        concat_ws(
-            '; ',
-            case
-                when strongest_contribution > 0
-                    then {{ phrase_of('strongest_feature', features) }}
-            end,
-            case
-                when second_contribution >= 0.1
-                    then {{ phrase_of('second_feature', features) }}
-            end,
-            case
-                when weakest_contribution <= -0.1
-                    then concat('but ', {{ phrase_of('weakest_feature', features) }})
-            end
-        ),
-        ''
-    ) as reason
-from phrases
+    contributions_named.customer_id,
+    contributions_named.strongest_feature,
+    contributions_named.strongest_contribution,
+    contributions_named.second_feature,
+    contributions_named.second_contribution,
+    contributions_named.opposing_feature,
+    contributions_named.opposing_contribution,
+    reasons.reason
+from contributions_named
+left join reasons
+    on contributions_named.customer_id = reasons.customer_id

@@ -22,12 +22,20 @@ averaged as (
     {{ averages_by_cluster('customer_features', features) | indent }}
 ),
 
+medians_found as (
+    {{ medians_by_cluster('customer_features', features) | indent }}
+),
+
 scaled_averaged as (
     {{ averages_by_cluster('scaled', clustered) | indent }}
 ),
 
 averages_unpivoted as (
     {{- unpivot('averaged', features, 'feature', 'average', ['cluster']) }}
+),
+
+medians_unpivoted as (
+    {{- unpivot('medians_found', features, 'feature', 'median', ['cluster']) }}
 ),
 
 scaled_unpivoted as (
@@ -41,6 +49,7 @@ select
     feature_catalogue.feature_order,
     feature_catalogue.feature,
     averages.average,
+    medians.median,
     overall.average as overall_average,
     {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
     {{ round_significant(
@@ -63,6 +72,10 @@ inner join averages_unpivoted as overall
         and overall.cluster is null
 inner join feature_catalogue
     on averages.feature = feature_catalogue.feature
+left join medians_unpivoted as medians
+    on
+        averages.feature = medians.feature
+        and averages.cluster = medians.cluster
 left join scaled_unpivoted as scaled_averages
     on
         averages.feature = scaled_averages.feature

@@ -1,88 +1,110 @@
-with segments as (
-    select * from {{ ref('int_segments_summarised') }}
-),
+{#-
+    Names that tell the segments of one archetype apart: "Moderate Spenders, newer". Segments that share a name are
+    divided at the largest gap between their averages in any feature, and each side gets the feature's words. The sides
+    are divided again while segments share a name, each time by another feature.
+-#}
+{% set divisions = 3 %}
+{#- In standard deviations of a feature; a smaller gap does not tell segments apart. -#}
+{% set gap_required = 0.25 %}
 
-rules as (
-    select * from {{ ref('segment_rules') }}
+with segment_archetypes as (
+    select * from {{ ref('int_segment_archetypes') }}
 ),
 
 segment_features as (
     select * from {{ ref('int_segment_features') }}
 ),
 
--- A rule has one row per condition and holds if all of them hold. A condition without a feature always holds; one on a
--- feature whose ratio is null never does.
-rules_tried as (
-    select
-        segments.cluster,
-        rules.rule_order,
-        rules.archetype,
-        min(
-            case
-                when rules.feature is null then 1
-                when
-                    segment_features.ratio_to_average
-                    >= coalesce(rules.at_least, segment_features.ratio_to_average)
-                    and (
-                        rules.below is null
-                        or segment_features.ratio_to_average < rules.below
-                    )
-                    then 1
-                else 0
-            end
-        ) as holds
-    from segments
-    cross join rules
-    left join segment_features
-        on
-            segments.cluster = segment_features.cluster
-            and rules.feature = segment_features.feature
-    group by segments.cluster, rules.rule_order, rules.archetype
+feature_catalogue as (
+    select * from {{ ref('int_feature_catalogue') }}
 ),
 
-first_match as (
+divided_0 as (
     select
         cluster,
-        min(rule_order) as rule_order
-    from rules_tried
-    where holds = 1
-    group by cluster
+        cluster_id,
+        archetype,
+        archetype as segment_name,
+        ';' as features_used
+    from segment_archetypes
 ),
 
-archetypes_joined as (
+{% for division in range(1, divisions + 1) -%}
+{%- set before = 'divided_' ~ (division - 1) -%}
+gaps_{{ division }} as (
     select
-        segments.cluster,
-        segments.cluster_id,
-        segments.avg_total_spending,
-        -- A single segment has no other segment to compare with.
-        case
-            when count(*) over () = 1 then 'All Customers'
-            else rules_tried.archetype
-        end as archetype
-    from segments
-    inner join first_match
-        on segments.cluster = first_match.cluster
-    inner join rules_tried
-        on
-            first_match.cluster = rules_tried.cluster
-            and first_match.rule_order = rules_tried.rule_order
+        {{ before }}.segment_name,
+        segment_features.feature,
+        segment_features.feature_order,
+        segment_features.standardised_difference as average,
+        segment_features.standardised_difference
+        - lag(segment_features.standardised_difference) over (
+            partition by {{ before }}.segment_name, segment_features.feature
+            order by segment_features.standardised_difference
+        ) as gap
+    from {{ before }}
+    inner join segment_features
+        on {{ before }}.cluster = segment_features.cluster
+    where
+        {{ before }}.features_used not like concat('%;', segment_features.feature, ';%')
 ),
 
-tiers_numbered as (
+largest_gaps_{{ division }} as (
+    select
+        segment_name,
+        min_by(feature, {{ sort_key(['-gap', 'feature_order', 'average']) }})
+            as feature,
+        min_by(average, {{ sort_key(['-gap', 'feature_order', 'average']) }})
+            as upper_from
+    from gaps_{{ division }}
+    where gap >= {{ gap_required }}
+    group by segment_name
+),
+
+divided_{{ division }} as (
+    select
+        {{ before }}.cluster,
+        {{ before }}.cluster_id,
+        {{ before }}.archetype,
+        concat_ws(
+            ', ',
+            {{ before }}.segment_name,
+            case
+                when segment_features.standardised_difference >= largest.upper_from
+                    then feature_catalogue.more
+                else feature_catalogue.less
+            end
+        ) as segment_name,
+        concat({{ before }}.features_used, coalesce(largest.feature, ''), ';')
+            as features_used
+    from {{ before }}
+    left join largest_gaps_{{ division }} as largest
+        on {{ before }}.segment_name = largest.segment_name
+    left join segment_features
+        on
+            {{ before }}.cluster = segment_features.cluster
+            and largest.feature = segment_features.feature
+    left join feature_catalogue
+        on largest.feature = feature_catalogue.feature
+),
+
+{% endfor -%}
+numbered as (
     select
         *,
-        row_number() over (partition by archetype order by cluster_id desc) as tier,
-        count(*) over (partition by archetype) as tiers
-    from archetypes_joined
+        row_number() over (partition by segment_name order by cluster_id desc)
+            as number,
+        count(*) over (partition by segment_name) as namesakes
+    from divided_{{ divisions }}
 )
 
--- Clusters of one archetype are distinguished by a tier; tier 1 spends the most.
+-- Where nothing tells segments apart, a number does; number 1 spends the most.
 select
     cluster,
     cluster_id,
     archetype,
     case
-        when tiers = 1 then archetype
-        else concat(archetype, ' (Tier ', cast(tier as string), ')')
+        when namesakes = 1 then segment_name
+        else concat(segment_name, ' (', cast(number as string), ')')
     end as segment_name
-from tiers_numbered
+from numbered

@@ -20,7 +20,7 @@ clustered as (
 edges_found as (
     select
         {%- for feature in features %}
-        {{ quantiles(feature, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) }}
+        {{ distinct_quantiles(feature, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) }}
             as {{ feature }}_edges
         {{- ',' if not loop.last }}
         {%- endfor %}

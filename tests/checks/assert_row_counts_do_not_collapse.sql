@@ -8,6 +8,11 @@ with input_volumes as (
 select
     input,
     row_count,
-    previous_row_count
+    previous_row_count,
+    concat(
+        'the ', input, ' have ', cast(row_count as string), ' rows; in the previous',
+        ' build there were ', cast(previous_row_count as string), '. Check that the',
+        ' export is complete, or raise the setting row_count_drop_warn.'
+    ) as message
 from input_volumes
 where row_count < previous_row_count * (1 - {{ setting('row_count_drop_warn') }})

@@ -11,6 +11,12 @@ select
     subject,
     value,
     training_value,
-    threshold
+    threshold,
+    concat(
+        'the customers have drifted since the model was trained: ',
+        replace(measure, '_', ' '), ' of ', subject, ' is ',
+        {{ format_number('value', 3) }}, ', above ',
+        {{ format_number('threshold', 3) }}, '. Train again: make build.'
+    ) as message
 from drift
 where is_exceeded

@@ -80,7 +80,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports:
             if outcome == "passed":
                 tried += sum(value for name, value in report.user_properties if name == "faults")
-            elif outcome in ("failed", "error") and {"faults", "short_faults"} & set(report.keywords):
+            elif outcome in ("failed", "error") and {"faults", "short_faults"} & set(getattr(report, "keywords", ())):
                 failed += 1
     if tried or failed:
         terminalreporter.write_line(f"Faults survived: {tried}. Tests of faults that failed: {failed}.")

@@ -6,13 +6,13 @@ with segment_rules as (
 
 rules_summarised as (
     select
-        count(case when feature is null then 1 end) as catch_all_rows,
-        max(case when feature is null then rule_order end) as catch_all_order,
+        count(case when measure is null then 1 end) as catch_all_rows,
+        max(case when measure is null then rule_order end) as catch_all_order,
         max(rule_order) as last_order
     from segment_rules
 ),
 
--- A row without a feature has no effect in a rule with several conditions.
+-- A row without a measure has no effect in a rule with several conditions.
 last_rule_counted as (
     select count(*) as last_rule_rows
     from segment_rules

@@ -13,7 +13,12 @@ flags as (
 
 select
     count(*) as flagged_lines,
-    min(return_flag) as example_of_a_flag
+    min(return_flag) as example_of_a_flag,
+    concat(
+        'return_flag has values (', min(return_flag), '), but none of them marks a',
+        ' return, so returns count as purchases. Set return_flag_values to those that',
+        ' do.'
+    ) as message
 from flags
 where return_flag is not null
 having

@@ -8,6 +8,16 @@ with scaling as (
 
 select
     feature,
-    skew_after
+    skew_after,
+    concat(
+        'the skewness of ', feature, ' is ', {{ format_number('skew_after', 1) }},
+        ', beyond the setting skew_warn, {{ setting('skew_warn') }}: a few extreme',
+        ' customers can dominate the clusters. Set ',
+        case
+            when skew_after > 0 then concat('transforms: {', feature, ': log1p} or ')
+            else ''
+        end,
+        'winsorize.'
+    ) as message
 from scaling
 where transform = 'none' and abs(skew_after) > {{ setting('skew_warn') }}

@@ -6,6 +6,14 @@ customer_clusters as (
     select * from {{ ref('int_customer_clusters') }}
 ),
 
+customer_activity as (
+    select * from {{ ref('int_customer_activity') }}
+),
+
+unclustered_customers as (
+    select * from {{ ref('int_unclustered_customers') }}
+),
+
 customer_reasons as (
     select * from {{ ref('int_customer_reasons') }}
 ),
@@ -29,25 +37,32 @@ archetypes as (
         archetype
     from segments_named
     union all
-    select
-        'No Purchases' as segment_name,
-        'No Purchases' as archetype
+    select distinct
+        segment_name,
+        segment_name as archetype
+    from unclustered_customers
 )
 
 select
     ---- ids
     customer_features.customer_id,
     segments_named.cluster_id,
-    coalesce(serving_model.segment_key, 'S0') as segment_key,
+    coalesce(serving_model.segment_key, unclustered_customers.segment_key)
+        as segment_key,
 
     ---- strings
     coalesce(
-        overrides.segment_name, segments_named.segment_name, 'No Purchases'
+        overrides.segment_name,
+        segments_named.segment_name,
+        unclustered_customers.segment_name
     ) as segment_name,
     coalesce(
-        archetypes.archetype, segments_named.archetype, 'No Purchases'
+        archetypes.archetype,
+        segments_named.archetype,
+        unclustered_customers.segment_name
     ) as archetype,
-    coalesce(segments_named.segment_name, 'No Purchases') as model_segment_name,
+    coalesce(segments_named.segment_name, unclustered_customers.segment_name)
+        as model_segment_name,
     overrides.reason as override_reason,
     runner_up.segment_name as runner_up_segment_name,
     customer_reasons.reason,
@@ -57,6 +72,8 @@ select
 
     ---- booleans
     overrides.customer_id is not null as is_overridden,
+    coalesce(customer_activity.is_one_time_buyer, false) as is_one_time_buyer,
+    coalesce(customer_activity.is_quiet, false) as is_quiet,
 
     ---- features
     customer_features.total_spending,
@@ -68,6 +85,7 @@ select
 
     ---- numerics
     customer_features.returned_amount,
+    customer_activity.usual_interval_days,
     customer_clusters.distance_to_centroid,
     case
         when customer_clusters.distance_to_runner_up = 0 then cast(0 as double)
@@ -79,6 +97,10 @@ select
     customer_reasons.second_contribution,
     customer_reasons.opposing_contribution
 from customer_features
+left join unclustered_customers
+    on customer_features.customer_id = unclustered_customers.customer_id
+left join customer_activity
+    on customer_features.customer_id = customer_activity.customer_id
 left join customer_clusters
     on customer_features.customer_id = customer_clusters.customer_id
 left join customer_reasons

@@ -2,23 +2,85 @@ with segment_profiles as (
     select * from {{ ref('segment_profiles') }}
 ),
 
+segments_summarised as (
+    select * from {{ ref('int_segments_summarised') }}
+),
+
+conditions as (
+    select * from {{ ref('int_segment_conditions') }}
+),
+
 playbook as (
     select * from {{ ref('segment_playbook') }}
+),
+
+-- Customers without a purchase have no rhythm, so only actions for everyone reach them.
+audiences_counted as (
+    select
+        segment_profiles.cluster_id,
+        segment_profiles.segment_key,
+        segment_profiles.segment_name,
+        segment_profiles.archetype,
+        segment_profiles.cluster_size,
+        segments_summarised.cluster,
+        playbook.action,
+        playbook.objective,
+        playbook.rationale,
+        playbook.audience,
+        playbook.only_if,
+        playbook.action_rank,
+        case playbook.audience
+            when 'everyone' then segment_profiles.cluster_size
+            when 'quiet' then segments_summarised.quiet_customers
+            else segment_profiles.cluster_size - segments_summarised.quiet_customers
+        end as customers
+    from segment_profiles
+    inner join playbook
+        on segment_profiles.archetype = playbook.archetype
+    left join segments_summarised
+        on segment_profiles.cluster_id = segments_summarised.cluster_id
 )
 
+-- Where most of a segment has gone quiet, the actions for quiet customers come first.
 select
     ---- ids
-    segment_profiles.cluster_id,
+    audiences_counted.cluster_id,
+    audiences_counted.segment_key,
 
     ---- strings
-    segment_profiles.segment_name,
-    playbook.action,
-    playbook.objective,
-    playbook.rationale,
+    audiences_counted.segment_name,
+    audiences_counted.action,
+    audiences_counted.objective,
+    audiences_counted.rationale,
+    audiences_counted.audience,
 
     ---- numerics
-    playbook.action_rank
-from segment_profiles
-inner join playbook
-    on segment_profiles.archetype = playbook.archetype
-order by segment_profiles.cluster_id nulls last, playbook.action_rank
+    cast(
+        row_number() over (
+            partition by audiences_counted.segment_key
+            order by
+                case
+                    when
+                        audiences_counted.audience = 'active'
+                        and 2 * audiences_counted.customers
+                        < audiences_counted.cluster_size
+                        then 1
+                    else 0
+                end,
+                audiences_counted.action_rank,
+                audiences_counted.action
+        ) as integer
+    ) as action_rank,
+    cast(audiences_counted.customers as bigint) as customers
+from audiences_counted
+left join conditions
+    on
+        audiences_counted.cluster = conditions.cluster
+        and audiences_counted.only_if = conditions.condition
+where
+    audiences_counted.customers > 0
+    and (audiences_counted.only_if is null or conditions.holds)
+order by
+    audiences_counted.cluster_id nulls last,
+    audiences_counted.segment_key,
+    action_rank

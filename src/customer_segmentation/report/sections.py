@@ -9,7 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from customer_segmentation.report import Row, charts
-from customer_segmentation.report.wording import MISSING, Formatter, certainty, comparison, label, separation, used_rows
+from customer_segmentation.report.wording import (
+    MISSING,
+    Formatter,
+    certainty,
+    comparison,
+    label,
+    reached,
+    separation,
+    used_rows,
+)
 
 # The averages in segment_profiles, each with its feature.
 PROFILE_AVERAGES = {
@@ -65,7 +74,11 @@ def segments(
             "colour": charts.colour_place(place),
             "shape": charts.shape(place),
             "measures": _measures(row, average, segment_features, features, formatter),
-            "actions": [action for action in actions if action["segment_name"] == row["segment_name"]],
+            "actions": [
+                action | {"reached": reached(action, formatter)}
+                for action in actions
+                if action["segment_name"] == row["segment_name"]
+            ],
         }
         for place, row in enumerate(profiles)
     ]
@@ -97,7 +110,21 @@ def _measures(
         words, side = comparison(ratio, formatter)
         text = formatter.feature(value, features[feature]["unit"])
         measures.append({"label": features[feature]["label"], "text": text, "words": words, "side": side})
-    return measures
+    return measures + _recency(profile, formatter)
+
+
+def _recency(profile: Row, formatter: Formatter) -> list[Row]:
+    """The lines of a segment's card about when its customers last bought; none for customers without a purchase."""
+    if profile["quiet_share"] is None:
+        return []
+    days = profile["median_days_since_last_transaction"]
+    lines = {
+        "Spending per purchase": formatter.money(profile["avg_transaction_value"]),
+        "Last purchase, median": f"{formatter.number(days)} {'day' if days == 1 else 'days'} ago",
+        "Bought once": formatter.percent(profile["one_time_share"]),
+        "Gone quiet": formatter.percent(profile["quiet_share"]),
+    }
+    return [{"label": term, "text": text, "words": "", "side": "near"} for term, text in lines.items()]
 
 
 # ---- the choice of k --------------------------------------------------------------------------------------------

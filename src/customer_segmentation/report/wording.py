@@ -267,7 +267,7 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
         count = count_with_noun(without_purchase, "customer", "customers", formatter)
         return {"sentence": f"{count}, none with a purchase.", "rest": "There is nothing to group yet."}
     further = count_with_noun(without_purchase, "customer has", "customers have", formatter)
-    further = f" A further {further} not bought anything yet." if without_purchase else ""
+    further = f" A further {further} no purchase." if without_purchase else ""
     if len(clustered) == 1:
         count = count_with_noun(customers, "customer forms", "customers form", formatter)
         spending = formatter.money(average["avg_total_spending"], 0)
@@ -282,8 +282,21 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
             f". “{shortened(top['segment_name'])}” has {formatter.percent(top['customer_share'])} of the customers and"
             f" {formatter.percent(top['spending_share'])} of the spending"
         )
-    first_action = f"Start there: {lower_first(top['actions'][0]['action'])}." if top["actions"] else ""
+    first_action = ""
+    if top["actions"]:
+        action = top["actions"][0]
+        first_action = f"Start there: {lower_first(action['action'])} ({reached(action, formatter)})."
     return {"sentence": sentence + ".", "rest": first_action + further}
+
+
+def reached(action: Row, formatter: Formatter) -> str:
+    """Whom an action of segment_actions is for: "all 180", "44 who are active", "6 who have gone quiet"."""
+    count, number = action["customers"], formatter.number(action["customers"])
+    if action["audience"] == "everyone":
+        return f"all {number}"
+    if action["audience"] == "active":
+        return f"{number} who {'is' if count == 1 else 'are'} active"
+    return f"{number} who {'has' if count == 1 else 'have'} gone quiet"
 
 
 def used_rows(source: str, used: int, total: int, formatter: Formatter) -> str:

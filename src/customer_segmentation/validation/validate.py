@@ -14,14 +14,14 @@ def validate(
     centroids: dict[int, np.ndarray],
     *,
     seed: int,
-    sample_size: int,
+    refit_sample_size: int,
     stability_refits: int,
     gap_references: int,
 ) -> pd.DataFrame:
     """Measure the stability and the gap statistics of each k.
 
     values: (customers, features), scaled, of all customers or a sample. centroids: {k: (k, features)}, from the sweep.
-    sample_size: the number of customers that each refit, and the gap statistics, draw from them.
+    refit_sample_size: the number of customers that each refit, and the gap statistics, draw from them.
     Returns one row per k. The stability is null if stability_refits is 0, the gap statistics if gap_references is 0;
     all are null for k = 1 and where k is not below the number of distinct rows.
     """
@@ -30,8 +30,10 @@ def validate(
     distinct = len(np.unique(values, axis=0))
     measured = [k for k in ks if 1 < k < distinct]
     columns = np.ascontiguousarray(values.T)
-    stability_index = stability(columns, [centroids[k] for k in measured], stability_refits, sample_size, generator)
-    gap = gap_statistic(drawn(columns, sample_size, generator), measured, draw_copula, gap_references, generator)
+    stability_index = stability(
+        columns, [centroids[k] for k in measured], stability_refits, refit_sample_size, generator
+    )
+    gap = gap_statistic(drawn(columns, refit_sample_size, generator), measured, draw_copula, gap_references, generator)
     found = pd.DataFrame(
         {
             "stability_index": stability_index,

@@ -260,15 +260,16 @@ def test_the_summary_shows_each_k_with_its_index_and_which_is_selected(sample: B
 def test_the_summary_shows_each_segment_with_its_first_action(sample: Built):
     lines = log_lines(sample.output)
     rows = sample.rows(
-        "select p.segment_name, p.cluster_size, a.action from marts.segment_profiles as p"
+        "select p.segment_name, p.cluster_size, a.action, a.audience, a.customers from marts.segment_profiles as p"
         " join marts.segment_actions as a on p.segment_name = a.segment_name and a.action_rank = 1"
         " order by p.cluster_id"
     )
-    assert [name for name, _, _ in rows] == SEGMENTS
+    assert [row[0] for row in rows] == SEGMENTS
     shown = [line for line in lines if re.match(rf"({'|'.join(SEGMENTS)}) +\d+ ", line)]
     assert len(shown) == 4
-    for line, (name, size, action) in zip(shown, rows, strict=True):
-        assert re.match(rf"{name} +{size} +\d+ % .* {action}$", line)
+    for line, (name, size, action, audience, customers) in zip(shown, rows, strict=True):
+        reached = {"everyone": "all", "active": f"{customers} active", "quiet": f"{customers} gone quiet"}[audience]
+        assert re.match(rf"{name} +{size} +\d+ % .* {action} \({reached}\)$", line)
 
 
 def test_the_summary_says_where_the_warehouse_is(sample: Built):

@@ -364,7 +364,22 @@ def test_every_setting_is_read_by_something(manifest):
             "50,Low Activity,",
             "The number of rules without a condition is 0, and the last rule_order is 40",
         ),
-        ("segment_playbook.csv", "Low Activity,", "The archetype 'Low Activity' in the rules has no action"),
+        (
+            "segment_playbook.csv",
+            "Low Activity,",
+            "The archetype 'Low Activity' in the rules can be left without an action",
+        ),
+        (
+            "segment_playbook.csv",
+            "Moderate Spenders,3,",
+            "The archetype 'Moderate Spenders' in the rules can be left without an action",
+        ),
+        (
+            "segment_descriptions.csv",
+            "Low Activity,",
+            "The archetype 'Low Activity' in the rules can be left without a description",
+        ),
+        ("segment_conditions.csv", "newer,", "only_if is 'newer', which is not a condition"),
     ],
 )
 def test_an_invalid_playbook_stops_the_run_before_anything_is_built(tmp_path, file, line, said):

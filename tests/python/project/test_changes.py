@@ -172,6 +172,7 @@ def test_there_is_a_recipe_for_each_change():
         "Rename a segment",
         "Change a threshold",
         "Add an archetype with actions",
+        "Say or propose something under a condition",
         "Add a reject rule",
         FEATURE,
         CLUSTER,
@@ -219,5 +220,5 @@ def test_a_naming_rule_on_an_unknown_feature_stops_the_run(tmp_path):
     rules.write_text(rules.read_text().replace("total_spending,2.0", "shoe_size,2.0"))
     ended = build(tmp_path, None, project=project)
     assert ended.returncode != 0
-    assert "A rule has a condition on 'shoe_size', which is not a feature" in " ".join(ended.output.split())
+    assert "A rule is on 'shoe_size', which is not a measure" in " ".join(ended.output.split())
     assert ended.relations() == []

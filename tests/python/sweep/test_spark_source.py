@@ -418,7 +418,7 @@ def test_the_validation_is_the_same_table_on_both_engines(spark, rows: int):
         "features": ["a", "b"],
         "validation_sample_size": 150,
         "threads": None,
-        "validation": {"seed": 1, "sample_size": 100, "stability_refits": 3, "gap_references": 3},
+        "validation": {"seed": 1, "refit_sample_size": 100, "stability_refits": 3, "gap_references": 3},
     }
     parents = {
         "int_training_features_scaled": (frame, "a double, b double, customer_id string"),

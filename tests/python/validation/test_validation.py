@@ -22,7 +22,7 @@ from customer_segmentation.validation import gap_statistic, stability
 from customer_segmentation.validation.borders import measure_borders
 from customer_segmentation.validation.validate import validate
 
-SETTINGS = {"seed": 42, "sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
+SETTINGS = {"seed": 42, "refit_sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
 # The values in dbt_project.yml, int_serving_verdicts and int_serving_borders.
 STABILITY_REQUIRED, STABILITY_MARGIN, SEPARATED_SHARE_REQUIRED = 0.75, 0.05, 0.3
 P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
@@ -143,12 +143,12 @@ def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     assert row["gap_standard_error"] == pytest.approx(error, rel=0.35)
 
 
-@pytest.mark.parametrize("sample_size", [400, 150])
+@pytest.mark.parametrize("refit_sample_size", [400, 150])
 def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits(sample_size: int):
     """400 customers: each refit draws all of them, or fewer."""
     values = blobs(400, 2)
     centroids = fitted(values, 3)[3]
-    settings = SETTINGS | {"stability_refits": 200, "sample_size": sample_size}
+    settings = SETTINGS | {"stability_refits": 200, "refit_sample_size": sample_size}
     found = validate(values, {3: centroids}, **settings)["stability_index"].iloc[0]
     generator = np.random.default_rng(8)
     served = ((values[:, None] - centroids) ** 2).sum(axis=2).argmin(axis=1)
@@ -203,7 +203,7 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
     customers = pd.DataFrame(blobs(5_000, 4), columns=list("abcd")).assign(customer_id=ids)
     centers = pd.DataFrame(fitted(blobs(500, 4), 4)[4], columns=list("abcd")).assign(k=4, cluster=range(4))
     tables = {"int_training_features_scaled": customers, "int_kmeans_sweep": centers}
-    settings = SETTINGS | {"sample_size": 100}
+    settings = SETTINGS | {"refit_sample_size": 100}
     meta = {"features": list("abcd"), "validation_sample_size": 300, "threads": 1, "validation": settings}
     connection = duckdb.connect()
     dbt = SimpleNamespace(

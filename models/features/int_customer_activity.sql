@@ -1,0 +1,44 @@
+{#- Whether a customer buys at the usual rhythm or has gone quiet. -#}
+with customer_features as (
+    select * from {{ ref('int_customer_features') }}
+    where is_clustered
+),
+
+-- The typical number of days between two purchases, of customers who bought on more than one day.
+typical as (
+    select {{ median_disc(divide('purchase_span_days', 'transaction_count - 1')) }}
+        as typical_interval_days
+    from customer_features
+    where purchase_span_days > 0
+),
+
+-- A customer with few purchases shows little of a rhythm. One interval of typical length is therefore added to the own
+-- ones: a customer with one purchase has the typical interval, and a customer with many has nearly the own average.
+intervals as (
+    select
+        customer_features.customer_id,
+        customer_features.transaction_count = 1 as is_one_time_buyer,
+        customer_features.days_since_last_transaction,
+        {{ divide(
+            'customer_features.purchase_span_days + typical.typical_interval_days',
+            'customer_features.transaction_count'
+        ) }} as usual_interval_days
+    from customer_features
+    cross join typical
+)
+
+select
+    ---- ids
+    customer_id,
+
+    ---- booleans
+    is_one_time_buyer,
+    coalesce(
+        days_since_last_transaction
+        > {{ setting('quiet_after_intervals') }} * usual_interval_days,
+        false
+    ) as is_quiet,
+
+    ---- numerics
+    usual_interval_days
+from intervals

@@ -1,0 +1,85 @@
+"""Run dbt with little on the screen: what it is doing while it runs, what failed, and the summary of the project.
+
+Usage: python -m customer_segmentation.dbt_command build --vars '{k: 5}'
+
+Takes the arguments of dbt. With one of dbt's logging flags (--log-level info, --debug) dbt shows all its lines instead.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+from dbt.cli.main import dbtRunner
+
+LOGGING_FLAGS = ("--log-level", "--debug", "-d", "--no-quiet")
+# Where a line cannot be overwritten, the next one follows after this many seconds.
+SECONDS_BETWEEN_LINES = 10
+WIDEST_LINE = 100
+# Events of dbt before which the terminal is cleared, besides errors and warnings: what the project prints at the end.
+CLEARED_BEFORE = ("LogHookStartLine", "PrintEvent", "EndOfRunSummary")
+
+
+class Progress:
+    """Shows how much of a run is done: on a terminal in one line, elsewhere in a line every 10 seconds."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Start the clock."""
+        self.stream, self.clock = stream, clock
+        self.started = self.last_line = clock()
+        self.done, self.total, self.is_shown = 0, 0, False
+
+    def see(self, event: Any) -> None:
+        """Take notice of an event of dbt."""
+        if event.info.name in CLEARED_BEFORE or event.info.level in ("warn", "error"):
+            self.clear()
+        if event.info.name == "LogStartLine":
+            self.total = event.data.total
+            self._show(event.data.node_info.node_name)
+        elif event.info.name == "NodeFinished":
+            self.done += 1
+
+    def clear(self) -> None:
+        """Remove the line from the terminal."""
+        if self.is_shown and self.stream.isatty():
+            self.stream.write("\r" + " " * WIDEST_LINE + "\r")
+            self.stream.flush()
+        self.is_shown = False
+
+    def _show(self, doing: str) -> None:
+        seconds = self.clock() - self.started
+        # Early steps are no measure for the later ones.
+        remaining = seconds * (self.total / self.done - 1) if self.done >= 0.1 * self.total > 0 else None
+        line = f"{self.done} of {self.total}, {seconds:.0f} s"
+        line += f", about {remaining:.0f} s left" if remaining is not None else ""
+        line = f"{line}: {doing}"[:WIDEST_LINE]
+        if self.stream.isatty():
+            self.stream.write(f"\r{line:<{WIDEST_LINE}}")
+        elif self.clock() - self.last_line >= SECONDS_BETWEEN_LINES:
+            self.last_line = self.clock()
+            self.stream.write(line + "\n")
+        else:
+            return
+        self.stream.flush()
+        self.is_shown = True
+
+
+def main(arguments: list[str]) -> int:
+    """Run dbt and return its exit code: 0 for success, 1 for a failure, 2 for an error."""
+    flags = [] if sys.stdout.isatty() else ["--no-use-colors"]
+    if any(argument.split("=")[0] in LOGGING_FLAGS for argument in arguments):
+        result = dbtRunner().invoke([*flags, *arguments])
+    else:
+        progress = Progress(sys.stderr)
+        result = dbtRunner(callbacks=[progress.see]).invoke([*flags, "--quiet", *arguments])
+        progress.clear()
+    if result.exception is not None:
+        print(result.exception, file=sys.stderr)
+        return 2
+    return 0 if result.success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
