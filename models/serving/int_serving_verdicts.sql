@@ -35,6 +35,8 @@ select
     serving_validation.stability_index,
     serving_validation.gap_statistic,
     serving_validation.gap_standard_error,
+    serving_validation.buying_gap_statistic,
+    serving_validation.buying_gap_standard_error,
     borders_summarised.borders,
     borders_summarised.borders_with_a_gap,
     borders_summarised.separated_share,

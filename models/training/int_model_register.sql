@@ -217,7 +217,8 @@ validations_listed as (
         {{ array_agg_rows(
             [
                 'k', 'customers_measured', 'stability_index', 'gap_statistic',
-                'gap_standard_error'
+                'gap_standard_error', 'buying_gap_statistic',
+                'buying_gap_standard_error'
             ],
             ['k']
         ) }} as validations

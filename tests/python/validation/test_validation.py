@@ -143,7 +143,7 @@ def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     assert row["gap_standard_error"] == pytest.approx(error, rel=0.35)
 
 
-@pytest.mark.parametrize("refit_sample_size", [400, 150])
+@pytest.mark.parametrize("sample_size", [400, 150])
 def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits(sample_size: int):
     """400 customers: each refit draws all of them, or fewer."""
     values = blobs(400, 2)
@@ -203,6 +203,8 @@ def test_more_customers_than_the_sample_size_are_sampled_by_a_hash_of_their_ids(
     customers = pd.DataFrame(blobs(5_000, 4), columns=list("abcd")).assign(customer_id=ids)
     centers = pd.DataFrame(fitted(blobs(500, 4), 4)[4], columns=list("abcd")).assign(k=4, cluster=range(4))
     tables = {"int_training_features_scaled": customers, "int_kmeans_sweep": centers}
+    # Neither is read further, because the features are none of the buying model.
+    tables |= {name: pd.DataFrame({"feature": ["a"]}) for name in ("int_customer_features", "int_feature_scaling")}
     settings = SETTINGS | {"refit_sample_size": 100}
     meta = {"features": list("abcd"), "validation_sample_size": 300, "threads": 1, "validation": settings}
     connection = duckdb.connect()
