@@ -11,6 +11,8 @@ SIZES ?= 620,10000,100000
 # REBUILD=1 moves the warehouse aside and builds a new one. TO=3 is the publication that `make rollback` returns to.
 REBUILD ?=
 TO ?=
+# The question of `make ask`.
+Q ?=
 
 # dbt reads the profile in this folder, not one in the home folder, and sends no usage statistics.
 export PYTHON
@@ -23,34 +25,27 @@ DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score publish rollback publications test test-fast test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score ask publish rollback publications test test-fast test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey lock licences audit bench clean
+
+##@ Use
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-26s %s\n", $$1, $$2}' Makefile
-
-setup:  ## Create .venv with the packages for a build, unless it is up to date
-	@sh scripts/setup.sh run
-
-setup-dev:  ## The same, with the packages for the tests, the linters and the examples
-	@sh scripts/setup.sh dev
-
-setup-spark:  ## Create .venv-spark with Apache Spark (500 MB); running it needs Java 17 or later
-	@sh scripts/setup.sh spark
+	@awk -F ':.*## ' '/^##@ / {print "\n" substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-26s %s\n", $$1, $$2}' Makefile
 
 build: setup  ## Build the segments and test them; takes VARS=settings.yml and ARGS="..."
 	@$(need_vars)
 	.venv/bin/python -m customer_segmentation.publication $(if $(REBUILD),move-warehouse-aside,check-warehouse)
 	$(DBT) build --exclude-resource-type unit_test $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
-# Java is checked first, because Spark's own error without it is long.
-build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
-	@sh scripts/need_java.sh
-	@$(need_vars)
-	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
-
 score: setup  ## Assign the customers with the stored model, without training; takes VARS and ARGS
 	.venv/bin/python -m customer_segmentation.publication check-warehouse
 	$(DBT) build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+report: setup  ## Write the report from the publication, or from the warehouse if there is none, to reports/output/segmentation_report.html
+	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
+
+ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; without Q, list the questions
+	@.venv/bin/python -m customer_segmentation.ask $(Q) $(if $(Q),$(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS))
 
 publish: setup  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build
 	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
@@ -61,15 +56,41 @@ rollback: setup  ## Return to an earlier publication: TO=3, or the one before th
 publications: setup  ## List the publications
 	.venv/bin/python -m customer_segmentation.publication list
 
-test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
-	.venv/bin/pytest $(PYTEST_ARGS)
+# Java is checked first, because Spark's own error without it is long.
+build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
+	@sh scripts/need_java.sh
+	@$(need_vars)
+	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+
+example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
+	.venv/bin/python examples/prepare.py cdnow
+	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
+
+example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, and print how the segments change
+	.venv/bin/python examples/prepare.py cdnow
+	.venv/bin/python examples/cdnow/play_history.py
+
+example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
+	.venv/bin/python examples/prepare.py complete_journey
+	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
+
+##@ Extend
+
+setup:  ## Create .venv with the packages for a build, unless it is up to date
+	@sh scripts/setup.sh run
+
+setup-dev:  ## The same, with the packages for the tests, the linters and the examples
+	@sh scripts/setup.sh dev
+
+setup-spark:  ## Create .venv-spark with Apache Spark (500 MB); running it needs Java 17 or later
+	@sh scripts/setup.sh spark
 
 # The tests of the package and of the project files, without complete builds.
 test-fast: setup-dev  ## Run the fast tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest tests/python/sweep tests/python/validation tests/python/report tests/python/project/test_rooms.py tests/python/project/test_documentation.py tests/python/test_*.py --ignore tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
 
-test-faults: setup-dev  ## Kill builds and publications, fill their disk and damage their files, and check what remains
-	.venv/bin/pytest -m "faults or short_faults" -n 2 -rN $(PYTEST_ARGS)
+test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
+	.venv/bin/pytest $(PYTEST_ARGS)
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
@@ -79,6 +100,9 @@ test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a c
 	@sh scripts/need_java.sh
 	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/spark tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)
 	SPARK_MASTER='local[2]' .venv-spark/bin/pytest -m "not spark" -n 0 tests/python/sweep/test_spark_source.py
+
+test-faults: setup-dev  ## Kill builds and publications, fill their disk and damage their files, and check what remains
+	.venv/bin/pytest -m "faults or short_faults" -n 2 -rN $(PYTEST_ARGS)
 
 # In memory, because compiling reads no warehouse, and a running build would hold the file.
 lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
@@ -93,31 +117,18 @@ format: setup-dev  ## Format Python and SQL, and fix what can be fixed automatic
 	.venv/bin/ruff format
 	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff fix
 
-report: setup  ## Write the report from the publication, or from the warehouse if there is none, to reports/output/segmentation_report.html
-	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
-
-pictures: setup  ## Redraw the pictures of the README
-	.venv/bin/python -m customer_segmentation.report --pictures reports/pictures
-
 docs: build  ## Build, write the documentation of the models to target/static_index.html, and update the rules in docs/input.md
 	.venv/bin/dbt docs generate --static $(if $(VARS),--vars "$$(cat "$(VARS)")")
 	.venv/bin/python scripts/write_rule_tables.py
 
+##@ Maintain
+
+pictures: setup  ## Redraw the pictures of the README
+	.venv/bin/python -m customer_segmentation.report --pictures reports/pictures
+
 architecture: setup-dev  ## Redraw the picture in docs/architecture.md from dbt's manifest
 	.venv/bin/dbt --quiet parse
 	.venv/bin/python scripts/draw_architecture.py target/manifest.json docs/architecture.svg
-
-example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
-	.venv/bin/python examples/prepare.py cdnow
-	SEGMENTATION_WAREHOUSE=examples/cdnow/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/cdnow/settings.yml)" $(ARGS)
-
-example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, and print how the segments change
-	.venv/bin/python examples/prepare.py cdnow
-	.venv/bin/python examples/cdnow/play_history.py
-
-example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
-	.venv/bin/python examples/prepare.py complete_journey
-	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
 
 # All locks have the same versions: run.txt and spark.txt take theirs from dev.txt. A lock contains no index addresses.
 # The tests build on a Spark Connect engine, so dev.txt has its client; spark.txt has Spark itself.

@@ -1,6 +1,6 @@
 -- Which customers should we call this week?
--- The twenty most overdue customers of the highest-spending segment. overdue_ratio is the number of days since the last
--- purchase divided by the average number of days between purchases; above 1, the next purchase is overdue.
+-- The twenty most valuable customers of the highest-spending segment who have gone quiet: their last purchase is longer
+-- ago than quiet_after_intervals times their usual interval.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
@@ -15,33 +15,39 @@ best_segment_found as (
     from customer_segments
 ),
 
-rhythms_taken as (
+actions_for_quiet_customers as (
+    select
+        cluster_id,
+        min_by(action, action_rank) as action
+    from segment_actions
+    where audience in ('quiet', 'everyone')
+    group by cluster_id
+),
+
+quiet_customers_ranked as (
     select
         customer_segments.*,
-        customer_segments.days_since_last_transaction
-        * customer_segments.transaction_count
-        / nullif(customer_segments.days_since_signup, 0) as overdue_ratio
+        row_number() over (
+            order by
+                customer_segments.total_spending desc,
+                customer_segments.customer_id asc
+        ) as place
     from customer_segments
     inner join best_segment_found
         on customer_segments.cluster_id = best_segment_found.best_cluster_id
+    where customer_segments.is_quiet
 )
 
 select
-    rhythms_taken.customer_id,
-    rhythms_taken.segment_name,
-    rhythms_taken.total_spending,
-    rhythms_taken.transaction_count,
-    rhythms_taken.days_since_last_transaction,
-    round(rhythms_taken.overdue_ratio, 1) as overdue_ratio,
-    segment_actions.action
-from rhythms_taken
-inner join segment_actions
-    on
-        rhythms_taken.segment_name = segment_actions.segment_name
-        and segment_actions.action_rank = 1
-where rhythms_taken.overdue_ratio > 1
-order by
-    rhythms_taken.overdue_ratio desc,
-    rhythms_taken.total_spending desc,
-    rhythms_taken.customer_id asc
-limit 20
+    quiet_customers_ranked.customer_id,
+    quiet_customers_ranked.segment_name,
+    quiet_customers_ranked.total_spending,
+    quiet_customers_ranked.transaction_count,
+    quiet_customers_ranked.days_since_last_transaction,
+    round(quiet_customers_ranked.usual_interval_days, 0) as usual_interval_days,
+    actions_for_quiet_customers.action
+from quiet_customers_ranked
+left join actions_for_quiet_customers
+    on quiet_customers_ranked.cluster_id = actions_for_quiet_customers.cluster_id
+where quiet_customers_ranked.place <= 20
+order by quiet_customers_ranked.place

@@ -249,7 +249,9 @@
         {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
             {%- do check_location(input) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
+            {%- do check_column_names(setting(input ~ '_location')) -%}
             {%- do check_mapping(input, setting(input ~ '_location')) -%}
+            {%- do check_rows(input, setting(input ~ '_location')) -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
@@ -314,6 +316,58 @@
 {% endmacro %}
 
 
+{% macro check_column_names(location) %}
+    {#- Stops the run if a CSV file has two columns of one name, of which DuckDB would rename one. -#}
+    {%- if target.type != 'duckdb' or not is_csv(location) or is_pattern(location) -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set first_line = run_query(
+        'select * from ' ~ csv_file(location) | replace('header = true', 'header = false') ~ ' limit 1'
+    ) -%}
+    {%- set seen = [] -%}
+    {%- for name in (first_line.rows[0] if first_line | length else []) if name is not none -%}
+        {%- if name | lower | trim in seen -%}
+            {%- do exceptions.raise_compiler_error(
+                'File ' ~ location ~ " has two columns of the name '" ~ name | trim
+                ~ "', so it is not clear which is meant. Rename one of them."
+            ) -%}
+        {%- endif -%}
+        {%- do seen.append(name | lower | trim) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_rows(input, location) %}
+    {#- Stops the run if the transactions have no row, unless a setting says that this is meant. -#}
+    {%- if input == 'transactions' and not setting('allow_empty_transactions') -%}
+        {%- if run_query('select 1 as is_there from ' ~ input_relation(input) ~ ' limit 1') | length == 0 -%}
+            {%- do refuse_setting(
+                input ~ '_location', location,
+                'it has no rows. Check that the export is complete; if it is meant, set allow_empty_transactions'
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro explained_csv_error(message) %}
+    {#- What is wrong with a CSV file, in one sentence, from DuckDB's message about an error far down. None for any
+        other message. -#}
+    {%- set line = modules.re.search('CSV Error on Line: (\\d+)', message) -%}
+    {%- if not line -%}{%- do return(none) -%}{%- endif -%}
+    {%- set file = modules.re.search('file ?= ?(.+)', message) -%}
+    {%- set reasons = modules.re.findall(
+        '(?m)^ *(Invalid unicode.*|Expected Number of Columns.*|Value with unterminated.*)', message
+    ) -%}
+    {%- do return(
+        'File ' ~ (file.group(1) | trim if file else 'of an input') ~ ' cannot be read as CSV: line ' ~ line.group(1)
+        ~ ': ' ~ ((reasons[0] if reasons else 'it does not fit the other lines') | trim('. '))
+        ~ '. Correct the line, or the settings csv_delimiter (now ' ~ tojson(setting('csv_delimiter'))
+        ~ ') and csv_encoding (now ' ~ tojson(setting('csv_encoding')) ~ ').'
+    ) -%}
+{% endmacro %}
+
+
 {% macro check_mapping(input, location) %}
     {%- set name = input ~ '_columns' -%}
     {%- for column in missing_input_columns(input) -%}
@@ -345,3 +399,16 @@
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
+
+
+{% macro customer_since(signup, first_purchase) -%}
+    {#- The day from which a customer's tenure counts. -#}
+    {%- set rule = setting('tenure_from') -%}
+    {%- if rule == 'earliest' -%}
+    least({{ signup }}, {{ first_purchase }})
+    {%- elif rule == 'signup' -%}
+    coalesce({{ signup }}, {{ first_purchase }})
+    {%- else -%}
+    coalesce({{ first_purchase }}, {{ signup }})
+    {%- endif -%}
+{%- endmacro %}

@@ -44,6 +44,8 @@
         },
         'winsorize': {'type': 'number', 'at_least': 0.5, 'at_most': 1, 'nullable': true},
         'skew_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000000},
+        'allow_empty_transactions': {'type': 'boolean'},
+        'tenure_from': {'type': 'text', 'among': ['earliest', 'signup', 'first_purchase']},
         'quiet_after_intervals': {'type': 'number', 'at_least': 0.1, 'at_most': 1000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
         'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},

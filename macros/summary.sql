@@ -10,6 +10,7 @@
         'quality': ref('data_quality'), 'events': ref('segment_events'), 'builds': ref('segmentation_builds'),
     } -%}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
+    {%- for sentence in explained_errors(results) -%}{%- do print('\n' ~ sentence) -%}{%- endfor -%}
     {%- set made = [] -%}
     {%- for result in results -%}
         {#- The status of an exposure is no-op. -#}
@@ -33,6 +34,17 @@
         '\nThe warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.'
         ~ '\nNext: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'
     ) -%}
+{% endmacro %}
+
+
+{% macro explained_errors(results) %}
+    {#- What is wrong with a CSV file, for results that failed because of it, each sentence once. -#}
+    {%- set sentences = [] -%}
+    {%- for result in results if result.status == 'error' -%}
+        {%- set sentence = explained_csv_error(result.message or '') -%}
+        {%- if sentence and sentence not in sentences -%}{%- do sentences.append(sentence) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do return(sentences) -%}
 {% endmacro %}
 
 

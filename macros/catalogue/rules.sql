@@ -64,19 +64,19 @@
             'meaning': 'a currency column is mapped, but the row has no currency',
             'remedy': 'fill the currency at its source, or leave it out of transactions_columns',
         },
+        'after_as_of_date': {
+            'input': 'both', 'kind': 'excluded',
+            'label': 'After the day the report is for',
+            'meaning': 'the setting as_of_date is set and the date is after it (for a customer: the day from which the'
+                ~ ' tenure counts, see tenure_from)',
+            'remedy': none,
+        },
         'unknown_customer_id': {
             'input': 'transactions', 'kind': 'rejected',
             'label': 'A customer who is not in the customer list',
             'meaning': 'no valid row of the customers input has this id',
             'remedy': 'complete the customers input, set ids_are_whole_numbers where one input writes 17850.0 for'
                 ~ ' 17850, or leave customers_location unset to take the customers from the transactions',
-        },
-        'after_as_of_date': {
-            'input': 'both', 'kind': 'excluded',
-            'label': 'After the day the report is for',
-            'meaning': 'the setting as_of_date is set and the date is after it (for a customer: the signup date or, if'
-                ~ ' missing, the date of the first valid transaction)',
-            'remedy': none,
         },
         'before_observation_window': {
             'input': 'transactions', 'kind': 'excluded',
@@ -142,7 +142,8 @@
         'before_signup': {
             'input': 'transactions', 'kind': 'flagged',
             'label': "Before the customer's signup",
-            'meaning': "the transaction date is before the customer's signup date",
+            'meaning': "the transaction date is before the customer's signup date; the setting tenure_from says which"
+                ~ ' of the two days the tenure counts from',
             'remedy': none,
         },
         'identical_line': {

@@ -49,7 +49,7 @@ select
         {% if as_of_date is not none %}
         -- As of the as-of date, later customers are not known yet.
         when
-            coalesce(ranked.signup_date, first_seen.first_seen_date)
+            {{ customer_since('ranked.signup_date', 'first_seen.first_seen_date') }}
             > cast('{{ as_of_date }}' as date)
             then 'after_as_of_date'
         {% endif %}

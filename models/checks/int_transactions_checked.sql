@@ -35,21 +35,28 @@ customers_joined as (
             concat_ws(
                 ', ',
                 transactions.failed_rules,
-                case
-                    when
-                        transactions.customer_id is not null
-                        and valid_customers.customer_id is null
-                        then 'unknown_customer_id'
-                end
-                {%- if as_of_date is not none %},
-                -- As of the as-of date, later purchases are not known yet.
+                {%- if as_of_date is not none %}
+                -- As of the as-of date, later purchases are not known yet, and neither are those who made no others.
                 case
                     when
                         transactions.transaction_date
                         > cast('{{ as_of_date }}' as date)
                         then 'after_as_of_date'
-                end
+                end,
                 {%- endif %}
+                case
+                    when
+                        transactions.customer_id is not null
+                        and valid_customers.customer_id is null
+                        {%- if as_of_date is not none %}
+                        and coalesce(
+                            transactions.transaction_date
+                            <= cast('{{ as_of_date }}' as date),
+                            true
+                        )
+                        {%- endif %}
+                        then 'unknown_customer_id'
+                end
             ),
             ''
         ) as failed_rules

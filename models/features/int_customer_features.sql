@@ -52,9 +52,9 @@ first_purchases as (
 customers_joined as (
     select
         customers.customer_id,
-        -- The first purchase stands in for a missing signup date.
-        coalesce(customers.signup_date, {{ first_seen }}.first_purchase_date)
-            as signup_date,
+        {{ customer_since(
+            'customers.signup_date', first_seen ~ '.first_purchase_date'
+        ) }} as customer_since,
         {{ first_seen }}.first_purchase_date,
         transactions_aggregated.last_purchase_date,
         {{ dbt.datediff(
@@ -99,11 +99,11 @@ select
     total_spending,
     total_quantity,
     cast(transaction_count as bigint) as transaction_count,
-    -- A signup after the as-of date counts as 0 days.
+    -- A day after the as-of date counts as 0 days.
     cast(
         case
-            when signup_date > as_of_date then 0
-            else {{ dbt.datediff('signup_date', 'as_of_date', 'day') }}
+            when customer_since > as_of_date then 0
+            else {{ dbt.datediff('customer_since', 'as_of_date', 'day') }}
         end as bigint
     ) as days_since_signup,
     cast(
@@ -119,7 +119,7 @@ select
     cast(purchase_span_days as bigint) as purchase_span_days,
 
     ---- dates
-    signup_date,
+    customer_since,
     first_purchase_date,
     last_purchase_date
 from customers_joined

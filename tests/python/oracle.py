@@ -20,8 +20,8 @@ TRANSACTION_RULES = (
     "unparsable_amount",
     "unparsable_quantity",
     "missing_currency",
-    "unknown_customer_id",
     "after_as_of_date",
+    "unknown_customer_id",
     "before_observation_window",
     "duplicate_key",
 )
@@ -276,8 +276,8 @@ def check_customers(customers: list[Line], transactions: list[Line], as_of: date
         if not OWN_RULES.intersection(line.failed):
             first_seen[line.customer_id] = min(line.day, first_seen.get(line.customer_id, line.day))
     for row in customers:
-        known_from = row.day or ("missing_signup_date" in row.flagged and first_seen.get(row.customer_id)) or None
-        if known_from and known_from > as_of and not row.failed:
+        days = [day for day in (row.day, first_seen.get(row.customer_id)) if day]
+        if days and min(days) > as_of and not row.failed:
             row.failed.append("after_as_of_date")
 
 
@@ -286,10 +286,10 @@ def check_transactions(
 ) -> None:
     """Apply the rules of transaction lines that depend on other rows or the settings."""
     for line in transactions:
-        if line.customer_id is not None and line.customer_id not in known:
-            line.failed.append("unknown_customer_id")
         if as_of and line.day and line.day > as_of:
             line.failed.append("after_as_of_date")
+        elif line.customer_id is not None and line.customer_id not in known:
+            line.failed.append("unknown_customer_id")
     right = [line for line in transactions if not line.failed]
     end = as_of or max((line.day for line in right), default=None)
     for line in right:

@@ -39,48 +39,48 @@ audiences_counted as (
         on segment_profiles.archetype = playbook.archetype
     left join segments_summarised
         on segment_profiles.cluster_id = segments_summarised.cluster_id
-)
+),
 
 -- Where most of a segment has gone quiet, the actions for quiet customers come first.
+proposed as (
+    select
+        audiences_counted.*,
+        case
+            when
+                audiences_counted.audience = 'active'
+                and 2 * audiences_counted.customers < audiences_counted.cluster_size
+                then 1
+            else 0
+        end as is_for_a_minority
+    from audiences_counted
+    left join conditions
+        on
+            audiences_counted.cluster = conditions.cluster
+            and audiences_counted.only_if = conditions.condition
+    where
+        audiences_counted.customers > 0
+        and (audiences_counted.only_if is null or conditions.holds)
+)
+
 select
     ---- ids
-    audiences_counted.cluster_id,
-    audiences_counted.segment_key,
+    cluster_id,
+    segment_key,
 
     ---- strings
-    audiences_counted.segment_name,
-    audiences_counted.action,
-    audiences_counted.objective,
-    audiences_counted.rationale,
-    audiences_counted.audience,
+    segment_name,
+    action,
+    objective,
+    rationale,
+    audience,
 
     ---- numerics
     cast(
         row_number() over (
-            partition by audiences_counted.segment_key
-            order by
-                case
-                    when
-                        audiences_counted.audience = 'active'
-                        and 2 * audiences_counted.customers
-                        < audiences_counted.cluster_size
-                        then 1
-                    else 0
-                end,
-                audiences_counted.action_rank,
-                audiences_counted.action
+            partition by segment_key
+            order by is_for_a_minority, action_rank, action
         ) as integer
     ) as action_rank,
-    cast(audiences_counted.customers as bigint) as customers
-from audiences_counted
-left join conditions
-    on
-        audiences_counted.cluster = conditions.cluster
-        and audiences_counted.only_if = conditions.condition
-where
-    audiences_counted.customers > 0
-    and (audiences_counted.only_if is null or conditions.holds)
-order by
-    audiences_counted.cluster_id nulls last,
-    audiences_counted.segment_key,
-    action_rank
+    cast(customers as bigint) as customers
+from proposed
+order by cluster_id nulls last, segment_key, action_rank

@@ -1,5 +1,9 @@
 {% set attributes = attribute_names() %}
 {% set bands = setting('attribute_bands') %}
+{#- An attribute is refused if so many of its values are different, among at least so many customers. -#}
+{% set personal_share, least_customers = 0.9, 50 %}
+{% set email = '[^@ ]+@[^@ ]+[.][^@ ]+' %}
+{% set telephone = '[+][0-9][0-9 ()/.-]{6,}|0[0-9]{6,}|[(]?0[0-9]{2,}[)]?[ /-][0-9 -]{4,}' %}
 
 with customers as (
     select * from {{ ref('int_customers_checked') }}
@@ -40,7 +44,8 @@ values_united as (
     where false
 ),
 
-cells_counted as (
+-- One row per spelling. Upper and lower case are one value, in its most frequent spelling.
+spellings_counted as (
     select
         cluster_id,
         segment_name,
@@ -49,6 +54,80 @@ cells_counted as (
         count(*) as customer_count
     from values_united
     group by cluster_id, segment_name, attribute, value
+),
+
+values_spelt as (
+    select
+        attribute,
+        lower(value) as lower_value,
+        min_by(value, {{ sort_key(['-customer_count', 'value']) }}) as value,
+        sum(customer_count) as customer_count
+    from (
+        select
+            attribute,
+            value,
+            sum(customer_count) as customer_count
+        from spellings_counted
+        group by attribute, value
+    ) as spellings
+    group by attribute, lower(value)
+),
+
+-- A value of nearly every customer's own, or an address, tells who somebody is. It is refused rather than shown.
+attributes_checked as (
+    select
+        attribute,
+        case
+            when
+                count(*) >= {{ personal_share }} * sum(customer_count)
+                and sum(customer_count) >= {{ least_customers }}
+                then {{ raise_error(
+                    "concat('The attribute ', attribute, ' has another value for nearly"
+                    ~ " every customer (', cast(count(*) as string), ' values for ',"
+                    ~ " cast(sum(customer_count) as string), ' customers), and the mart"
+                    ~ " segment_attributes would show them. Remove it from"
+                    ~ " customers_columns, or, if it is a number, set its width in"
+                    ~ " attribute_bands.')"
+                ) }}
+            when
+                sum(case
+                    when
+                        {{ regexp_full_match('value', email) }}
+                        or {{ regexp_full_match('value', telephone) }}
+                        then customer_count
+                    else 0
+                end) >= 0.5 * sum(customer_count)
+                then {{ raise_error(
+                    "concat('The values of the attribute ', attribute, ' look like"
+                    ~ " e-mail addresses or telephone numbers, and the mart"
+                    ~ " segment_attributes would show them. Remove it from"
+                    ~ " customers_columns.')"
+                ) }}
+            else ''
+        end as refusal
+    from values_spelt
+    where value != '(unknown)'
+    group by attribute
+),
+
+cells_counted as (
+    select
+        spellings_counted.cluster_id,
+        spellings_counted.segment_name,
+        spellings_counted.attribute,
+        values_spelt.value,
+        sum(spellings_counted.customer_count) as customer_count
+    from spellings_counted
+    inner join values_spelt
+        on
+            spellings_counted.attribute = values_spelt.attribute
+            and lower(spellings_counted.value) = values_spelt.lower_value
+    left join attributes_checked
+        on spellings_counted.attribute = attributes_checked.attribute
+    where coalesce(attributes_checked.refusal, '') = ''
+    group by
+        spellings_counted.cluster_id, spellings_counted.segment_name,
+        spellings_counted.attribute, values_spelt.value
 ),
 
 shares_taken as (
@@ -80,6 +159,7 @@ suppressed as (
     from shares_taken
 )
 
+-- The suppressed cells of a segment are one row, which does not say what their values are.
 select
     ---- ids
     cluster_id,
@@ -87,14 +167,20 @@ select
     ---- strings
     segment_name,
     attribute,
-    value,
+    case when is_suppressed then '(few customers)' else value end as value,
 
     ---- booleans
     is_suppressed,
 
     ---- numerics
-    case when not is_suppressed then customer_count end as customer_count,
-    case when not is_suppressed then share end as share,
-    case when not is_suppressed then {{ divide('share', 'share_of_all') }} end as lift
+    cast(max(case when not is_suppressed then customer_count end) as bigint)
+        as customer_count,
+    max(case when not is_suppressed then share end) as share,
+    max(
+        case when not is_suppressed then {{ divide('share', 'share_of_all') }} end
+    ) as lift
 from suppressed
-order by cluster_id nulls last, attribute, value
+group by
+    cluster_id, segment_name, attribute, is_suppressed,
+    case when is_suppressed then '(few customers)' else value end
+order by cluster_id nulls last, segment_name, attribute, value

@@ -68,10 +68,13 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
     library = chart_library() if specs else ""
     template_files = files("customer_segmentation.report") / "templates"
     starter = script_text((template_files / "start_charts.js").read_text(encoding="utf-8")) if specs else ""
+    model, drift = marts.serving_model(), marts.latest_drift()
+    clustered = [segment for segment in segments if segment["is_clustered"]]
     past = (
         ("How the segments changed", marts.segment_events()),
-        ("Who moved between segments", marts.latest_migrations()),
-        ("Do the segments still fit?", marts.latest_drift()),
+        ("Who moved by what they did", marts.latest_migrations("behaviour")),
+        ("Whom the new model moved", marts.latest_migrations("model")),
+        ("Do the segments still fit?", drift),
     )
     environment = Environment(
         loader=PackageLoader("customer_segmentation.report"),
@@ -85,7 +88,9 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         title=title,
         formatter=formatter,
         segments=segments,
-        clustered=[segment for segment in segments if segment["is_clustered"]],
+        clustered=clustered,
+        dates=wording.dates(model, as_of, formatter),
+        warnings=wording.warnings(model, drift, len(clustered), formatter),
         average=average,
         answer=wording.answer(segments, average, formatter) if segments else None,
         as_of=as_of,
@@ -97,7 +102,7 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         attributes=sections.attribute_tables(marts.segment_attributes(), segments),
         past=[(heading, sections.changes_table(rows, formatter)) for heading, rows in past if rows],
         quality=sections.input_quality(quality, formatter),
-        facts=sections.model_facts(marts.serving_model(), quality, as_of, features, formatter),
+        facts=sections.model_facts(model, quality, as_of, features, formatter),
         light=charts.LIGHT_PALETTE,
         dark=charts.DARK_PALETTE,
         library=library,

@@ -49,7 +49,7 @@ class Marts:
         if missing := sorted(set(REQUIRED_MARTS) - self._names):
             raise ReportError(f"The warehouse {database} lacks the marts {', '.join(missing)}. Run `make build`.")
 
-    def _rows(self, sql: str, parameters: dict[str, int] | None = None) -> list[Row]:
+    def _rows(self, sql: str, parameters: dict[str, int | str] | None = None) -> list[Row]:
         answer = self.connection.execute(sql, parameters or {})
         columns = [column[0] for column in answer.description]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
@@ -177,21 +177,33 @@ class Marts:
             """
         )
 
-    def latest_migrations(self) -> list[Row]:
-        """The moves between segments in the latest build, largest first; empty if the mart is missing."""
+    def latest_migrations(self, step: str) -> list[Row]:
+        """The moves of one step (behaviour or model) in the latest build, largest first; empty if the mart is missing.
+
+        Moves go by segment_key. Two segments of one name are told apart by their keys.
+        """
         if "segment_migrations" not in self._names:
             return []
         return self._rows(
             """
             select
-                coalesce(from_segment_name, 'New customers') as before,
-                coalesce(to_segment_name, 'No longer here') as now,
+                case
+                    when from_segment_key is null then 'New customers'
+                    when from_segment_name = to_segment_name then concat(from_segment_name, ' (', from_segment_key, ')')
+                    else from_segment_name
+                end as before,
+                case
+                    when to_segment_key is null then 'No longer here'
+                    when from_segment_name = to_segment_name then concat(to_segment_name, ' (', to_segment_key, ')')
+                    else to_segment_name
+                end as now,
                 customers,
                 total_spending
             from marts.segment_migrations
-            where step = 'both' and is_move and build = (select max(build) from marts.segment_migrations)
+            where step = $step and is_move and build = (select max(build) from marts.segment_migrations)
             order by customers desc, from_segment_key nulls first, to_segment_key nulls first
-            """
+            """,
+            {"step": step},
         )
 
     def latest_drift(self) -> list[Row]:

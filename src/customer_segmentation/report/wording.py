@@ -299,6 +299,41 @@ def reached(action: Row, formatter: Formatter) -> str:
     return f"{number} who {'has' if count == 1 else 'have'} gone quiet"
 
 
+def dates(model: Row | None, as_of: date | None, formatter: Formatter) -> str:
+    """As of when the page describes the customers, and as of when the model was trained if that is another day."""
+    trained = model["as_of_date"] if model else None
+    if trained is None or trained == as_of:
+        return f"As of {formatter.date(as_of)}"
+    return f"Trained as of {formatter.date(trained)}; customers as of {formatter.date(as_of)}"
+
+
+def warnings(model: Row | None, drift: list[Row], clustered: int, formatter: Formatter) -> list[str]:
+    """What a reader must know first: drift beyond its limits, and segments of the model without customers.
+
+    Args:
+        model: The serving row of segmentation_models.
+        drift: The measures of the latest build, with `now` and `warns_above`.
+        clustered: The number of clustered segments on the page.
+        formatter: Writes the numbers.
+    """
+    found = []
+    exceeded = [row for row in drift if row["now"] is not None and row["now"] > row["warns_above"]]
+    if exceeded:
+        worst = max(exceeded, key=lambda row: row["now"] / row["warns_above"] if row["warns_above"] else math.inf)
+        found.append(
+            f"The customers have drifted since the model was trained: {worst['measure']} of {worst['subject']} is"
+            f" {formatter.number(worst['now'], 2)}, and the limit is {formatter.number(worst['warns_above'], 2)}."
+            " Train again before acting on these groups."
+        )
+    if model and clustered < (model["k"] or 0):
+        count = model["k"] - clustered
+        found.append(
+            f"{formatter.number(count)} of the {formatter.number(model['k'])} groups of the model"
+            f" {'has' if count == 1 else 'have'} no customers any more."
+        )
+    return found
+
+
 def used_rows(source: str, used: int, total: int, formatter: Formatter) -> str:
     """How many rows of an input (`transactions` or `customers`) were used."""
     count = count_with_noun(total, f"row of the {source}", f"rows of the {source}", formatter)

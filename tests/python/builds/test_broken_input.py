@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import WITHOUT_UNIT_TESTS, build
 from dbt.cli.main import dbtRunnerResult
 from dbt_runs import invoke, manifest_for
 
@@ -212,6 +213,12 @@ def test_a_rejected_row_is_kept_unchanged(dirty_warehouse):
 
 REFUSED_FILES = {
     "an empty file": ("", {}, "the file is empty"),
+    "a header only": (",".join(HEADER) + "\n", {}, "it has no rows"),
+    "two columns of one name": (
+        good_file().replace("amount", "Quantity", 1),
+        {},
+        "has two columns of the name 'Quantity'",
+    ),
     "another delimiter": (good_file(";"), {}, "is csv_delimiter right?"),
     "a missing column": (good_file().replace("amount", "betrag", 1), {}, "there is no column 'amount'"),
     "no header": ("\n".join(good_file().splitlines()[1:]), {}, "there is no column 'transaction_id'"),
@@ -243,7 +250,7 @@ REFUSED_FILES = {
 }
 
 READ_FILES = {
-    "a header only": (",".join(HEADER) + "\n", {}, 0),
+    "a header only, if that is meant": (",".join(HEADER) + "\n", {"allow_empty_transactions": True}, 0),
     "a byte order mark": (b"\xef\xbb\xbf" + good_file().encode(), {}, 60),
     "line ends of Windows": (good_file().replace("\n", "\r\n"), {}, 60),
     "no line end at the end": (good_file().rstrip("\n"), {}, 60),
@@ -283,6 +290,26 @@ def test_an_unusual_file_is_read_completely(dbt, tmp_path, case):
     assert result.success, result.exception
     found = query(dbt.warehouse, "select count(*), count(customer_id) from staging.base_shop__transactions")
     assert found == [(rows, rows)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("T99,C1,2024-01-31,1,5,,7", "line 50002: Expected Number of Columns: 6 Found: 7. Correct the line"),
+        ("T99,Cü,2024-01-31,1,5,", "line 50002: Invalid unicode (byte sequence mismatch) detected"),
+    ],
+)
+def test_an_error_far_down_in_a_file_is_explained_at_the_end(tmp_path, line, said):
+    lines = [HEADER] + [[f"T{n}", f"C{n % 40}", "2024-01-31", "1", "5", ""] for n in range(50_000)]
+    file = tmp_path / "deep.csv"
+    file.write_bytes((written(lines).rstrip("\n") + "\n" + line + "\n").encode("latin-1"))
+    ended = build(
+        tmp_path / "run", {"transactions_location": str(file), "transactions_columns": COLUMNS}, *WITHOUT_UNIT_TESTS
+    )
+    assert ended.returncode != 0
+    (sentence,) = [each for each in ended.output.splitlines() if each.startswith(f"File {file} cannot be read as CSV")]
+    assert said in sentence
+    assert 'csv_encoding (now "utf-8")' in sentence
 
 
 def test_files_of_a_glob_can_have_their_columns_in_another_order(dbt, tmp_path):

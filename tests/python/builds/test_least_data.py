@@ -64,8 +64,28 @@ def test_names_of_columns_files_and_databases_are_never_run_as_sql(tmp_path, evi
         "excluded_lines": {evil: [evil]},
         "return_flag_values": [evil],
         "return_id_prefix": evil,
-        "customers_columns": settings["customers_columns"] | {"attribute": "email"},
+        "customers_columns": settings["customers_columns"] | {"attribute": "full_name"},
     }
     built = green(build(tmp_path / "run", settings, *WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test"))
     assert built.rows("select count(*) from marts.customer_segments") == [(40,)]
     assert not [name for name in built.relations() if "injected" in name]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "said"),
+    [
+        ("email", "The values of the attribute attribute look like e-mail addresses or telephone numbers"),
+        ("card", "The attribute attribute has another value for nearly every customer (60 values for 60 customers)"),
+    ],
+)
+def test_an_attribute_that_tells_who_somebody_is_is_refused(tmp_path, attribute, said):
+    settings = inputs(tmp_path / "input")
+    customers = pd.read_csv(settings["customers_location"])
+    more = customers.head(20).assign(customer_id=[f"D{n:03}" for n in range(20)])
+    customers = pd.concat([customers, more]).assign(card=[f"card {n}" for n in range(60)])
+    customers.to_csv(settings["customers_location"], index=False)
+    settings["customers_columns"] |= {"attribute": attribute}
+    ended = build(tmp_path / "run", settings, *WITHOUT_UNIT_TESTS, "--exclude-resource-type", "test")
+    assert ended.returncode != 0
+    assert said in " ".join(ended.output.split())
+    assert "segment_attributes" not in " ".join(ended.relations())

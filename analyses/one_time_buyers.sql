@@ -1,0 +1,23 @@
+-- Who bought only once, and how long ago?
+-- Of each segment: its customers with one purchase, what they spent on it, and how many bought so recently that a
+-- second purchase is not overdue yet.
+
+with customer_segments as (
+    select * from {{ ref('customer_segments') }}
+)
+
+select
+    segment_name,
+    count(*) as customers,
+    count(case when is_one_time_buyer then 1 end) as one_time_buyers,
+    count(case when is_one_time_buyer and not is_quiet then 1 end)
+        as one_time_buyers_not_overdue,
+    round(
+        avg(case when is_one_time_buyer then days_since_last_transaction end), 0
+    ) as avg_days_since_the_purchase,
+    round(avg(case when is_one_time_buyer then total_spending end), 2)
+        as avg_spending_of_one_time_buyers
+from customer_segments
+where cluster_id is not null
+group by segment_name
+order by one_time_buyers desc, segment_name asc
