@@ -60,6 +60,16 @@
 {% endmacro %}
 
 
+{% macro input_name(input) %}
+    {#- The location of an input as the settings give it, as a literal. -#}
+    {%- set location = setting(input ~ '_location') -%}
+    {%- do return(quote_literal(
+        location if location is not none
+        else 'the transactions' if input == 'customers' and customers_come_from_transactions() else 'the sample'
+    )) -%}
+{% endmacro %}
+
+
 {% macro is_csv(location) %}
     {%- do return(modules.re.search('(?i)[.](csv|tsv|txt)([.]gz|[.]zst)?$', location) is not none) -%}
 {% endmacro %}

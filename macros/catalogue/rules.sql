@@ -149,8 +149,8 @@
         'identical_line': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Repeats another line; counted',
-            'meaning': 'another line has the same transaction, customer, date, quantity, amount, currency and return'
-                ~ ' status; the first such line is not counted',
+            'meaning': 'another row of the file or table is the same in every column, mapped or not; the first such row'
+                ~ ' is not counted',
             'remedy': none,
         },
         'missing_signup_date': {

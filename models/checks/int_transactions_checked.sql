@@ -20,6 +20,7 @@ valid_customers as (
 customers_joined as (
     select
         transactions.input_row,
+        transactions.row_hash,
         transactions.transaction_id,
         {%- if 'line_id' in unique_key %}
         transactions.line_id,
@@ -80,6 +81,7 @@ window_ended as (
 customers_joined_in_window as (
     select
         customers_joined.input_row,
+        customers_joined.row_hash,
         customers_joined.transaction_id,
         {%- if 'line_id' in unique_key %}
         customers_joined.line_id,
@@ -133,6 +135,7 @@ ranked as (
 
 select
     input_row,
+    row_hash,
     transaction_id,
     customer_id,
     transaction_date,

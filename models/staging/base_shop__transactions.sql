@@ -7,5 +7,6 @@ select
     {{ input_column('transactions', column) }} as {{ column }},
     {%- endfor %}
     {{ is_excluded_line() }} as is_excluded,
+    {{ row_hash('row_as_it_came') }} as row_hash,
     {{ row_as_struct('row_as_it_came') }} as raw_row
 from {{ input_relation('transactions') }} as row_as_it_came  -- noqa: AL05

@@ -8,6 +8,7 @@ with transactions as (
 cleaned as (
     select
         input_row,
+        row_hash,
         is_excluded,
         {{ clean_id('transaction_id') }} as transaction_id,
         {% if has_line_id -%}
@@ -73,6 +74,7 @@ signed as (
 select
     ---- ids
     input_row,
+    row_hash,
     transaction_id,
     customer_id,
 

@@ -109,6 +109,7 @@ customers_flagged as (
     from valid_customers
 ),
 
+-- Lines repeat if the whole rows do, including columns that are not mapped, such as a product.
 lines_grouped as (
     select
         amount,
@@ -116,7 +117,7 @@ lines_grouped as (
     from valid_transactions
     group by
         transaction_id, customer_id, transaction_date, quantity, amount, currency,
-        is_return
+        is_return, row_hash
 ),
 
 flags_united as (
@@ -169,6 +170,12 @@ outcomes_united as (
 select
     ---- strings
     outcomes_united.input,
+    case
+        outcomes_united.input
+        {%- for input in ('transactions', 'customers') %}
+        when '{{ input }}' then {{ input_name(input) }}
+        {%- endfor %}
+    end as location,
     outcomes_united.outcome,
     outcomes_united.rule,
     case

@@ -3,7 +3,7 @@
 It reads the current publication if there is one, otherwise the warehouse; --warehouse names another database.
 
 Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb] [--settings my_shop.yml]
-           [--output reports/output/segmentation_report.html] [--locale en_GB] [--currency EUR|none] [--title "..."]
+           [--output report.html] [--locale en_GB] [--currency EUR|none] [--title "..."]
        python -m customer_segmentation.report --pictures reports/pictures
 
 Run it in the project folder, as `make` does.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import current_database
@@ -31,7 +32,7 @@ def parse_arguments(given: list[str]) -> argparse.Namespace:
         prog="python -m customer_segmentation.report", description="Write the segmentation report from the marts."
     )
     parser.add_argument("--warehouse", type=Path, help="the database to read (default: publication, else warehouse)")
-    parser.add_argument("--output", type=Path, default=Path("reports/output/segmentation_report.html"))
+    parser.add_argument("--output", type=Path, help="the page (default: in reports/output, in a folder of the shop)")
     parser.add_argument("--settings", type=Path, help="the YAML settings file of the build")
     parser.add_argument("--locale", help="the locale of numbers, such as en_GB (default: setting report_locale)")
     parser.add_argument("--currency", help="such as EUR, or none (default: setting report_currency)")
@@ -59,10 +60,34 @@ def main(given: list[str]) -> None:
         for picture in write_pictures(marts, formatter, arguments.pictures):
             print(f"Wrote the picture {picture}.")
         return
+    if arguments.settings:
+        check_input(marts, settings, arguments.settings, source)
     html = page(marts, formatter, arguments.title)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(html, encoding="utf-8")
-    print(f"Wrote the report {arguments.output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
+    output = arguments.output or output_of(arguments.warehouse or warehouse_path())
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(html, encoding="utf-8")
+    print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
+
+
+def output_of(warehouse: Path) -> Path:
+    """Where the page of a warehouse is written; that of another warehouse than warehouse.duckdb has its own folder."""
+    folder = Path("reports") / "output"
+    return (folder if warehouse.stem == "warehouse" else folder / warehouse.stem) / "segmentation_report.html"
+
+
+def check_input(marts: Marts, settings: dict[str, Any], file: Path, source: Path) -> None:
+    """Check that a warehouse was built from the transactions that the settings name.
+
+    Raises:
+        ReportError: It was built from others.
+    """
+    location = settings.get("transactions_location") or "the sample"
+    built_from = marts.transactions_location()
+    if built_from is not None and built_from != location:
+        raise ReportError(
+            f"{source} was built from {built_from}, and {file} names {location}. Build it with these settings"
+            f" (make build VARS={file}), or name its warehouse with SEGMENTATION_WAREHOUSE."
+        )
 
 
 if __name__ == "__main__":

@@ -153,6 +153,11 @@ class Marts:
         """The input rows by outcome and rule: transactions before customers, and used rows first."""
         return self._rows("from marts.data_quality order by input desc, outcome desc, row_count desc, rule")
 
+    def transactions_location(self) -> str | None:
+        """The file or table that the transactions were read from; None if the mart does not say."""
+        rows = [row for row in self.data_quality() if row["input"] == "transactions"]
+        return rows[0].get("location") if rows else None
+
     def serving_model(self) -> Row | None:
         """The serving model; None if there is none."""
         return next(iter(self._rows("from marts.segmentation_models where is_serving")), None)

@@ -304,6 +304,7 @@ def model_facts(
         ("Silhouette", formatter.number(model["silhouette_score"], 3)),
         ("Inertia", formatter.number(model["inertia"], 1)),
         ("Customers grouped", formatter.number(model["customers_clustered"])),
+        ("Transactions from", used.get("location")),
         ("Transaction rows used", formatter.number(used["row_count"])),
         ("Amount used", formatter.money(used["amount"])),
         ("Model", model["model_id"]),

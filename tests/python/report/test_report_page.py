@@ -388,16 +388,20 @@ def test_the_history_appears_from_the_second_build_on(warehouses, tmp_path) -> N
     first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
     # Serving another k is another build with another model.
     second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
-    for heading in ("How the segments changed", "Who moved between segments", "Do the segments still fit?"):
+    for heading in ("How the segments changed", "Whom the new model moved", "Do the segments still fit?"):
         assert heading not in first
         assert heading in second
     ((before, now, moved),) = query(
         warehouses["seven"],
         "select from_segment_name, to_segment_name, customers from marts.segment_migrations"
-        " where step = 'both' and is_move order by customers desc, from_segment_key, to_segment_key limit 1",
+        " where step = 'model' and is_move and from_segment_name != to_segment_name"
+        " order by customers desc, from_segment_key, to_segment_key limit 1",
     )
-    row = second.split("Who moved between segments")[-1].split("</td></tr>")[0]
+    row = second.split("Whom the new model moved")[-1].split("</table>")[0]
     assert all(f">{value}<" in row for value in (before, now, moved)), row
+    # The customers are the same, so nobody moved by what they did, and there is no drift to warn of first.
+    assert "Who moved by what they did" not in second
+    assert 'class="warning"' not in second
 
 
 def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
@@ -409,7 +413,7 @@ def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
         connection.execute("delete from marts.segment_attributes")
     html = page_of(Marts(warehouse), formatter_for("en_GB", None), "Title")
 
-    assert "Who moved between segments" in html
+    assert "Whom the new model moved" in html
     assert "How the segments changed" not in html
     assert "Do the segments still fit?" not in html
     assert "Attributes of the groups" not in html

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from conftest import PROJECT
 
+from customer_segmentation.report import wording
 from customer_segmentation.report.wording import (
     VALIDITY_MEANINGS,
     axis_title,
@@ -107,3 +108,44 @@ def test_an_axis_is_named_by_what_drives_it() -> None:
         "More spending, joined more recently and lower shoe size (79% of the variance)"
     )
     assert axis_title(axes, "y", features, formatter) == "No further variance"
+
+
+# ---- what comes first --------------------------------------------------------------------------------------------
+
+
+def test_two_dates_are_both_named():
+    formatter = formatter_for("en_GB", None)
+    day, later = date(2024, 6, 30), date(2024, 12, 31)
+    assert wording.dates({"as_of_date": later}, later, formatter) == "As of 31 December 2024"
+    assert wording.dates({"as_of_date": day}, later, formatter) == (
+        "Trained as of 30 June 2024; customers as of 31 December 2024"
+    )
+
+
+def test_drift_and_groups_without_customers_are_said_first():
+    formatter = formatter_for("en_GB", None)
+    drift = [
+        {"measure": "feature psi", "subject": "total spending", "now": 0.3, "warns_above": 0.25},
+        {"measure": "feature psi", "subject": "days since signup", "now": 4.95, "warns_above": 0.25},
+        {"measure": "mean distance", "subject": "all customers", "now": 1.0, "warns_above": 1.25},
+    ]
+    first, second = wording.warnings({"k": 7}, drift, 5, formatter)
+    assert first == (
+        "The customers have drifted since the model was trained: feature psi of days since signup is 4.95, and the"
+        " limit is 0.25. Train again before acting on these groups."
+    )
+    assert second == "2 of the 7 groups of the model have no customers any more."
+    assert wording.warnings({"k": 7}, drift[2:], 7, formatter) == []
+    assert wording.warnings(None, [], 0, formatter) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        ({"audience": "everyone", "customers": 180}, "all 180"),
+        ({"audience": "active", "customers": 1}, "1 who is active"),
+        ({"audience": "quiet", "customers": 1_057}, "1,057 who have gone quiet"),
+    ],
+)
+def test_an_action_says_whom_it_is_for(action, said):
+    assert wording.reached(action, formatter_for("en_GB", None)) == said

