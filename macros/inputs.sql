@@ -87,10 +87,43 @@
 
 {% macro csv_file(location, options='') %}
     {#- The dialect is not detected, so that no row is lost because it looks like a comment or a preamble. -#}
+    {%- set is_copied = setting('csv_encoding') == 'windows-1252' -%}
     {%- do return(
-        'read_csv(' ~ quote_literal(location) ~ ', delim = ' ~ quote_literal(setting('csv_delimiter'))
-        ~ ', encoding = ' ~ quote_literal(setting('csv_encoding'))
+        'read_csv(' ~ quote_literal(utf8_copy(location) if is_copied else location)
+        ~ ', delim = ' ~ quote_literal(setting('csv_delimiter'))
+        ~ ', encoding = ' ~ quote_literal('utf-8' if is_copied else setting('csv_encoding'))
         ~ ", header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"', comment = ''" ~ options ~ ')'
+    ) -%}
+{% endmacro %}
+
+
+{% macro utf8_folder(location) %}
+    {#- The folder beside the warehouse with the copy of a file in Windows-1252. -#}
+    {%- set warehouse = target.path if target.path != ':memory:' else 'target/memory' -%}
+    {%- do return(warehouse ~ '.utf-8/' ~ local_md5(location)[:12]) -%}
+{% endmacro %}
+
+
+{% macro utf8_copy(location) %}
+    {#- The copy of a file, or of the files of a pattern, that write_as_utf8 has written. -#}
+    {%- do return(utf8_folder(location) ~ '/' ~ ('*.csv' if is_pattern(location) else '00000.csv')) -%}
+{% endmacro %}
+
+
+{% macro write_utf8_copy(location) %}
+    {#- Writes a copy of a CSV file in Windows-1252, with the function of customer_segmentation.duckdb_plugin. -#}
+    {%- if target.type != 'duckdb' or not is_csv(location) or setting('csv_encoding') != 'windows-1252' -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set found = run_query("select 1 as found from duckdb_functions() where function_name = 'write_as_utf8'") -%}
+    {%- if found | length == 0 -%}
+        {%- do refuse_setting(
+            'csv_encoding', 'windows-1252',
+            'it needs the plugin customer_segmentation.duckdb_plugin, which the profile does not list under plugins'
+        ) -%}
+    {%- endif -%}
+    {%- do run_query(
+        'select write_as_utf8(' ~ quote_literal(location) ~ ', ' ~ quote_literal(utf8_folder(location)) ~ ')'
     ) -%}
 {% endmacro %}
 
@@ -258,6 +291,7 @@
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
             {%- do check_location(input) -%}
+            {%- do write_utf8_copy(setting(input ~ '_location')) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
             {%- do check_column_names(setting(input ~ '_location')) -%}
             {%- do check_mapping(input, setting(input ~ '_location')) -%}

@@ -13,7 +13,7 @@
         },
         'attach_databases': {'type': 'mapping'},
         'csv_delimiter': {'type': 'text', 'length': 1},
-        'csv_encoding': {'type': 'text', 'among': ['utf-8', 'utf-16', 'latin-1']},
+        'csv_encoding': {'type': 'text', 'among': ['utf-8', 'utf-16', 'latin-1', 'windows-1252']},
         'decimal_mark': {'type': 'text', 'among': ['.', ',']},
         'date_format': {'type': 'text', 'among': ['iso', 'day_first', 'month_first']},
         'time_zone': {'type': 'text', 'nullable': true},

@@ -226,6 +226,11 @@ REFUSED_FILES = {
     "a line that is too long": (good_file() + "T99,C1,2024-01-31,1,5,,7\n", {}, "line 62: Expected Number of Columns"),
     "a quote that is never closed": (good_file() + 'T99,"C1,2024-01-31,1,5,\n', {}, "broken.csv"),
     "bytes of another encoding": ((good_file() + "T99,Cü,2024-01-31,1,5,\n").encode("latin-1"), {}, "not utf-8"),
+    "a byte that Windows-1252 does not define": (
+        good_file().encode() + b"T99,C\x81,2024-01-31,1,5,\n",
+        {"csv_encoding": "windows-1252"},
+        "is not in the encoding windows-1252: line 62 has the byte 0x81",
+    ),
     "Parquet that is none": (good_file(), {"suffix": ".parquet"}, "broken.parquet"),
     "gzip that is none": (good_file(), {"suffix": ".csv.gz"}, "broken.csv.gz"),
     "a file of an unknown kind": (good_file(), {"suffix": ".xlsx"}, "it must be a file that ends in"),
@@ -263,6 +268,16 @@ READ_FILES = {
     "a compressed file": (gzip.compress(good_file().encode()), {"suffix": ".csv.gz"}, 60),
     "semicolons": (good_file(";"), {"csv_delimiter": ";"}, 60),
     "latin-1": ((good_file() + "T99,Cü,2024-01-31,1,5,\n").encode("latin-1"), {"csv_encoding": "latin-1"}, 61),
+    "Windows-1252": (
+        (good_file() + "T98,“C…€”,2024-01-31,1,5,\nT99,Cü,2024-01-31,1,5,\n").encode("windows-1252"),
+        {"csv_encoding": "windows-1252"},
+        62,
+    ),
+    "compressed Windows-1252": (
+        gzip.compress((good_file() + "T99,C€,2024-01-31,1,5,\n").encode("windows-1252")),
+        {"csv_encoding": "windows-1252", "suffix": ".csv.gz"},
+        61,
+    ),
     "a quote in the file's name": (good_file(), {"suffix": " it's; drop.csv"}, 60),
 }
 
@@ -290,6 +305,16 @@ def test_an_unusual_file_is_read_completely(dbt, tmp_path, case):
     assert result.success, result.exception
     found = query(dbt.warehouse, "select count(*), count(customer_id) from staging.base_shop__transactions")
     assert found == [(rows, rows)]
+
+
+def test_the_letters_of_windows_1252_are_those_of_the_file(dbt, tmp_path):
+    content = (good_file() + "T98,“Cé…€”,2024-01-31,1,5,\n").encode("windows-1252")
+    settings = placed(tmp_path, content, {"csv_encoding": "windows-1252"})
+    assert dbt("run", settings, "--select", "base_shop__transactions").success
+    found = query(dbt.warehouse, "select customer_id from staging.base_shop__transactions where transaction_id = 'T98'")
+    assert found == [("“Cé…€”",)]
+    (copies,) = Path(dbt.warehouse).parent.glob("*.utf-8")
+    assert all(folder.stat().st_mode & 0o077 == 0 for folder in copies.iterdir())
 
 
 @pytest.mark.parametrize(
