@@ -84,9 +84,14 @@
     {%- set rows, clustered = [], setting('features') -%}
     {%- for feature in clusterable_features() -%}
         {%- set entry = catalogued_feature(feature) -%}
+        {#- Where the input has no signups, the tenure counts from the first purchase. -#}
+        {%- set label = (
+            'Days since first purchase'
+            if feature == 'days_since_signup' and not input_mapping('customers').get('signup_date') else entry.label
+        ) -%}
         {%- do rows.append({
             'feature_order': clustered.index(feature) + 1 if feature in clustered else none,
-            'feature': feature, 'label': entry.label, 'unit': entry.unit, 'more': entry.more, 'less': entry.less,
+            'feature': feature, 'label': label, 'unit': entry.unit, 'more': entry.more, 'less': entry.less,
             'more_than': entry.more_than, 'less_than': entry.less_than,
             'transform': feature_transform(feature), 'phrase_compares': entry.phrase.compares,
             'phrase_before': entry.phrase.before, 'phrase_one': entry.phrase.one, 'phrase_many': entry.phrase.many,

@@ -276,6 +276,24 @@ def test_the_summary_says_where_the_warehouse_is(sample: Built):
     assert f"The warehouse is {sample.warehouse}; the marts are in its schema marts." in log_lines(sample.output)
 
 
+def test_the_readme_shows_what_a_build_prints(sample: Built):
+    """The first block of code of the README, whose lines can be wrapped."""
+    shown = (PROJECT / "README.md").read_text(encoding="utf-8").split("```")[1]
+    printed = " ".join(sample.output[sample.output.index(" k   Davies-Bouldin") :].split())
+    start, end = printed.split("The warehouse is ")
+    assert " ".join(shown.split()).split("The warehouse is ")[0] == start
+    assert "the marts are in its schema marts." in end
+
+
+def test_the_figures_of_the_sample_in_the_documentation_are_those_of_a_build(sample: Built):
+    ((k, stability, gaps, borders, share, validity),) = sample.rows(
+        "select k, stability_index, borders_with_a_gap, borders, separated_share, validity from marts.k_selection"
+        " where is_selected"
+    )
+    row = f"| the sample | {k} | {stability:.2f} | {gaps} of {borders} | {share:.0%} | {validity} | `make build` |"
+    assert row.replace("%", " %") in (PROJECT / "docs" / "choosing_k.md").read_text(encoding="utf-8")
+
+
 def test_nothing_in_the_project_is_deprecated(sample: Built):
     """The build shows all deprecations of dbt; Python's warnings contain the same word."""
     assert [line for line in log_lines(sample.output) if "deprecat" in line.lower()] == []
