@@ -43,6 +43,13 @@
 {% endmacro %}
 
 
+{% macro transaction_attribute_names() %}
+    {#- The names of the attributes that come from the transactions. Uses var(), as attribute_names() does. -#}
+    {%- set attributes = var('transaction_attributes') -%}
+    {%- do return(attributes.keys() | list if attributes is mapping else []) -%}
+{% endmacro %}
+
+
 {% macro input_mapping(input) %}
     {#- {our name: name in the input}, without columns that are not mapped. -#}
     {%- set mapping = {} -%}
@@ -99,8 +106,7 @@
 
 {% macro utf8_folder(location) %}
     {#- The folder beside the warehouse with the copy of a file in Windows-1252. -#}
-    {%- set warehouse = target.path if target.path != ':memory:' else 'target/memory' -%}
-    {%- do return(warehouse ~ '.utf-8/' ~ local_md5(location)[:12]) -%}
+    {%- do return(target.path ~ '.utf-8/' ~ local_md5(location)[:12]) -%}
 {% endmacro %}
 
 
@@ -119,7 +125,7 @@
     {%- if found | length == 0 -%}
         {%- do refuse_setting(
             'csv_encoding', 'windows-1252',
-            'it needs the plugin customer_segmentation.duckdb_plugin, which the profile does not list under plugins'
+            'it needs a warehouse in a file, and customer_segmentation.duckdb_plugin under plugins in the profile'
         ) -%}
     {%- endif -%}
     {%- do run_query(

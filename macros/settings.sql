@@ -6,7 +6,10 @@
 {% macro setting_rules() %}
     {% do return({
         'transactions_location': {'type': 'text', 'nullable': true},
-        'transactions_columns': {'type': 'mapping', 'keys': input_columns('transactions')},
+        'transactions_columns': {
+            'type': 'mapping', 'keys': input_columns('transactions') + transaction_attribute_names()
+        },
+        'transaction_attributes': {'type': 'mapping', 'keys': [], 'allows_names': true},
         'customers_location': {'type': 'text', 'nullable': true},
         'customers_columns': {
             'type': 'mapping', 'keys': input_columns('customers'), 'allows_names': true
@@ -231,6 +234,20 @@
         {%- do refuse_setting(
             'unique_key', var('unique_key'), "transactions_columns names no column for '" ~ column ~ "'"
         ) -%}
+    {%- endfor -%}
+    {%- for attribute, rule in setting('transaction_attributes').items() -%}
+        {%- set problem = (
+            "the value of '" ~ attribute ~ "' must be most_frequent or latest"
+            if rule not in ('most_frequent', 'latest')
+            else "'" ~ attribute ~ "' is already an attribute of the customers" if attribute in attribute_names()
+            else "'" ~ attribute ~ "' is already a column of the transactions"
+            if attribute in input_columns('transactions')
+            else "transactions_columns names no column for '" ~ attribute ~ "'"
+            if not input_mapping('transactions').get(attribute)
+        ) -%}
+        {%- if problem -%}
+            {%- do refuse_setting('transaction_attributes', var('transaction_attributes'), problem) -%}
+        {%- endif -%}
     {%- endfor -%}
     {%- if setting('rejected_share_warn') > setting('rejected_share_error') -%}
         {%- do refuse_setting(

@@ -3,7 +3,7 @@
 
 select
     {{ input_row_number(setting('transactions_location')) }} as input_row,
-    {%- for column in input_columns('transactions') %}
+    {%- for column in input_columns('transactions') + transaction_attribute_names() %}
     {{ input_column('transactions', column) }} as {{ column }},
     {%- endfor %}
     {{ is_excluded_line() }} as is_excluded,

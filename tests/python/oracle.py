@@ -316,7 +316,7 @@ def describe(lines: list[Line], earlier: list[Line], signup: date | None, as_of:
     """Compute the features of one customer from valid lines; lines before the window give only the first purchase."""
     bought = [line for line in lines if not line.is_return]
     receipts = {("own", line.number) if line.transaction_id is None else line.transaction_id for line in bought}
-    since = signup or min((line.day for line in lines + earlier if not line.is_return), default=None)
+    since = min(filter(None, [signup, *(line.day for line in lines + earlier if not line.is_return)]), default=None)
     latest = max((line.day for line in bought), default=None)
     return Features(
         total_spending=sum((line.signed_amount for line in lines), Decimal("0.00")),

@@ -13,6 +13,10 @@ customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),
 
+transaction_attributes as (
+    select * from {{ ref('int_transaction_attributes') }}
+),
+
 values_united as (
     {%- for attribute in attributes %}
     {%- set width = bands.get(attribute) %}
@@ -34,6 +38,19 @@ values_united as (
     inner join customer_segments
         on customers.customer_id = customer_segments.customer_id
     where customers.failed_rules is null
+    union all
+    {%- endfor %}
+    {%- for attribute in transaction_attribute_names() %}
+    select
+        customer_segments.cluster_id,
+        customer_segments.model_segment_name as segment_name,
+        '{{ attribute }}' as attribute,
+        coalesce(transaction_attributes.value, '(unknown)') as value
+    from customer_segments
+    left join transaction_attributes
+        on
+            customer_segments.customer_id = transaction_attributes.customer_id
+            and transaction_attributes.attribute = '{{ attribute }}'
     union all
     {%- endfor %}
     select

@@ -155,6 +155,18 @@ def test_inputs_without_rows_give_empty_marts(tmp_path):
     assert "The input has no customers" in built.output
 
 
+@pytest.mark.xdist_group("small")
+def test_data_quality_names_the_input(sample: Built, small: dict[str, Built]):
+    assert sample.rows("select distinct input, location from marts.data_quality order by all") == [
+        ("customers", "the sample"),
+        ("transactions", "the sample"),
+    ]
+    (location,) = set(
+        green(small["few customers"]).column("select location from marts.data_quality where input = 'transactions'")
+    )
+    assert location.endswith("transactions.csv")
+
+
 def test_an_empty_build_makes_every_mart_without_rows(sample: Built, tmp_path):
     built = green(build(tmp_path, {}, "--empty", *WITHOUT_UNIT_TESTS))
     assert built.columns() == sample.columns()

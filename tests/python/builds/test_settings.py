@@ -116,6 +116,21 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "unique_key",
         "transactions_columns names no column for 'currency'",
     ),
+    "an attribute of the transactions without a column": (
+        {"transaction_attributes": {"country": "latest"}},
+        "transaction_attributes",
+        "transactions_columns names no column for 'country'",
+    ),
+    "an attribute of the transactions by an unknown rule": (
+        {"transaction_attributes": {"country": "first"}},
+        "transaction_attributes",
+        "the value of 'country' must be most_frequent or latest",
+    ),
+    "an attribute of the transactions called like another column": (
+        {"transaction_attributes": {"amount": "latest"}},
+        "transaction_attributes",
+        "'amount' is already a column of the transactions",
+    ),
     "a share that warns above the one that stops": (
         {"rejected_share_warn": 0.5},
         "rejected_share_warn",
