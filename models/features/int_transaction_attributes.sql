@@ -1,11 +1,12 @@
 {#- One value of each attribute per customer: that of most lines, or that of the latest line. -#}
 {% set attributes = setting('transaction_attributes') %}
 
-with transactions as (
+-- Without such attributes, nothing is read.
+with transactions as (  -- noqa: ST03
     select * from {{ ref('int_transactions_checked') }}
 ),
 
-input_rows as (
+input_rows as (  -- noqa: ST03
     select * from {{ ref('base_shop__transactions') }}
 ),
 

@@ -13,7 +13,7 @@ customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),
 
-transaction_attributes as (
+transaction_attributes as (  -- noqa: ST03
     select * from {{ ref('int_transaction_attributes') }}
 ),
 
