@@ -3,9 +3,7 @@ with serving_borders as (
 ),
 
 serving_model as (
-    select
-        max(k) as k,
-        max(model_id) as model_id
+    select max(k) as k
     from {{ ref('int_serving_model') }}
 ),
 
@@ -13,66 +11,35 @@ segments_named as (
     select * from {{ ref('int_segments_named') }}
 ),
 
-served as (
+-- The segment that spends less comes first.
+ordered as (
     select
         serving_borders.*,
         segments.cluster_id,
         segments.segment_name,
         neighbours.cluster_id as neighbour_cluster_id,
-        neighbours.segment_name as neighbour_segment_name
+        neighbours.segment_name as neighbour_segment_name,
+        case serving_borders.verdict
+            when 'no gap' then 'there is no gap'
+            else concat(
+                case
+                    when serving_borders.verdict = 'gap' then 'there is a gap: '
+                    else ''
+                end,
+                'customers thin out to ',
+                {{ format_number('100 * serving_borders.density_ratio', 0) }},
+                ' % of the density of the thinner side'
+            )
+        end as finding
     from serving_borders
     inner join serving_model
         on serving_borders.k = serving_model.k
     inner join segments_named as segments
-        on serving_borders.cluster = segments.cluster
+        on segments.cluster in (serving_borders.cluster, serving_borders.neighbour)
     inner join segments_named as neighbours
-        on serving_borders.neighbour = neighbours.cluster
-),
-
-both_directions as (
-    select
-        cluster_id,
-        segment_name,
-        neighbour_cluster_id,
-        neighbour_segment_name,
-        verdict,
-        customers,
-        customers_near,
-        customers_measured,
-        density_ratio,
-        p_value,
-        local_density_ratio
-    from served
-    union all
-    select
-        neighbour_cluster_id as cluster_id,
-        neighbour_segment_name as segment_name,
-        cluster_id as neighbour_cluster_id,
-        segment_name as neighbour_segment_name,
-        verdict,
-        customers,
-        customers_near,
-        customers_measured,
-        density_ratio,
-        p_value,
-        local_density_ratio
-    from served
-),
-
--- The segment that spends less comes first.
-ordered as (
-    select
-        *,
-        case verdict
-            when 'no gap' then 'there is no gap'
-            else concat(
-                case when verdict = 'gap' then 'there is a gap: ' else '' end,
-                'customers thin out to ', {{ format_number('100 * density_ratio', 0) }},
-                ' % of the density of the thinner side'
-            )
-        end as finding
-    from both_directions
-    where cluster_id < neighbour_cluster_id
+        on
+            neighbours.cluster in (serving_borders.cluster, serving_borders.neighbour)
+            and segments.cluster_id < neighbours.cluster_id
 )
 
 select
