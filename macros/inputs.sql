@@ -67,6 +67,14 @@
 {% endmacro %}
 
 
+{% macro has_signups() %}
+    {#- Whether the input has signup dates; customers who are found in the transactions have none. -#}
+    {%- do return(
+        input_mapping('customers').get('signup_date') is not none and not customers_come_from_transactions()
+    ) -%}
+{% endmacro %}
+
+
 {% macro input_name(input) %}
     {#- The location of an input as the settings give it, as a literal. -#}
     {%- set location = setting(input ~ '_location') -%}
@@ -359,8 +367,7 @@
         {%- do exceptions.raise_compiler_error(
             'File ' ~ location ~ ' cannot be read as CSV: line ' ~ errors.rows[0][0] ~ ': '
             ~ errors.rows[0][1] | trim('.')
-            ~ '. Correct the file, or the settings csv_delimiter (now ' ~ tojson(setting('csv_delimiter'))
-            ~ ') and csv_encoding (now ' ~ tojson(setting('csv_encoding')) ~ ').'
+            ~ '. Correct the file, or the settings ' ~ csv_settings_in_use() ~ '.'
         ) -%}
     {%- endif -%}
 {% endmacro %}
@@ -400,6 +407,15 @@
 {% endmacro %}
 
 
+{% macro csv_settings_in_use() %}
+    {#- The settings that a CSV file is read with, for a message. -#}
+    {%- do return(
+        'csv_delimiter (now ' ~ tojson(setting('csv_delimiter')) ~ ') and csv_encoding (now '
+        ~ tojson(setting('csv_encoding')) ~ ')'
+    ) -%}
+{% endmacro %}
+
+
 {% macro explained_csv_error(message) %}
     {#- What is wrong with a CSV file, in one sentence, from DuckDB's message about an error far down. None for any
         other message. -#}
@@ -412,8 +428,7 @@
     {%- do return(
         'File ' ~ (file.group(1) | trim if file else 'of an input') ~ ' cannot be read as CSV: line ' ~ line.group(1)
         ~ ': ' ~ ((reasons[0] if reasons else 'it does not fit the other lines') | trim('. '))
-        ~ '. Correct the line, or the settings csv_delimiter (now ' ~ tojson(setting('csv_delimiter'))
-        ~ ') and csv_encoding (now ' ~ tojson(setting('csv_encoding')) ~ ').'
+        ~ '. Correct the line, or the settings ' ~ csv_settings_in_use() ~ '.'
     ) -%}
 {% endmacro %}
 

@@ -87,7 +87,7 @@
         {#- Where the input has no signups, the tenure counts from the first purchase. -#}
         {%- set label = (
             'Days since first purchase'
-            if feature == 'days_since_signup' and not input_mapping('customers').get('signup_date') else entry.label
+            if feature == 'days_since_signup' and not has_signups() else entry.label
         ) -%}
         {%- do rows.append({
             'feature_order': clustered.index(feature) + 1 if feature in clustered else none,

@@ -1,6 +1,4 @@
 {#- What naming rules and the conditions of the playbook can ask of a segment; macros/catalogue/measures.sql. -#}
-{% set has_signups = input_mapping('customers').get('signup_date') is not none -%}
-
 with segments_summarised as (
     select * from {{ ref('int_segments_summarised') }}
 ),
@@ -38,7 +36,7 @@ measured as (
             as purchases_rank,
         count(*) over () as segments,
         coalesce(verdict.is_natural, 0) as natural_groups,
-        {{ 1 if has_signups else 0 }} as has_signups
+        {{ 1 if has_signups() else 0 }} as has_signups
     from segments_summarised
     cross join verdict
 ),

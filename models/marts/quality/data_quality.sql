@@ -6,10 +6,7 @@
     'before_signup': 'transaction_date < signup_date',
 } %}
 {% set customer_flags = {
-    'missing_signup_date': (
-        'had_no_signup_date' if input_mapping('customers').get('signup_date')
-        and not customers_come_from_transactions() else 'false'
-    ),
+    'missing_signup_date': 'had_no_signup_date' if has_signups() else 'false',
     'no_purchase': 'not is_clustered',
     'nothing_spent_net': 'is_clustered and total_spending <= 0',
 } %}
