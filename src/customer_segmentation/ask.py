@@ -6,6 +6,7 @@ Usage: python -m customer_segmentation.ask                        lists the ques
 
 from __future__ import annotations
 
+import os
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 import yaml
 from dbt.cli.main import dbtRunner
+
+from customer_segmentation.publication.warehouse import warehouse_path
 
 CATALOGUE = Path("analyses") / "_analyses.yml"
 
@@ -57,6 +60,12 @@ def main(arguments: list[str]) -> int:
     name, *further = arguments
     if name not in asked:
         print(f"There is no question {name!r}; the questions are {', '.join(asked)}.", file=sys.stderr)
+        return 1
+    warehouse = warehouse_path()
+    is_file = os.environ.get("SEGMENTATION_TARGET", "dev") in ("dev", "ci") and "--target" not in further
+    # dbt would create the file.
+    if is_file and not warehouse.is_file():
+        print(f"{name} has no answer: there is no warehouse {warehouse}. `make build` creates one.", file=sys.stderr)
         return 1
     command = ["--quiet", "--no-use-colors", "show", "--select", name, "--limit", "-1", "--output", "json"]
     result = dbtRunner().invoke([*command, "--log-level", "none", *further])

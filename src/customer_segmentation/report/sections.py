@@ -155,7 +155,9 @@ def choice_of_k(k_selection: list[Row], formatter: Formatter) -> dict[str, Any]:
         "served": served,
         "minima": [row["k"] for row in drawn if row["is_local_minimum"] and not row["is_selected"]],
         "separation": separation(served["silhouette_score"]) if served else None,
-        "certainty": certainty(served["validity"], served["silhouette_score"]) if served else certainty(None, None),
+        "certainty": certainty(served["validity"], served["silhouette_score"], served["is_stable"])
+        if served
+        else certainty(None, None),
         "is_sampled": bool(served and served["silhouette_standard_error"]),
     }
 

@@ -199,8 +199,8 @@ VALIDITY_MEANINGS = {
     ),
     "continuum": (
         "Useful, not natural",
-        "The customers form a continuum: there are about as many of them at the borders as within the groups. The"
-        " borders are a choice, not a finding.",
+        "The customers form a continuum: nearly all of those between two groups are at a border where customers do not"
+        " thin out. The borders are a choice, not a finding.",
     ),
     "unstable": (
         "Unstable",
@@ -220,7 +220,15 @@ def separation(silhouette: float | None) -> str | None:
     return "no clear"
 
 
-def certainty(validity: str | None, silhouette: float | None) -> tuple[str, str]:
+# Instead of that of a continuum whose groups other samples give again.
+UNSTABLE_CONTINUUM = (
+    "Arbitrary",
+    "The customers form a continuum, and other samples of them give other groups. The borders are a choice, not a"
+    " finding.",
+)
+
+
+def certainty(validity: str | None, silhouette: float | None, is_stable: bool = True) -> tuple[str, str]:
     """How clear the groups are, as a headline and its meaning.
 
     It follows the validity of the selected k if it was measured, otherwise the separation.
@@ -230,6 +238,8 @@ def certainty(validity: str | None, silhouette: float | None) -> tuple[str, str]
         return "Nothing to compare", "There is only one group."
     if validity not in VALIDITY_MEANINGS:
         return f"{word.capitalize()} separation", SEPARATION_MEANINGS[word]
+    if validity == "continuum" and not is_stable:
+        return UNSTABLE_CONTINUUM
     headline, meaning = VALIDITY_MEANINGS[validity]
     return headline, f"{meaning} {SEPARATION_OF_NATURAL_GROUPS[word]}" if validity == "natural groups" else meaning
 

@@ -52,6 +52,8 @@ def test_an_unknown_question_and_a_missing_warehouse_are_named(tmp_path):
     missing = asked(tmp_path / "none.duckdb", "spending_at_risk", *target)
     assert missing.returncode == 1
     assert "spending_at_risk has no answer: " in missing.stderr
+    assert f"there is no warehouse {tmp_path / 'none.duckdb'}" in missing.stderr
+    assert not (tmp_path / "none.duckdb").exists()
 
 
 def test_numbers_stand_to_the_right_with_equal_decimals():

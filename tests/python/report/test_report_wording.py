@@ -110,6 +110,13 @@ def test_an_axis_is_named_by_what_drives_it() -> None:
     assert axis_title(axes, "y", features, formatter) == "No further variance"
 
 
+def test_a_continuum_that_other_samples_cut_otherwise_is_arbitrary():
+    headline, meaning = certainty("continuum", 0.3, is_stable=False)
+    assert headline == "Arbitrary"
+    assert "other samples of them give other groups" in meaning
+    assert certainty("continuum", 0.3)[0] == "Useful, not natural"
+
+
 # ---- what comes first --------------------------------------------------------------------------------------------
 
 
