@@ -34,6 +34,15 @@
 {%- endmacro %}
 
 
+{% macro unscaled(value, scaling) -%}
+    {#- A scaled value of a feature in the feature's own unit; `scaling` has its transform, center and scale. -#}
+    case {{ scaling }}.transform
+        when 'log1p' then exp({{ scaling }}.center + {{ scaling }}.scale * {{ value }}) - 1
+        else {{ scaling }}.center + {{ scaling }}.scale * {{ value }}
+    end
+{%- endmacro %}
+
+
 {% macro format_number(expression, decimals) -%}
     {#- A number for a sentence, rounded half up to a number of decimal places. DuckDB would round the stored double,
         and 0.145 is stored as slightly less. -#}

@@ -14,6 +14,8 @@
     case
         when {{ value }} <= 0 then concat({{ before }}, 'nothing net')
         when {{ average }} <= 0 then concat({{ before }}, {{ short_number(value) }})
+        when {{ value }} < 0.05 * {{ average }}
+            then concat({{ before }}, 'less than 0.1x the average')
         else concat({{ before }}, {{ format_number(value ~ ' / ' ~ average, 1) }}, 'x the average')
     end
 {%- endmacro %}
@@ -31,9 +33,9 @@
 
 {% macro comparison_phrase(steps) -%}
     {#- How a customer compares with others in a feature, in the direction in which the segment differs from the other
-        one: with all customers, if that puts the customer in that half of them, otherwise with the median of the other
-        segment. Reads the columns value, edges (the quantiles at equal steps), is_higher, typical, other_name and the
-        words of the catalogue. -#}
+        one: with all customers, if that puts the customer in that half of them, otherwise with the centroid of the
+        other segment. Reads the columns value, edges (the quantiles at equal steps), is_higher, typical (the centroid),
+        other_name and the words of the catalogue. -#}
     case
         when is_higher and {{ bin_index('value', 'edges') }} >= {{ steps // 2 }}
             then concat(
@@ -47,18 +49,16 @@
                 cast({{ 100 // steps }} * {{ edges_above('value', 'edges') }} as string),
                 ' % of customers'
             )
-        when is_higher and value > typical
+        when is_higher
             then concat(
                 more_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
                 case when value = 1 then phrase_one else phrase_many end,
                 ' against ', {{ short_number('typical') }}, ')'
             )
-        when not is_higher and value < typical
-            then concat(
-                less_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
-                case when value = 1 then phrase_one else phrase_many end,
-                ' against ', {{ short_number('typical') }}, ')'
-            )
-        else concat(lower(label), ': ', {{ short_number('value') }})
+        else concat(
+            less_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
+            case when value = 1 then phrase_one else phrase_many end,
+            ' against ', {{ short_number('typical') }}, ')'
+        )
     end
 {%- endmacro %}

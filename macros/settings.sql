@@ -181,6 +181,11 @@
                 {%- if item is not number or item is boolean or item <= 0 -%}
                     {%- do return("the value of '" ~ key ~ "' must be a number above 0") -%}
                 {%- endif -%}
+            {%- elif item is boolean -%}
+                {%- do return(
+                    "the value of '" ~ key ~ "' must be text; YAML reads Yes, No, On and Off as true and false, so put"
+                    ~ ' them in quotes'
+                ) -%}
             {%- elif item is not none and item is not string -%}
                 {%- do return("the value of '" ~ key ~ "' must be text") -%}
             {%- endif -%}

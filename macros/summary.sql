@@ -56,14 +56,13 @@
     ) -%}
     {%- if ks | length -%}{%- do print('\n k   Davies-Bouldin   silhouette   validity') -%}{%- endif -%}
     {%- for row in ks -%}
-        {%- set remark = (
-            '   <- selected' if row['is_selected']
-            else '   not admissible' if not row['is_admissible']
-            else '   local minimum' if row['is_local_minimum'] else ''
+        {%- set remarks = (['<- selected'] if row['is_selected'] else []) + (
+            ['not admissible'] if not row['is_admissible']
+            else ['local minimum'] if row['is_local_minimum'] and not row['is_selected'] else []
         ) -%}
-        {%- set line = '%2d   %14s   %10s   %-14s%s' | format(
+        {%- set line = '%2d   %14s   %10s   %-14s   %s' | format(
             row['k'], aligned_number(row['davies_bouldin_index'], 4),
-            aligned_number(row['silhouette_score'], 4), row['validity'], remark
+            aligned_number(row['silhouette_score'], 4), row['validity'], remarks | join(', ')
         ) -%}
         {%- do print(line.rstrip()) -%}
     {%- endfor -%}
@@ -85,10 +84,11 @@
     {%- if segments | length == 0 -%}
         {%- do print('\nThe input has no customers, so the marts are empty.') -%}{%- do return('') -%}
     {%- endif -%}
+    {%- set tenure = tenure_label() | lower -%}
     {%- set width = [segments.columns['segment_name'].values() | map('length') | max, 7] | max -%}
     {%- do print(
-        '\n%-*s   customers   share   spending   quantity   transactions   days since signup   last purchase   quiet   '
-        'first action' | format(width, 'segment')
+        '\n%-*s   customers   share   spending   quantity   transactions   %s   last purchase   quiet   first action'
+        | format(width, 'segment', tenure)
     ) -%}
     {%- for row in segments -%}
         {%- set days, audience = row['median_days_since_last_transaction'], row['audience'] -%}
@@ -97,15 +97,19 @@
             else row['customers'] ~ (' gone quiet' if audience == 'quiet' else ' active')
         ) -%}
         {%- do print(
-            '%-*s   %9d   %5s   %8s   %8s   %12s   %17s   %13s   %5s   %s (%s)' | format(
+            '%-*s   %9d   %5s   %8s   %8s   %12s   %*s   %13s   %5s   %s (%s)' | format(
                 width, row['segment_name'], row['cluster_size'], aligned_percent(row['customer_share']),
                 aligned_number(row['avg_total_spending'], 2), aligned_number(row['avg_quantity'], 1),
-                aligned_number(row['avg_transactions'], 1), aligned_number(row['avg_days_since_signup'], 0),
+                aligned_number(row['avg_transactions'], 1),
+                tenure | length, aligned_number(row['avg_days_since_signup'], 0),
                 '-' if days is none else days ~ (' day ago' if days == 1 else ' days ago'),
                 aligned_percent(row['quiet_share']), row['action'], reached
             )
         ) -%}
     {%- endfor -%}
+    {%- if none in segments.columns['customer_share'].values() -%}
+        {%- do print('Shares are of the customers who are clustered: those with a purchase.') -%}
+    {%- endif -%}
 {% endmacro %}
 
 

@@ -19,13 +19,13 @@
         'total_quantity': {
             'label': 'Quantity', 'unit': 'number', 'transform': 'log1p',
             'more': 'more items', 'less': 'fewer items',
-            'more_than': 'buys more items than', 'less_than': 'buys fewer items than',
+            'more_than': 'has bought more items than', 'less_than': 'has bought fewer items than',
             'phrase': {'compares': 'values', 'before': '', 'one': ' item', 'many': ' items'},
         },
         'transaction_count': {
             'label': 'Purchases', 'unit': 'number', 'transform': 'log1p',
             'more': 'more purchases', 'less': 'fewer purchases',
-            'more_than': 'buys more often than', 'less_than': 'buys less often than',
+            'more_than': 'has made more purchases than', 'less_than': 'has made fewer purchases than',
             'phrase': {'compares': 'values', 'before': '', 'one': ' order', 'many': ' orders'},
         },
         'days_since_signup': {
@@ -47,6 +47,15 @@
             'phrase': {'compares': 'values', 'before': 'spends ', 'one': ' an order', 'many': ' an order'},
         },
     }) %}
+{% endmacro %}
+
+
+{% macro tenure_label() %}
+    {#- What days_since_signup counts from, which depends on the input and on the setting tenure_from. -#}
+    {%- set rule = setting('tenure_from') if has_signups() else 'first_purchase' -%}
+    {%- do return({
+        'signup': 'Days since signup', 'first_purchase': 'Days since first purchase', 'earliest': 'Days since joining'
+    }[rule]) -%}
 {% endmacro %}
 
 
@@ -84,11 +93,7 @@
     {%- set rows, clustered = [], setting('features') -%}
     {%- for feature in clusterable_features() -%}
         {%- set entry = catalogued_feature(feature) -%}
-        {#- Where the input has no signups, the tenure counts from the first purchase. -#}
-        {%- set label = (
-            'Days since first purchase'
-            if feature == 'days_since_signup' and not has_signups() else entry.label
-        ) -%}
+        {%- set label = tenure_label() if feature == 'days_since_signup' else entry.label -%}
         {%- do rows.append({
             'feature_order': clustered.index(feature) + 1 if feature in clustered else none,
             'feature': feature, 'label': label, 'unit': entry.unit, 'more': entry.more, 'less': entry.less,

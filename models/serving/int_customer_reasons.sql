@@ -22,8 +22,8 @@ segments_named as (
     select * from {{ ref('int_segments_named') }}
 ),
 
-segment_features as (
-    select * from {{ ref('int_segment_features') }}
+scaling as (
+    select * from {{ ref('int_serving_scaling') }}
 ),
 
 feature_catalogue as (
@@ -180,9 +180,8 @@ comparisons as (
         own.feature,
         own.centroid > other.centroid as is_higher,
         edges.edges,
-        segment_features.median as typical,
+        {{ unscaled('other.centroid', 'scaling') | indent(8) }} as typical,
         segments_named.segment_name as other_name,
-        feature_catalogue.label,
         feature_catalogue.more_than,
         feature_catalogue.less_than,
         feature_catalogue.phrase_one,
@@ -194,10 +193,8 @@ comparisons as (
             and own.cluster != other.cluster
     inner join edges
         on own.feature = edges.feature
-    inner join segment_features
-        on
-            other.cluster = segment_features.cluster
-            and other.feature = segment_features.feature
+    inner join scaling
+        on own.feature = scaling.feature
     inner join segments_named
         on other.cluster = segments_named.cluster
     inner join feature_catalogue

@@ -106,5 +106,19 @@ select
     case
         when namesakes = 1 then segment_name
         else concat(segment_name, ' (', cast(number as string), ')')
-    end as segment_name
+    end as segment_name,
+    concat_ws(
+        ' ',
+        case
+            when segment_name != archetype then concat(
+                'The name compares them with the other segments called ', archetype, '.'
+            )
+        end,
+        case
+            when namesakes > 1 then concat(
+                'The number says only which of these spends more; number 1 spends the ',
+                'most.'
+            )
+        end
+    ) as name_remark
 from numbered

@@ -141,13 +141,8 @@ clusters_joined as (
         scaling.center,
         scaling.scale,
         centroids_unpivoted.centroid,
-        case scaling.transform
-            when 'log1p'
-                then
-                    exp(scaling.center + scaling.scale * centroids_unpivoted.centroid)
-                    - 1
-            else scaling.center + scaling.scale * centroids_unpivoted.centroid
-        end as centroid_original,
+        {{ unscaled('centroids_unpivoted.centroid', 'scaling') | indent(8) }}
+            as centroid_original,
         axes_pivoted.loading_x,
         axes_pivoted.loading_y,
         axes_pivoted.explained_x,

@@ -20,10 +20,13 @@ from customer_segmentation.publication.warehouse import warehouse_path
 CATALOGUE = Path("analyses") / "_analyses.yml"
 
 
-def questions() -> dict[str, str]:
-    """The questions by the names of their analyses."""
+def questions() -> dict[str, dict[str, str]]:
+    """The questions by the names of their analyses, each with what it means that no row answers it."""
     described = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))["analyses"]
-    return {each["name"]: each["description"].strip() for each in described}
+    return {
+        each["name"]: {"question": each["description"].strip()} | each.get("config", {}).get("meta", {})
+        for each in described
+    }
 
 
 def table(columns: list[str], rows: list[list[Any]]) -> str:
@@ -55,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         width = max(map(len, asked))
         print("Ask one of these with `make ask Q=name`:")
-        print("\n".join(f"{name:<{width}}   {question}" for name, question in asked.items()))
+        print("\n".join(f"{name:<{width}}   {each['question']}" for name, each in asked.items()))
         return 0
     name, *further = arguments
     if name not in asked:
@@ -74,10 +77,11 @@ def main(arguments: list[str]) -> int:
         print(f"{name} has no answer: {failed}", file=sys.stderr)
         return 1
     answer = result.result.results[0].agate_table
-    print(asked[name] + "\n")
-    print(table(list(answer.column_names), [list(row) for row in answer.rows]))
-    if not len(answer.rows):
-        print("(no rows)")
+    print(asked[name]["question"] + "\n")
+    if len(answer.rows):
+        print(table(list(answer.column_names), [list(row) for row in answer.rows]))
+    else:
+        print(asked[name].get("no_rows", "No row answers this."))
     return 0
 
 

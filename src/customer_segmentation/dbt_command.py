@@ -7,6 +7,7 @@ Takes the arguments of dbt. With one of dbt's logging flags (--log-level info, -
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from typing import Any, TextIO
 
 from dbt.cli.main import dbtRunner
 
+# Where in the project's macros an error was raised is of no use to whoever made a mistake in the settings.
+PLACES = re.compile(r"\n *> (in|called by) [^\n]*")
+REFUSED_SETTING = re.compile(r"Encountered an error:\nCompilation Error in [^\n]*\n *(?=Setting ')")
 LOGGING_FLAGS = ("--log-level", "--debug", "-d", "--no-quiet")
 # Where a line cannot be overwritten, the next one follows after this many seconds.
 SECONDS_BETWEEN_LINES = 10
@@ -66,17 +70,33 @@ class Progress:
         self.is_shown = True
 
 
+def shown(message: str) -> str:
+    """An error of dbt as it is shown; logs/dbt.log has it in full."""
+    return PLACES.sub("", REFUSED_SETTING.sub("", message.strip())).rstrip()
+
+
 def main(arguments: list[str]) -> int:
     """Run dbt and return its exit code: 0 for success, 1 for a failure, 2 for an error."""
     flags = [] if sys.stdout.isatty() else ["--no-use-colors"]
     if any(argument.split("=")[0] in LOGGING_FLAGS for argument in arguments):
         result = dbtRunner().invoke([*flags, *arguments])
     else:
-        progress = Progress(sys.stderr)
-        result = dbtRunner(callbacks=[progress.see]).invoke([*flags, "--quiet", *arguments])
+        progress, errors = Progress(sys.stderr), []
+
+        def see(event: Any) -> None:
+            progress.see(event)
+            if event.info.name == "PrintEvent":
+                print(event.info.msg, flush=True)
+            elif event.info.level == "error":
+                errors.append(shown(event.info.msg))
+                print(errors[-1], flush=True)
+
+        result = dbtRunner(callbacks=[see]).invoke([*flags, "--log-level", "none", *arguments])
         progress.clear()
+        # A mistake on the command line is not an event.
+        if result.exception is not None and not errors:
+            print(result.exception, file=sys.stderr)
     if result.exception is not None:
-        print(result.exception, file=sys.stderr)
         return 2
     return 0 if result.success else 1
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from types import SimpleNamespace
 
-from customer_segmentation.dbt_command import Progress
+import pytest
+
+from customer_segmentation.dbt_command import Progress, main, shown
 
 
 class Terminal(io.StringIO):
@@ -66,3 +68,23 @@ def test_a_terminal_shows_one_line_and_clears_it_before_anything_else():
     assert stream.getvalue().rstrip().endswith("0 of 20, 0 s: second")
     progress.see(event("LogTestResult", "error"))
     assert stream.getvalue().endswith(" \r")
+
+
+def test_a_refused_setting_is_one_sentence():
+    message = (
+        "[ERROR]: Encountered an error:\nCompilation Error in model int_model_register (models/x.sql)\n"
+        "  Setting 'k' is \"funf\"; it must be a whole number.\n  \n  > in macro refuse_setting (macros/settings.sql)\n"
+        "  > called by macro setting (macros/settings.sql)"
+    )
+    assert shown(message) == "[ERROR]: Setting 'k' is \"funf\"; it must be a whole number."
+
+
+def test_another_error_keeps_the_name_of_its_node():
+    message = "Compilation Error in test t (t.yml)\n  Rule 'x' rejects 2 of 2 rows.\n  \n  > in macro m (m.sql)"
+    assert shown(message) == "Compilation Error in test t (t.yml)\n  Rule 'x' rejects 2 of 2 rows."
+
+
+def test_a_mistake_on_the_command_line_is_told_once(capfd: pytest.CaptureFixture):
+    assert main(["build", "--nonsense"]) == 2
+    output = capfd.readouterr()
+    assert (output.out + output.err).count("--nonsense") == 1

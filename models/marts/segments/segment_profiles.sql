@@ -58,6 +58,7 @@ segments_united as (
         serving_model.segment_key,
         segments_named.segment_name,
         segments_named.archetype,
+        segments_named.name_remark,
         segments_summarised.cluster_size,
         segments_summarised.customer_share,
         segments_summarised.spending_share,
@@ -82,6 +83,7 @@ segments_united as (
         segment_key,
         segment_name,
         segment_name as archetype,
+        cast(null as string) as name_remark,
         cluster_size,
         cast(null as double) as customer_share,
         cast(null as double) as spending_share,
@@ -128,7 +130,8 @@ select
     ---- strings
     segments_united.segment_name,
     segments_united.archetype,
-    descriptions.description,
+    concat_ws(' ', descriptions.description, nullif(segments_united.name_remark, ''))
+        as description,
 
     ---- dates
     as_of.as_of_date,

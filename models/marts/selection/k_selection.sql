@@ -132,13 +132,27 @@ alternatives_found as (
 sentences as (
     select
         *,
-        concat(
-            'customers thin out at ', cast(borders_with_a_gap as string), ' of ',
-            cast(borders as string),
-            case when borders = 1 then ' border' else ' borders' end,
-            ', which ', {{ format_number('100 * separated_share', 0) }},
-            ' % of the customers between two segments are at.'
-        ) as borders_sentence,
+        case
+            when borders_with_a_gap = 0 and borders = 1
+                then 'customers do not thin out at the border of the two segments.'
+            when borders_with_a_gap = 0 then concat(
+                'customers thin out at none of the ', cast(borders as string),
+                ' borders between segments.'
+            )
+            when borders = 1
+                then 'customers thin out at the border of the two segments.'
+            when borders_with_a_gap = borders then concat(
+                'customers thin out at all ', cast(borders as string),
+                ' borders between segments.'
+            )
+            else concat(
+                'customers thin out at ', cast(borders_with_a_gap as string), ' of ',
+                cast(borders as string),
+                ' borders between segments; of the customers between two segments, ',
+                {{ format_number('100 * separated_share', 0) }},
+                ' % are at such a border.'
+            )
+        end as borders_sentence,
         case
             when stability_index < {{ stability_required }} then concat(
                 'refits agree at ', {{ format_number('stability_index', 3) }},
@@ -286,7 +300,7 @@ select
             )
         when is_local_minimum
             then concat(
-                'Local minimum, the k to look at for more or fewer segments: ',
+                'Local minimum, worth a look for more or fewer segments: ',
                 against_the_lowest, '.'
             )
         else concat('Not the lowest: ', against_the_lowest, '.')

@@ -23,7 +23,10 @@ from customer_segmentation.report import ReportError
 from customer_segmentation.report.page import page, write_pictures
 from customer_segmentation.report.reading import Marts
 from customer_segmentation.report.wording import formatter_for
-from customer_segmentation.settings import SettingsError, project_settings
+from customer_segmentation.settings import SettingsError, project_settings, read_settings
+
+# Settings that a stored model keeps under their own names.
+KEPT_SETTINGS = ("k", "seed", "starts", "winsorize", "observation_window_days")
 
 
 def parse_arguments(given: list[str]) -> argparse.Namespace:
@@ -61,7 +64,7 @@ def main(given: list[str]) -> None:
             print(f"Wrote the picture {picture}.")
         return
     if arguments.settings:
-        check_input(marts, settings, arguments.settings, source)
+        check_settings(marts, settings, arguments.settings, source)
     html = page(marts, formatter, arguments.title)
     output = arguments.output or output_of(arguments.warehouse or warehouse_path())
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -75,19 +78,33 @@ def output_of(warehouse: Path) -> Path:
     return (folder if warehouse.stem == "warehouse" else folder / warehouse.stem) / "segmentation_report.html"
 
 
-def check_input(marts: Marts, settings: dict[str, Any], file: Path, source: Path) -> None:
-    """Check that a warehouse was built from the transactions that the settings name.
+def check_settings(marts: Marts, settings: dict[str, Any], file: Path, source: Path) -> None:
+    """Check that a warehouse was built with the settings that a file names.
+
+    Compared are the location of the transactions and, if the latest build trained its model, those of the file's
+    settings that the model keeps. A model that was trained earlier may have had others.
 
     Raises:
-        ReportError: It was built from others.
+        ReportError: One of them differs.
     """
-    location = settings.get("transactions_location") or "the sample"
-    built_from = marts.transactions_location()
-    if built_from is not None and built_from != location:
-        raise ReportError(
-            f"{source} was built from {built_from}, and {file} names {location}. Build it with these settings"
-            f" (make build VARS={file}), or name its warehouse with SEGMENTATION_WAREHOUSE."
-        )
+    built = {"transactions_location": marts.transactions_location()}
+    named = {"transactions_location": settings.get("transactions_location") or "the sample"}
+    model = marts.serving_model()
+    if model and model["as_of_date"] == marts.as_of_date():
+        built |= {name: model[name] for name in KEPT_SETTINGS} | {"features": (model["features"] or "").split(", ")}
+        of_file = read_settings(file)
+        named |= {name: of_file[name] for name in built if of_file.get(name) is not None}
+    for name, value in named.items():
+        if built[name] is not None and built[name] != value:
+            raise ReportError(
+                f"{source} was built with {name}: {_words(built[name])}, and {file} says {_words(value)}. Build it with"
+                f" these settings (make build VARS={file}), or name its warehouse with SEGMENTATION_WAREHOUSE."
+            )
+
+
+def _words(value: Any) -> str:
+    """A setting as it is written in a message."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
     profiles, features, quality = marts.segment_profiles(), marts.features, marts.data_quality()
     segments = sections.segments(profiles, marts.segment_features(), marts.segment_actions(), features, formatter)
     average = sections.average_customer(profiles)
-    as_of = max((row["as_of_date"] for row in profiles), default=None)
+    as_of = marts.as_of_date()
     choice = sections.choice_of_k(marts.k_selection(), formatter)
     scatter = _map(marts, segments, formatter, charts.PAGE)
     shares = figures.share_chart(segments, formatter, charts.PAGE)
@@ -92,6 +92,7 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         dates=wording.dates(model, as_of, formatter),
         warnings=wording.warnings(model, drift, len(clustered), formatter),
         average=average,
+        features=features,
         answer=wording.answer(segments, average, formatter) if segments else None,
         as_of=as_of,
         choice=choice,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -157,6 +158,10 @@ class Marts:
         """The file or table that the transactions were read from; None if the mart does not say."""
         rows = [row for row in self.data_quality() if row["input"] == "transactions"]
         return rows[0].get("location") if rows else None
+
+    def as_of_date(self) -> date | None:
+        """The day as of which the segments are described; None without segments."""
+        return self._rows("select max(as_of_date) as as_of_date from marts.segment_profiles")[0]["as_of_date"]
 
     def serving_model(self) -> Row | None:
         """The serving model; None if there is none."""

@@ -300,6 +300,14 @@ def model_facts(
         ("As of", formatter.date(as_of_date)),
         ("Grouped by", ", ".join(grouped_by) + "; each scaled to mean 0 and standard deviation 1"),
         ("Constant, so without effect", model["constant_features"]),
+        (features["days_since_signup"]["label"], "from the signup or the first purchase, whichever came first")
+        if features["days_since_signup"]["label"] == "Days since joining"
+        else ("", None),
+        (
+            "Gone quiet",
+            "the last purchase is longer ago than a customer's usual interval between purchases explains; for customers"
+            " with one purchase, than the typical interval of all customers explains",
+        ),
         ("Method", f"k-means, best of {formatter.number(model['starts'])} starts for each number of groups"),
         ("Number of groups", f"{model['k']} ({model['selected_by']})"),
         ("Davies-Bouldin index", formatter.number(model["davies_bouldin_index"], 3)),

@@ -149,6 +149,12 @@ def share(condition: pd.Series) -> float:
     return float(condition.mean())
 
 
+def lifted(own: pd.DataFrame, everybody: pd.DataFrame) -> float:
+    """The share who spend less than the average customer, in a segment whose average is at least that; otherwise 0."""
+    below = share(own["total_spending"] < everybody["total_spending"].mean())
+    return below if ratio(own, everybody, "total_spending") >= 1 else 0.0
+
+
 Claim = Callable[[pd.DataFrame, pd.DataFrame], bool]
 # What each sentence means. A segment is given by its customers, beside all clustered customers.
 CLAIMS: dict[str, Claim] = {
@@ -168,11 +174,24 @@ CLAIMS: dict[str, Claim] = {
     "Few in number, they bring at least a quarter of the spending.": lambda own, all_: (
         len(own) < 0.2 * len(all_) and own["total_spending"].sum() >= 0.25 * all_["total_spending"].sum()
     ),
-    "A few of them lift this average: at least two in five spend less than the average customer.": lambda own, all_: (
-        share(own["total_spending"] < all_["total_spending"].mean()) >= 0.4 and ratio(own, all_, "total_spending") >= 1
+    "They spend less than the average customer, though they have made more purchases.": lambda own, all_: (
+        ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
     ),
-    "They buy more often than the average customer.": lambda own, all_: ratio(own, all_, "transaction_count") >= 1.1,
-    "They buy less often than the average customer.": lambda own, all_: ratio(own, all_, "transaction_count") < 0.9,
+    "A few of them lift this average: at least two in five spend less than the average customer.": lambda own, all_: (
+        0.4 <= lifted(own, all_) < 0.6
+    ),
+    "A few of them lift this average: at least three in five spend less than the average customer.": lambda own, all_: (
+        0.6 <= lifted(own, all_) < 0.8
+    ),
+    "A few of them lift this average: at least four in five spend less than the average customer.": lambda own, all_: (
+        lifted(own, all_) >= 0.8
+    ),
+    "They have made more purchases than the average customer.": lambda own, all_: (
+        ratio(own, all_, "transaction_count") >= 1.1
+    ),
+    "They have made fewer purchases than the average customer.": lambda own, all_: (
+        ratio(own, all_, "transaction_count") < 0.9
+    ),
     "They have been customers for longer than average.": lambda own, all_: ratio(own, all_, "days_since_signup") >= 1.1,
     "They became customers more recently than average.": lambda own, all_: (
         0.4 <= ratio(own, all_, "days_since_signup") < 0.9
@@ -223,6 +242,8 @@ def test_what_is_said_of_a_segment_is_true_and_complete(shops: dict, name: str, 
             if sentence in general:
                 assert (sentence in said) == is_true, (profile.segment_name, sentence)
             checked += sentence in said
+        assert ("The name compares them" in said) == (profile.segment_name != profile.archetype)
+        assert ("number 1 spends the most" in said) == profile.segment_name.endswith(")")
     assert checked or k == 1
 
 

@@ -39,9 +39,16 @@ def test_a_question_is_answered_in_full(sample: Built, tmp_path):
     found = asked(tmp_path / "warehouse.duckdb", "customers_near_a_border", *target)
     assert found.returncode == 0, found.stderr
     lines = found.stdout.splitlines()
-    assert lines[0] == ask.questions()["customers_near_a_border"]
+    assert lines[0] == ask.questions()["customers_near_a_border"]["question"]
     (near,) = sample.column("select count(*) from marts.customer_segments where margin < 0.1")
     assert len(lines) == 3 + near
+
+
+def test_a_question_without_an_answer_says_what_that_means(sample: Built, tmp_path):
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    target = ("--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs"))
+    found = asked(tmp_path / "warehouse.duckdb", "movers_down", *target)
+    assert found.stdout.splitlines()[-1].startswith("Nobody has moved to a segment that spends less")
 
 
 def test_an_unknown_question_and_a_missing_warehouse_are_named(tmp_path):

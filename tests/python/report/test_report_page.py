@@ -500,6 +500,22 @@ def test_a_missing_or_foreign_warehouse_gives_an_error_of_one_sentence(tmp_path)
     assert "lacks the marts customer_segments" in write_report(foreign).stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("k: 5\n", "was built with k: 4, and {file} says 5."),
+        ("features: [total_spending]\n", "and {file} says total_spending."),
+        ("transactions_location: x.csv\n", "was built with transactions_location: the sample, and {file} says x.csv."),
+    ],
+)
+def test_settings_that_are_not_those_of_the_build_are_refused(warehouses, tmp_path, text: str, message: str) -> None:
+    file = tmp_path / "other.yml"
+    file.write_text(text)
+    with pytest.raises(ReportError, match=re.escape(message.format(file=file))):
+        main(["--warehouse", str(warehouses["sample"]), "--output", str(tmp_path / "x.html"), "--settings", str(file)])
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, tmp_path) -> None:
     settings = tmp_path / "my_shop.yml"
     settings.write_text("report_locale: de_DE\nreport_currency: EUR\nk: 4\n")
