@@ -136,6 +136,7 @@ lock: setup-dev  ## Resolve the dependencies of pyproject.toml into requirements
 	.venv/bin/uv pip compile pyproject.toml --group dev --extra spark-connect --universal --generate-hashes --no-header -q -o requirements/dev.txt
 	.venv/bin/uv pip compile pyproject.toml -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/run.txt
 	.venv/bin/uv pip compile pyproject.toml --group spark-tests --extra spark -c requirements/dev.txt --universal --generate-hashes --no-header -q -o requirements/spark.txt
+	.venv/bin/uv pip compile --group old-duckdb --universal --generate-hashes --no-header -q -o requirements/old-duckdb.txt
 	@! grep -n 'https*://' requirements/*.txt || { echo "A lock contains an address." >&2; exit 1; }
 
 licences: setup-dev setup-spark  ## Write the licences of the dependencies, as their packages state them, to requirements/licences.md

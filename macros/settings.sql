@@ -84,6 +84,9 @@
         },
         'threads': {'type': 'integer', 'at_least': 1, 'at_most': 1024, 'nullable': true},
         'publications_kept': {'type': 'integer', 'at_least': 1, 'at_most': 1000},
+        'publication_storage_version': {
+            'type': 'text', 'among': ['v1.2.0', 'v1.3.0', 'v1.4.0', 'v1.5.0', 'v2.0.0', 'latest']
+        },
     }) %}
 {% endmacro %}
 

@@ -75,6 +75,14 @@ if ! cmp -s "requirements/$lock.txt" "$venv/installed-$lock.txt"; then
     rm "$venv/installing"
 fi
 
+# An old release of DuckDB, in a folder of its own, with which tests open publications.
+if [ "$lock" = dev ] && ! cmp -s requirements/old-duckdb.txt "$venv/old-duckdb/installed.txt"; then
+    rm -rf "$venv/old-duckdb"
+    "$venv/bin/pip" install --quiet --no-deps --require-hashes --target "$venv/old-duckdb" \
+        -r requirements/old-duckdb.txt || fail "The old release of DuckDB could not be installed; see pip's message above."
+    cp requirements/old-duckdb.txt "$venv/old-duckdb/installed.txt"
+fi
+
 # The package in src/ is installed without a network, because its build tools are in the lock. Its loops are compiled
 # here, once.
 if ! cmp -s pyproject.toml "$venv/installed-package.toml"; then

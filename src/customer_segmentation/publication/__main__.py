@@ -40,8 +40,8 @@ def publish(settings: Path | None, arguments: list[str]) -> None:
     with locked(folder):
         given = build(project, settings, arguments)
         # Every run of dbt checks the settings, so their values are valid here.
-        kept = (project_settings(project) | given)["publications_kept"]
-        number = publish_marts(warehouse, folder, kept)
+        valid = project_settings(project) | given
+        number = publish_marts(warehouse, folder, valid["publications_kept"], valid["publication_storage_version"])
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 

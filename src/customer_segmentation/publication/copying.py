@@ -10,13 +10,16 @@ from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import MartSummary
 
 DATABASE = "segments.duckdb"
+# The oldest release of DuckDB that can read the database, unless a setting names another.
+OLDEST_READER = "v1.2.0"
 
 
-def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
+def copy_marts(warehouse: Path, target: Path, storage_version: str = OLDEST_READER) -> dict[str, MartSummary]:
     """Copy every table and view of the schema `marts` into an empty folder, as a DuckDB database and as Parquet files.
 
     Tables keep their constraints and descriptions; views become tables. One connection holds the warehouse open
-    throughout, so no build can change it meanwhile.
+    throughout, so no build can change it meanwhile. The database is in DuckDB's format of `storage_version`, so that
+    releases from this one on can open it; "latest" is the newest format.
 
     Returns the summary of each mart by its name.
 
@@ -24,7 +27,11 @@ def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
         PublicationError: There are no marts, or a copy differs from its source.
         duckdb.Error: The warehouse cannot be read, or the folder cannot be written.
     """
-    with duckdb.connect(str(target / DATABASE)) as connection:
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"attach {_literal(str(target / DATABASE))} as segments (storage_version {_literal(storage_version)})"
+        )
+        connection.execute("use segments")
         connection.execute(f"attach {_literal(str(warehouse))} as warehouse (read_only)")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("create schema marts")
@@ -58,6 +65,8 @@ def copy_marts(warehouse: Path, target: Path) -> dict[str, MartSummary]:
             summaries[mart] = MartSummary(rows, amounts)
         connection.execute("detach warehouse")
         connection.execute("checkpoint")
+        connection.execute("use memory")
+        connection.execute("detach segments")
     return summaries
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from customer_segmentation.publication.copying import DATABASE, copy_marts
+from customer_segmentation.publication.copying import DATABASE, OLDEST_READER, copy_marts
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import Manifest, read_manifest
 from customer_segmentation.publication.warehouse import explain, is_locked
@@ -90,7 +90,7 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
+def publish_marts(warehouse: Path, folder: Path, kept: int, storage_version: str = OLDEST_READER) -> int:
     """Make the marts of a warehouse the current publication, and return its number. The folder must be locked.
 
     Then remove all but the newest `kept` publications. Any failure before the link is replaced, including a kill or a
@@ -112,7 +112,7 @@ def publish_marts(warehouse: Path, folder: Path, kept: int) -> int:
     unfinished = folder / f".{_name(number)}.partial"
     try:
         unfinished.mkdir()
-        marts = copy_marts(warehouse, unfinished)
+        marts = copy_marts(warehouse, unfinished, storage_version)
         Manifest(number, warehouse.name, datetime.now(UTC).isoformat(timespec="seconds"), marts).write(unfinished)
         for file in unfinished.iterdir():
             _sync(file)

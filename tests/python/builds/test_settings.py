@@ -346,7 +346,7 @@ def test_unusual_valid_settings_are_accepted(runs):
 
 
 # Settings that Python reads from dbt_project.yml: the tests of the report and of publications cover their effect.
-READ_BY_PYTHON = {"report_locale", "report_currency", "publications_kept"}
+READ_BY_PYTHON = {"report_locale", "report_currency", "publications_kept", "publication_storage_version"}
 
 
 def test_every_setting_is_read_by_something(manifest):
