@@ -8,7 +8,7 @@
     {% do return({
         'transactions': [
             'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount', 'unit_price', 'currency',
-            'return_flag', 'line_id',
+            'return_flag', 'line_id', 'loaded_at',
         ],
         'customers': ['customer_id', 'signup_date'],
     }[input]) %}
@@ -145,9 +145,20 @@
 {% macro input_relation(input) %}
     {#- The relation to select an input from: the sample, a file, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
-    {%- if location is none -%}
+    {%- if location is none and is_package() -%}
+        {%- if execute -%}
+            {%- do refuse_setting(
+                input ~ '_location', location,
+                "the sample is not part of a package; name a model, ref('fct_orders'), a source, a file or a table"
+            ) -%}
+        {%- endif -%}
+        {%- do return('(select 1)') -%}
+    {%- elif location is none -%}
         {%- do return(ref('sample_transactions') if input == 'transactions' else ref('sample_customers')) -%}
     {%- endif -%}
+    {%- set referred = referred_relation(location) -%}
+    {%- if referred -%}{%- do return(referred) -%}{%- endif -%}
+    {%- do source('segmentation_input', input) -%}
     {%- if is_parquet(location) or is_csv(location) -%}
         {%- do return(adapter.dispatch('file_relation')(input, location)) -%}
     {%- endif -%}
@@ -155,7 +166,8 @@
     {%- if parts | length > 3 or parts | join('.') != location or modules.re.search('[/\\\\]', location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,
-            'it must be a file that ends in .csv, .tsv, .txt or .parquet, or a table as database.schema.table'
+            'it must be a file that ends in .csv, .tsv, .txt or .parquet, a table as database.schema.table, or'
+            ~ " ref('model') or source('source', 'table')"
         ) -%}
     {%- endif -%}
     {%- set quoted = [] -%}
@@ -301,9 +313,11 @@
 
 
 {% macro check_input_columns() %}
-    {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. -#}
+    {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. A model of another
+        project is built later, and checked then: check_built_input. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
-        {%- for input in ['transactions', 'customers'] if setting(input ~ '_location') is not none -%}
+        {%- for input in ['transactions', 'customers']
+            if setting(input ~ '_location') is not none and not is_referred(setting(input ~ '_location')) -%}
             {%- do check_location(input) -%}
             {%- do write_utf8_copy(setting(input ~ '_location')) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
@@ -311,6 +325,15 @@
             {%- do check_mapping(input, setting(input ~ '_location')) -%}
             {%- do check_rows(input, setting(input ~ '_location')) -%}
         {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro check_built_input(input) %}
+    {#- The checks of an input that is a model or a source of the other project, when what reads it is built. -#}
+    {%- if execute and flags.WHICH in ('build', 'run') and is_referred(setting(input ~ '_location')) -%}
+        {%- do check_mapping(input, setting(input ~ '_location')) -%}
+        {%- do check_rows(input, setting(input ~ '_location')) -%}
     {%- endif -%}
 {% endmacro %}
 
@@ -464,6 +487,19 @@
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
+
+
+{% macro latest_load(input) %}
+    {#- A query for `dbt source freshness`: when the newest row was loaded, or, without a loaded_at in the mapping, the
+        day of the newest transaction. -#}
+    {%- do write_utf8_copy(setting(input ~ '_location')) -%}
+    {%- set loaded_at = input_mapping(input).get('loaded_at') -%}
+    select max({{ (
+        'try_cast(' ~ input_text(quote_ident(loaded_at)) ~ ' as timestamp)' if loaded_at
+        else 'cast(' ~ parse_date(input_text(quote_ident(input_mapping(input)['transaction_date']))) ~ ' as timestamp)'
+    ) }})
+    from {{ input_relation(input) }}
+{%- endmacro %}
 
 
 {% macro customer_since(signup, first_purchase) -%}

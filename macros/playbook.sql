@@ -9,16 +9,36 @@
 {%- endmacro %}
 
 
+{% macro playbook_table(name) %}
+    {#- A table of the playbook, or what replaces it (playbook_tables). -#}
+    {%- do return(ref(setting('playbook_tables').get(name) or name)) -%}
+{% endmacro %}
+
+
+{% macro playbook_file(name) %}
+    {#- A table of the playbook as its CSV file, to select from; none if it is not a seed. -#}
+    {%- set named = setting('playbook_tables').get(name) or name -%}
+    {%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and seed.name == named -%}
+        {%- do return(
+            '(from read_csv(' ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
+            ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
+        ) -%}
+    {%- endfor -%}
+    {%- do return(none) -%}
+{% endmacro %}
+
+
 {% macro check_playbook() %}
     {#- Stops a run before any work if the rules leave a segment without a name or an archetype without an action. The
         seeds are not in the warehouse yet, so their files are read. -#}
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
-    {%- set folder = project_folder() ~ '/seeds/playbook/' -%}
-    {%- set options = ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')" -%}
-    {%- set rules = '(from read_csv(' ~ quote_literal(folder ~ 'segment_rules.csv') ~ options ~ ')' -%}
-    {%- set playbook = '(from read_csv(' ~ quote_literal(folder ~ 'segment_playbook.csv') ~ options ~ ')' -%}
+    {%- set rules, playbook = playbook_file('segment_rules'), playbook_file('segment_playbook') -%}
+    {%- set conditions = playbook_file('segment_conditions') -%}
+    {%- set descriptions = playbook_file('segment_descriptions') -%}
+    {#- Models are checked by the tests, after they are built. -#}
+    {%- if none in (rules, playbook, conditions, descriptions) -%}{%- do return('') -%}{%- endif -%}
     {%- set last = run_query(
         'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
         ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules
@@ -30,7 +50,6 @@
             ~ ' seeds/playbook/segment_rules.csv.'
         ) -%}
     {%- endif -%}
-    {%- set conditions = '(from read_csv(' ~ quote_literal(folder ~ 'segment_conditions.csv') ~ options ~ ')' -%}
     {%- for kind, rows, file in (
         ('rule', rules, 'segment_rules.csv'), ('condition', conditions, 'segment_conditions.csv')
     ) -%}
@@ -44,7 +63,6 @@
             ) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- set descriptions = '(from read_csv(' ~ quote_literal(folder ~ 'segment_descriptions.csv') ~ options ~ ')' -%}
     {%- for rows, file in ((playbook, 'segment_playbook.csv'), (descriptions, 'segment_descriptions.csv')) -%}
         {%- set unknown = run_query(
             'select only_if from ' ~ rows ~ ' where only_if not in (select condition from ' ~ conditions

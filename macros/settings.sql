@@ -41,6 +41,12 @@
         'observation_window_days': {
             'type': 'integer', 'at_least': 1, 'at_most': 100000, 'nullable': true
         },
+        'playbook_tables': {
+            'type': 'mapping',
+            'keys': [
+                'segment_rules', 'segment_conditions', 'segment_descriptions', 'segment_playbook', 'segment_overrides',
+            ],
+        },
         'features': {'type': 'list', 'among': available_features() + attribute_names()},
         'transforms': {
             'type': 'mapping', 'keys': available_features() + attribute_names(), 'among': ['none', 'log1p']
@@ -103,8 +109,7 @@
 
 {% macro refuse_setting(name, value, problem) %}
     {%- do exceptions.raise_compiler_error(
-        "Setting '" ~ name ~ "' is " ~ tojson(value, value | string) ~ "; " ~ problem
-        ~ ". Change it under vars in dbt_project.yml or in --vars."
+        "Setting '" ~ name ~ "' is " ~ tojson(value, value | string) ~ "; " ~ problem ~ ". " ~ where_settings_are()
     ) -%}
 {% endmacro %}
 
@@ -213,14 +218,15 @@
 {% macro check_settings() %}
     {#- Checks for unknown names, invalid values, and values that contradict each other. -#}
     {%- set rules = setting_rules() -%}
-    {%- set given = (invocation_args_dict.get('vars') or {}).keys() | list + project_file_vars() -%}
-    {%- for name in given -%}
-        {%- if name not in rules and name != project_name -%}
-            {%- do exceptions.raise_compiler_error(
-                "Setting '" ~ name ~ "' is unknown; the settings are " ~ rules.keys() | sort | join(', ')
-                ~ ". Change it under vars in dbt_project.yml or in --vars."
-            ) -%}
-        {%- endif -%}
+    {#- The command line of another project can have vars of its own. -#}
+    {%- set on_command_line = (
+        [] if is_package() else (invocation_args_dict.get('vars') or {}).keys() | list
+    ) -%}
+    {%- for name in on_command_line + project_file_vars() if name not in rules and name != 'customer_segmentation' -%}
+        {%- do exceptions.raise_compiler_error(
+            "Setting '" ~ name ~ "' is unknown; the settings are " ~ rules.keys() | sort | join(', ') ~ ". "
+            ~ where_settings_are()
+        ) -%}
     {%- endfor -%}
     {%- for name in rules -%}{%- do setting(name) -%}{%- endfor -%}
     {%- if setting('k_min') > setting('k_max') -%}
@@ -273,17 +279,21 @@
 
 
 {% macro project_file_vars() %}
-    {#- The names under vars in dbt_project.yml. A macro can read a var only by its name, so the file is parsed. Engines
-        that cannot read a local file skip this part of the check; the tests cover it. -#}
+    {#- The names of settings in dbt_project.yml; in another project, those under customer_segmentation. A macro can
+        read a var only by its name, so the file is parsed. Engines that cannot read a local file skip this part of the
+        check; the tests cover it. -#}
     {%- if not execute or target.type != 'duckdb' -%}{%- do return([]) -%}{%- endif -%}
-    {%- set text = run_query(
-        'select content from read_text(' ~ quote_literal(project_folder() ~ '/dbt_project.yml') ~ ')'
-    ).columns[0].values()[0] -%}
-    {%- do return((fromyaml(text).get('vars') or {}).keys() | list) -%}
+    {%- set file = (invocation_args_dict.get('project_dir') or '.') ~ '/dbt_project.yml' -%}
+    {%- set text = run_query('select content from read_text(' ~ quote_literal(file) ~ ')').columns[0].values()[0] -%}
+    {%- set given = fromyaml(text).get('vars') or {} -%}
+    {%- do return(((given.get('customer_segmentation') or {}) if is_package() else given).keys() | list) -%}
 {% endmacro %}
 
 
-{% macro project_folder() %}
-    {#- The folder of dbt_project.yml, relative to the folder that dbt runs in. -#}
-    {%- do return(invocation_args_dict.get('project_dir') or '.') -%}
+{% macro where_settings_are() %}
+    {#- Where to change a setting, for a message. -#}
+    {%- do return(
+        'Change it under vars, customer_segmentation in dbt_project.yml, or in --vars.' if is_package()
+        else 'Change it under vars in dbt_project.yml or in --vars.'
+    ) -%}
 {% endmacro %}

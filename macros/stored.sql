@@ -6,7 +6,7 @@
 {% macro stored_relation(name) %}
     {#- A stored table as an earlier build left it, or none if there is none. -#}
     {%- if not execute -%}{%- do return(none) -%}{%- endif -%}
-    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
+    {%- set node = graph.nodes[model_id_of(name)] -%}
     {%- do return(load_relation(api.Relation.create(
         database=node.database, schema=node.schema, identifier=node.alias
     ))) -%}
@@ -22,14 +22,16 @@
 {% macro is_training_run() %}
     {#- Whether this run trains a model; otherwise it scores with a stored one (--selector score). Only the checks
         before a run and the log use this: the SQL of a model does not depend on the selection. -#}
-    {%- do return('model.' ~ project_name ~ '.int_model_register' in selected_resources) -%}
+    {%- do return(model_id_of('int_model_register') in selected_resources) -%}
 {% endmacro %}
 
 
 {% macro is_whole_run() %}
     {#- Whether this run builds every model, or every model except the training ones, as the selector `score` does. -#}
     {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
-    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and id not in selected_resources -%}
+    {%- for id, node in graph.nodes.items()
+        if node.resource_type == 'model' and node.package_name == 'customer_segmentation'
+        and id not in selected_resources -%}
         {%- if is_training_run() or 'training' not in node.tags -%}{%- do return(false) -%}{%- endif -%}
     {%- endfor -%}
     {%- do return(true) -%}
@@ -38,7 +40,7 @@
 
 {% macro is_partial_run() %}
     {#- Whether this run builds only some of the models. A run of tests alone builds none and is not a partial run. -#}
-    {%- for id in selected_resources if id.startswith('model.') -%}{%- do return(not is_whole_run()) -%}{%- endfor -%}
+    {%- for id in selected_resources if id.startswith(model_id_of('')) -%}{%- do return(not is_whole_run()) -%}{%- endfor -%}
     {%- do return(false) -%}
 {% endmacro %}
 
@@ -136,7 +138,7 @@
     {#- A run that scores needs a stored model, and the settings must be those that it was trained with. A run that
         trains needs no stored model, but a pinned model must exist and match the settings. -#}
     {%- if not execute or flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
-    {%- if 'model.' ~ project_name ~ '.int_serving_model' not in selected_resources -%}
+    {%- if model_id_of('int_serving_model') not in selected_resources -%}
         {%- do return('') -%}
     {%- endif -%}
     {%- set pinned = setting('model_id') -%}

@@ -30,6 +30,9 @@
     {%- if 'segment_events' in made -%}
         {%- do print_segment_events(relations.events, relations.builds) -%}
     {%- endif -%}
+    {%- if is_package() -%}
+        {%- do print('\nThe marts are in the schema ' ~ relations.segments.schema ~ '.') -%}{%- do return('') -%}
+    {%- endif -%}
     {%- do print(
         '\nThe warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.'
         ~ '\nNext: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'

@@ -3,7 +3,7 @@ with segments as (
 ),
 
 rules as (
-    select * from {{ ref('segment_rules') }}
+    select * from {{ playbook_table('segment_rules') }}
 ),
 
 segment_measures as (

@@ -4,7 +4,7 @@ with segments as (
 ),
 
 conditions as (
-    select * from {{ ref('segment_conditions') }}
+    select * from {{ playbook_table('segment_conditions') }}
 ),
 
 segment_measures as (

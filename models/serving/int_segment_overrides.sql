@@ -1,5 +1,5 @@
 with overrides as (
-    select * from {{ ref('segment_overrides') }}
+    select * from {{ playbook_table('segment_overrides') }}
 ),
 
 as_of as (

@@ -3,7 +3,7 @@
         Fails with each constraint of the model's contract that some rows violate. DuckDB enforces constraints when it
         writes a table, so this test runs only on engines that do not.
     -#}
-    {%- set contract = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] if execute else {'columns': {}} -%}
+    {%- set contract = graph.nodes[model_id_of(model_name)] if execute else {'columns': {}} -%}
     {%- set counts = {} -%}
     {%- for column in contract.columns.values() -%}
         {%- for constraint in column.constraints -%}

@@ -1,10 +1,10 @@
 -- A failure means that a naming rule or a condition of the playbook names a measure that does not exist.
 with segment_rules as (
-    select * from {{ ref('segment_rules') }}
+    select * from {{ playbook_table('segment_rules') }}
 ),
 
 segment_conditions as (
-    select * from {{ ref('segment_conditions') }}
+    select * from {{ playbook_table('segment_conditions') }}
 ),
 
 measures as (

@@ -1,7 +1,7 @@
 -- A failure means that a segment could be left without a name, or that a rule could never be reached. Exactly one rule
 -- must have no condition, and it must be the last.
 with segment_rules as (
-    select * from {{ ref('segment_rules') }}
+    select * from {{ playbook_table('segment_rules') }}
 ),
 
 rules_summarised as (

@@ -1,6 +1,6 @@
 -- A failure means that two rules have the same rule_order, so that a segment could get two names.
 with segment_rules as (
-    select * from {{ ref('segment_rules') }}
+    select * from {{ playbook_table('segment_rules') }}
 )
 
 select

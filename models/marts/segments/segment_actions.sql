@@ -11,7 +11,7 @@ conditions as (
 ),
 
 playbook as (
-    select * from {{ ref('segment_playbook') }}
+    select * from {{ playbook_table('segment_playbook') }}
 ),
 
 -- Customers without a purchase have no rhythm, so only actions for everyone reach them.

@@ -23,7 +23,7 @@ conditions as (
 ),
 
 sentences as (
-    select * from {{ ref('segment_descriptions') }}
+    select * from {{ playbook_table('segment_descriptions') }}
 ),
 
 as_of as (

@@ -1,0 +1,56 @@
+{# What differs where another dbt project has installed this one as a package. #}
+
+{% macro is_package() %}
+    {%- do return(project_name != 'customer_segmentation') -%}
+{% endmacro %}
+
+
+{% macro is_selected() %}
+    {#- Whether a run touches anything of this project; hooks do nothing in any other. -#}
+    {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
+    {%- for id in selected_resources if id.split('.')[1] == 'customer_segmentation' -%}
+        {%- do return(true) -%}
+    {%- endfor -%}
+    {%- do return(false) -%}
+{% endmacro %}
+
+
+{% macro check_names() %}
+    {#- Stops a run in which a model of the other project takes the place of one of ours, because both have one name. -#}
+    {%- if not is_package() or not execute -%}{%- do return('') -%}{%- endif -%}
+    {%- for node in graph.nodes.values() if node.package_name == 'customer_segmentation' -%}
+        {%- for id in node.depends_on.nodes if id.startswith('model.' ~ project_name ~ '.') -%}
+            {%- set name = id.split('.')[2] -%}
+            {%- if model_id_of(name) in graph.nodes -%}
+                {%- do exceptions.raise_compiler_error(
+                    "Both this project and its package customer_segmentation have a model '" ~ name ~ "', and the"
+                    ~ ' package would read the wrong one. Set require_ref_searches_node_package_before_root: true under'
+                    ~ ' flags in dbt_project.yml.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro model_id_of(name) %}
+    {#- The unique id of a model of this project. -#}
+    {%- do return('model.customer_segmentation.' ~ name) -%}
+{% endmacro %}
+
+
+{% macro is_referred(location) %}
+    {%- do return(modules.re.match('^ *(ref|source) *[(]', location or '') is not none) -%}
+{% endmacro %}
+
+
+{% macro referred_relation(location) %}
+    {#- The relation of a location such as ref('fct_orders') or source('shop', 'orders'); none for a file or table. -#}
+    {%- set call = modules.re.match('^ *(ref|source) *[(](.*)[)] *$', location or '') -%}
+    {%- if not call -%}{%- do return(none) -%}{%- endif -%}
+    {%- set names = modules.re.findall('["\']([^"\']+)["\']', call.group(2)) -%}
+    {%- if call.group(1) == 'source' -%}
+        {%- do return(source(*names) if names | length == 2 else none) -%}
+    {%- endif -%}
+    {%- do return(ref(*names) if 1 <= names | length <= 2 else none) -%}
+{% endmacro %}
