@@ -158,7 +158,6 @@
     {%- endif -%}
     {%- set referred = referred_relation(location) -%}
     {%- if referred -%}{%- do return(referred) -%}{%- endif -%}
-    {%- do source('segmentation_input', input) -%}
     {%- if is_parquet(location) or is_csv(location) -%}
         {%- do return(adapter.dispatch('file_relation')(input, location)) -%}
     {%- endif -%}
@@ -314,7 +313,7 @@
 
 {% macro check_input_columns() %}
     {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. A model of another
-        project is built later, and checked then: check_built_input. -#}
+        project is built later, and checked then: declare_input. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
         {%- for input in ['transactions', 'customers']
             if setting(input ~ '_location') is not none and not is_referred(setting(input ~ '_location')) -%}
@@ -329,11 +328,17 @@
 {% endmacro %}
 
 
-{% macro check_built_input(input) %}
-    {#- The checks of an input that is a model or a source of the other project, when what reads it is built. -#}
-    {%- if execute and flags.WHICH in ('build', 'run') and is_referred(setting(input ~ '_location')) -%}
-        {%- do check_mapping(input, setting(input ~ '_location')) -%}
-        {%- do check_rows(input, setting(input ~ '_location')) -%}
+{% macro declare_input(input) %}
+    {#- For the model that reads an input. A file or a table becomes its source; a model or a source of another project
+        is checked now that it is built. -#}
+    {%- set location = setting(input ~ '_location') -%}
+    {%- if location is none -%}
+        {%- do return('') -%}
+    {%- elif not is_referred(location) -%}
+        {%- do source('segmentation_input', input) -%}
+    {%- elif execute and flags.WHICH in ('build', 'run') -%}
+        {%- do check_mapping(input, location) -%}
+        {%- do check_rows(input, location) -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -20,7 +20,7 @@ select
     {{ row_as_struct('source') }} as raw_row
 from source
 {% else %}
-{% do check_built_input('customers') %}
+{% do declare_input('customers') %}
 select
     {{ input_row_number(setting('customers_location')) }} as input_row,
     {%- for column in input_columns('customers') + attribute_names() %}

@@ -1,7 +1,7 @@
 {#- A table on Spark, because Spark numbers the rows differently at each read. -#}
 {{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
 
-{% do check_built_input('transactions') %}
+{% do declare_input('transactions') %}
 select
     {{ input_row_number(setting('transactions_location')) }} as input_row,
     {%- for column in input_columns('transactions') + transaction_attribute_names() %}

@@ -205,7 +205,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a file of an unknown kind": (
         {"transactions_location": "a/b/c.d.e.xlsx"},
         "transactions_location",
-        "it must be a file that ends in .csv, .tsv, .txt or .parquet, or a table as database.schema.table",
+        "it must be a file that ends in .csv, .tsv, .txt or .parquet, a table as database.schema.table, or",
     ),
 }
 
