@@ -17,6 +17,7 @@ select
     ---- ids
     build,
     model_id,
+    case when measure = 'segment_share' then subject end as segment_key,
 
     ---- dates
     as_of_date,

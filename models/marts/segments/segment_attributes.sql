@@ -23,6 +23,7 @@ values_united as (
     {%- set number = parse_double('customers.' ~ attribute) %}
     select
         customer_segments.cluster_id,
+        customer_segments.segment_key,
         customer_segments.model_segment_name as segment_name,
         '{{ attribute }}' as attribute,
         {% if width -%}
@@ -43,6 +44,7 @@ values_united as (
     {%- for attribute in transaction_attribute_names() %}
     select
         customer_segments.cluster_id,
+        customer_segments.segment_key,
         customer_segments.model_segment_name as segment_name,
         '{{ attribute }}' as attribute,
         coalesce(transaction_attributes.value, '(unknown)') as value
@@ -57,6 +59,7 @@ values_united as (
     {%- endfor %}
     select
         cast(null as integer) as cluster_id,
+        cast(null as string) as segment_key,
         cast(null as string) as segment_name,
         cast(null as string) as attribute,
         cast(null as string) as value
@@ -67,12 +70,13 @@ values_united as (
 spellings_counted as (
     select
         cluster_id,
+        segment_key,
         segment_name,
         attribute,
         value,
         count(*) as customer_count
     from values_united
-    group by cluster_id, segment_name, attribute, value
+    group by cluster_id, segment_key, segment_name, attribute, value
 ),
 
 values_spelt as (
@@ -132,6 +136,7 @@ attributes_checked as (
 cells_counted as (
     select
         spellings_counted.cluster_id,
+        spellings_counted.segment_key,
         spellings_counted.segment_name,
         spellings_counted.attribute,
         values_spelt.value,
@@ -145,8 +150,8 @@ cells_counted as (
         on spellings_counted.attribute = attributes_checked.attribute
     where coalesce(attributes_checked.refusal, '') = ''
     group by
-        spellings_counted.cluster_id, spellings_counted.segment_name,
-        spellings_counted.attribute, values_spelt.value
+        spellings_counted.cluster_id, spellings_counted.segment_key,
+        spellings_counted.segment_name, spellings_counted.attribute, values_spelt.value
 ),
 
 shares_taken as (
@@ -182,6 +187,7 @@ suppressed as (
 select
     ---- ids
     cluster_id,
+    segment_key,
 
     ---- strings
     segment_name,
@@ -193,6 +199,8 @@ select
 
     ---- numerics
     cast(max(case when not is_suppressed then customer_count end) as bigint)
+        as customers,
+    cast(max(case when not is_suppressed then customer_count end) as bigint)
         as customer_count,
     max(case when not is_suppressed then share end) as share,
     max(
@@ -200,6 +208,6 @@ select
     ) as lift
 from suppressed
 group by
-    cluster_id, segment_name, attribute, is_suppressed,
+    cluster_id, segment_key, segment_name, attribute, is_suppressed,
     case when is_suppressed then '(few customers)' else value end
 order by cluster_id nulls last, segment_name, attribute, value

@@ -3,12 +3,23 @@ with serving_borders as (
 ),
 
 serving_model as (
-    select max(k) as k
-    from {{ ref('int_serving_model') }}
+    select * from {{ ref('int_serving_model') }}
 ),
 
 segments_named as (
     select * from {{ ref('int_segments_named') }}
+),
+
+segments_keyed as (
+    select
+        segments_named.cluster,
+        segments_named.cluster_id,
+        segments_named.segment_name,
+        serving_model.segment_key,
+        serving_model.k
+    from segments_named
+    inner join serving_model
+        on segments_named.cluster = serving_model.cluster
 ),
 
 -- The segment that spends less comes first.
@@ -16,8 +27,10 @@ ordered as (
     select
         serving_borders.*,
         segments.cluster_id,
+        segments.segment_key,
         segments.segment_name,
         neighbours.cluster_id as neighbour_cluster_id,
+        neighbours.segment_key as neighbour_segment_key,
         neighbours.segment_name as neighbour_segment_name,
         case serving_borders.verdict
             when 'no gap' then 'there is no gap'
@@ -32,11 +45,11 @@ ordered as (
             )
         end as finding
     from serving_borders
-    inner join serving_model
-        on serving_borders.k = serving_model.k
-    inner join segments_named as segments
-        on segments.cluster in (serving_borders.cluster, serving_borders.neighbour)
-    inner join segments_named as neighbours
+    inner join segments_keyed as segments
+        on
+            serving_borders.k = segments.k
+            and segments.cluster in (serving_borders.cluster, serving_borders.neighbour)
+    inner join segments_keyed as neighbours
         on
             neighbours.cluster in (serving_borders.cluster, serving_borders.neighbour)
             and segments.cluster_id < neighbours.cluster_id
@@ -46,6 +59,8 @@ select
     ---- ids
     cluster_id,
     neighbour_cluster_id,
+    segment_key,
+    neighbour_segment_key,
 
     ---- strings
     segment_name,

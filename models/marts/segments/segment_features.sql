@@ -4,11 +4,16 @@ with segment_features as (
 
 segments_named as (
     select * from {{ ref('int_segments_named') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
 )
 
 select
     ---- ids
     segments_named.cluster_id,
+    serving_model.segment_key,
 
     ---- strings
     segments_named.segment_name,
@@ -30,6 +35,8 @@ select
 from segment_features
 inner join segments_named
     on segment_features.cluster = segments_named.cluster
+inner join serving_model
+    on segment_features.cluster = serving_model.cluster
 -- Only clustered features have a position.
 where segment_features.feature_order is not null
 order by segments_named.cluster_id, segment_features.feature_order

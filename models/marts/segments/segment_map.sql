@@ -27,6 +27,7 @@ loadings_pivoted as (
 select
     ---- ids
     scaled.customer_id,
+    customer_segments.segment_key,
 
     ---- strings
     customer_segments.model_segment_name as segment_name,

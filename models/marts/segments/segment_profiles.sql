@@ -137,6 +137,7 @@ select
     as_of.as_of_date,
 
     ---- numerics
+    segments_united.cluster_size as customers,
     segments_united.cluster_size,
     segments_united.customer_share,
     segments_united.avg_total_spending,
