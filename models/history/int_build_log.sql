@@ -9,6 +9,7 @@
     tests/python/project/test_rooms.py fails if one is missing here.
 -#}
 {% for model in [
+    'customer_360',
     'customer_segments',
     'data_quality',
     'feature_catalogue',
@@ -19,6 +20,7 @@
     'segment_features',
     'segment_map',
     'segment_map_axes',
+    'segment_months',
     'segment_profiles',
     'segmentation_model_centroids',
     'segmentation_models',

@@ -362,6 +362,37 @@ def test_two_features_are_clustered_as_by_scikit_learn(sample: Built, sample_inp
     everybody_is_somewhere(built, clustered=620, without_purchases=0)
 
 
+def test_attributes_of_both_inputs_are_columns_of_the_list_of_customers(sample: Built, sample_input: Sample, tmp_path):
+    """An attribute named like a column of the mart gets a suffix."""
+    shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb")
+    settings = {
+        "customers_columns": {"customer_id": "customer_id", "signup_date": "signup_date", "reason": "region"},
+        "transactions_columns": {
+            **{name: name for name in ("transaction_id", "customer_id", "transaction_date", "quantity", "amount")},
+            "category": "product_category",
+        },
+        "transaction_attributes": {"category": "latest"},
+    }
+    select = ("--select", "+int_customers_checked", "+int_transaction_attributes", "customer_360")
+    built = green(build(tmp_path, settings, *select, *WITHOUT_UNIT_TESTS))
+    columns = built.columns()["customer_360"]
+    assert columns[-2:] == ["reason_attribute", "category"]
+    assert built.column("select comment from duckdb_columns() where column_name = 'reason_attribute'") == [
+        "The attribute reason, as text. Null if it is missing."
+    ]
+    found = built.rows("select customer_id, reason_attribute, category from marts.customer_360 order by customer_id")
+    lines = sample_input.transactions.sort_values("transaction_date", kind="stable")
+    latest = lines[lines["transaction_date"] == lines.groupby("customer_id")["transaction_date"].transform("max")]
+    categories = latest.groupby("customer_id")["product_category"].agg(set)
+    regions = sample_input.customers.set_index("customer_id")["region"]
+    assert len(found) == 620
+    assert all(region == regions[customer] for customer, region, _ in found)
+    assert all(category in categories[customer] for customer, _, category in found)
+    assert built.column("select reason from marts.customer_360 order by 1") == sample.column(
+        "select reason from marts.customer_segments order by 1"
+    )
+
+
 FIXED_KS = [1, 2, 3, 5, 6, 7, 8, 9, 10]
 
 

@@ -177,6 +177,11 @@ PROMISED = {
     " days_since_signup distance_to_centroid",
     "segment_profiles": "cluster_id segment_name archetype description cluster_size customer_share avg_total_spending"
     " avg_quantity avg_transactions avg_days_since_signup spending_share",
+    "customer_360": "customer_id segment_key segment_name archetype runner_up_segment_name margin reason total_spending"
+    " transaction_count days_since_last_transaction is_quiet is_one_time_buyer region birth_year channel",
+    "segment_months": "segment_key segment_name month customers total_spending transaction_count first_purchases",
+    "segment_profiles_by_build": "build segment_key segment_name customers total_spending customer_share"
+    " spending_share",
     "segment_features": "cluster_id feature average ratio_to_average",
     "segment_actions": "cluster_id segment_name action_rank action objective rationale",
     "segment_borders": "cluster_id neighbour_cluster_id verdict description customers_near density_ratio p_value",
@@ -202,6 +207,8 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
     [
         ("customer_segments", "customer_id", 620),
         ("segment_profiles", "segment_name", 4),
+        ("customer_360", "customer_id", 620),
+        ("segment_profiles_by_build", "build, segment_key", 4),
         ("segment_features", "cluster_id, feature", 16),
         ("segment_borders", "cluster_id, neighbour_cluster_id", 4),
         ("segment_map", "customer_id", 620),
@@ -212,6 +219,30 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
 )
 def test_every_mart_has_a_row_for_each_thing_that_it_is_about(sample: Built, mart, grain, rows):
     assert sample.rows(f"select count(*), count(distinct ({grain})) from marts.{mart}") == [(rows, rows)]
+
+
+def test_the_months_of_the_segments_are_those_of_pandas(sample: Built, sample_input: Sample):
+    lines = sample_input.transactions.assign(
+        amount=sample_input.transactions["amount"].astype(float),
+        month=pd.to_datetime(sample_input.transactions["transaction_date"]).dt.to_period("M").dt.to_timestamp(),
+    )
+    keys = sample.frame("select customer_id, segment_key from marts.customer_segments").set_index("customer_id")
+    lines = lines.join(keys, on="customer_id")
+    lines["is_first"] = lines["month"] == lines.groupby("customer_id")["month"].transform("min")
+    grouped = lines.groupby(["segment_key", "month"])
+    expected = pd.DataFrame(
+        {
+            "customers": grouped["customer_id"].nunique(),
+            "spending": grouped["amount"].sum().round(2),
+            "transaction_count": grouped["transaction_id"].nunique(),
+            "first_purchases": lines[lines["is_first"]].groupby(["segment_key", "month"])["customer_id"].nunique(),
+        }
+    ).fillna(0)
+    found = sample.frame(
+        "select segment_key, month, customers, cast(total_spending as double) as spending, transaction_count,"
+        " first_purchases from marts.segment_months"
+    ).set_index(["segment_key", "month"])
+    pd.testing.assert_frame_equal(found.sort_index(), expected.sort_index(), check_dtype=False, check_index_type=False)
 
 
 def test_the_actions_of_a_segment_are_ranked_from_one(sample: Built):
