@@ -24,6 +24,7 @@
     'segment_profiles',
     'segmentation_model_centroids',
     'segmentation_models',
+    'int_days',
     'int_input_volumes',
     'int_rejected_customers',
     'int_rejected_transactions',
