@@ -64,9 +64,9 @@ def assert_same_rows(found: pd.DataFrame, expected: list[tuple]) -> None:
 
 
 def test_spending_by_segment_and_month_is_that_of_the_lines(query: Query, two_builds: Built):
-    found = query("spending", "purchases", by=("segment__segment_name", "metric_time__month"))
+    found = query("segment_spending", "segment_purchases", by=("segment__segment_name", "metric_time__month"))
     found["metric_time__month"] = found["metric_time__month"].str[:7]
-    found = found[["segment__segment_name", "metric_time__month", "spending", "purchases"]]
+    found = found[["segment__segment_name", "metric_time__month", "segment_spending", "segment_purchases"]]
     assert_same_rows(
         found,
         two_builds.rows(
@@ -79,8 +79,8 @@ def test_spending_by_segment_and_month_is_that_of_the_lines(query: Query, two_bu
 
 def test_customers_who_moved_are_those_of_the_history(query: Query, two_builds: Built):
     names = ("segment_migration__from_segment_key", "segment_migration__to_segment_key")
-    moves = query("moves", by=names)
-    moves = moves[moves["moves"] > 0][[*names, "moves"]]
+    moves = query("segment_moves", by=names)
+    moves = moves[moves["segment_moves"] > 0][[*names, "segment_moves"]]
     assert_same_rows(
         moves,
         two_builds.rows(
@@ -92,31 +92,51 @@ def test_customers_who_moved_are_those_of_the_history(query: Query, two_builds: 
     )
     one = tuple(moves.iloc[0])
     where = " and ".join(f"{{{{ Dimension('{name}') }}}} = '{key}'" for name, key in zip(names, one[:2], strict=True))
-    assert query("moves", by=("segment_migration__build",), where=where).to_numpy().tolist() == [[2, one[2]]]
+    assert query("segment_moves", by=("segment_migration__build",), where=where).to_numpy().tolist() == [[2, one[2]]]
 
 
 def test_stability_is_the_share_of_customers_who_stayed(query: Query, two_builds: Built):
     (stayed,) = two_builds.column(
         "select sum(case when not is_move then customers end) / 620 from marts.segment_migrations where step = 'both'"
     )
-    found = query("stability", "moves", "moves_by_behaviour", "moves_by_model", by=("segment_migration__build",))
+    found = query(
+        "segment_stability",
+        "segment_moves",
+        "segment_moves_by_behaviour",
+        "segment_moves_by_model",
+        by=("segment_migration__build",),
+    )
     assert 0 < stayed < 1
     # The input is the same, so only the model has moved customers.
     moved = round((1 - stayed) * 620)
     assert found.to_dict("records") == [
         {
             "segment_migration__build": 2,
-            "stability": pytest.approx(stayed),
-            "moves": moved,
-            "moves_by_behaviour": 0,
-            "moves_by_model": moved,
+            "segment_stability": pytest.approx(stayed),
+            "segment_moves": moved,
+            "segment_moves_by_behaviour": 0,
+            "segment_moves_by_model": moved,
         }
     ]
 
 
 def test_customers_and_shares_are_those_of_the_profiles(query: Query, two_builds: Built):
-    found = query("customers", "quiet_share", "customer_share", "spending_share", by=("segment__segment_name",))
-    found = found[["segment__segment_name", "customers", "quiet_share", "customer_share", "spending_share"]]
+    found = query(
+        "segment_customers",
+        "segment_quiet_share",
+        "segment_customer_share",
+        "segment_spending_share",
+        by=("segment__segment_name",),
+    )
+    found = found[
+        [
+            "segment__segment_name",
+            "segment_customers",
+            "segment_quiet_share",
+            "segment_customer_share",
+            "segment_spending_share",
+        ]
+    ]
     assert_same_rows(
         found,
         two_builds.rows(

@@ -40,7 +40,9 @@ SUFFIXES = {".py", ".md", ".sql", ".yml", ".toml", ".csv", ".txt", ".html", ".sv
 # Files that are not in the repository: data, output of builds and tools, and files of the user.
 DATA = {".duckdb", ".parquet"}
 GENERATED = (".venv", "target", "logs", "publications", "reports/output", "spark-warehouse")
-OF_THE_READER = ("my_shop.yml", "page.html", "path/to", "data/")
+OF_THE_READER = ("my_shop.yml", "page.html", "path/to", "data/", "b2b.yml", "packages.yml")
+# Keys of the files of another dbt project.
+OF_DBT = {"packages", "vars", "flags", "models"}
 # Other names: values of settings, columns of an input, a target, tables in examples.
 OTHER_NAMES = {"day_first", "month_first", "product_type", "spark_connect"}
 OTHER_PREFIXES = {"spark", "catalog", "schema", "database", "shop"}
@@ -87,6 +89,14 @@ def project(manifest: dict) -> Project:
         values |= {value for value in accepted if isinstance(value, str)}
         for column in node.get("columns", {}).values():
             values |= set(re.findall(rf"\b({WORD}(?:_\w+)*): ", column["description"]))
+    values |= {node["name"] for kind in ("metrics", "sources") for node in manifest[kind].values()}
+    values |= {node["source_name"] for node in manifest["sources"].values()}
+    # As a package, and its sources, which the sample does not have.
+    values |= {f"segmentation_{schema}" for schema in schemas} | {"segmentation_input", "our_segment_rules"}
+    # The project that the documentation shows as an example of a host.
+    for path in (PROJECT / "integration_tests").rglob("*.[sy][qm]l"):
+        if not {"dbt_packages", "target"} & set(path.parts):
+            values |= set(SNAKE.findall(path.read_text()))
     variables = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
     return Project(
         columns={node["name"]: set(node["columns"]) for node in relations},
@@ -142,7 +152,7 @@ def wrong_names(text: str, project: Project) -> list[str]:
             found += [f"{name} is no name of the project" for name in SNAKE.findall(block) if name not in project.names]
         elif language == "yaml":
             given = yaml.safe_load(block)
-            found += [f"{name} is no setting" for name in given if name not in project.settings]
+            found += [f"{name} is no setting" for name in given if name not in project.settings | OF_DBT]
     for name in re.findall(r"\b(?:from|join) marts\.(\w+)", text):
         if name not in project.schemas["marts"]:
             found.append(f"{name} is no mart")
@@ -169,7 +179,7 @@ def wrong_in_code(code: str, project: Project) -> Iterator[str]:
     elif dotted and not is_file(code) and not code.endswith(".duckdb") and dotted[1] not in OTHER_PREFIXES:
         yield f"{code}: {dotted[1]} is no model and no file"
     elif SNAKE.fullmatch(code):
-        if code not in project.names:
+        if code not in project.names | project.macros:
             yield f"{code} is no name of the project"
     else:
         yield from wrong_in_command(code, project)
@@ -183,7 +193,7 @@ def wrong_in_command(line: str, project: Project) -> Iterator[str]:
             if target not in project.targets:
                 yield f"make {target} is no target"
     for selected in re.findall(r"--select \+?(\w+)", line):
-        if selected not in set(project.columns) | project.schemas.keys():
+        if selected not in project.names | project.schemas.keys() | {"package"}:
             yield f"--select {selected} selects nothing"
     for selector in re.findall(r"--selector (\w+)", line):
         if selector not in project.selectors:
