@@ -16,7 +16,7 @@
 
 
 {% macro check_names() %}
-    {#- Stops a run in which a model of the other project takes the place of one of ours, because both have one name. -#}
+    {#- Stops a run in which a model of the other project takes the place of one of ours of the same name. -#}
     {%- if not is_package() or not execute -%}{%- do return('') -%}{%- endif -%}
     {%- for node in graph.nodes.values() if node.package_name == 'customer_segmentation' -%}
         {%- for id in node.depends_on.nodes if id.startswith('model.' ~ project_name ~ '.') -%}

@@ -40,7 +40,9 @@
 
 {% macro is_partial_run() %}
     {#- Whether this run builds only some of the models. A run of tests alone builds none and is not a partial run. -#}
-    {%- for id in selected_resources if id.startswith(model_id_of('')) -%}{%- do return(not is_whole_run()) -%}{%- endfor -%}
+    {%- for id in selected_resources if id.startswith(model_id_of('')) -%}
+        {%- do return(not is_whole_run()) -%}
+    {%- endfor -%}
     {%- do return(false) -%}
 {% endmacro %}
 
