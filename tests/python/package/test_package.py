@@ -31,7 +31,8 @@ class Host:
 
     def dbt(self, *arguments: str, schema: str = "analytics", **changed: str) -> subprocess.CompletedProcess:
         """Run dbt in the folder of the host."""
-        own = {"SHOP_WAREHOUSE": str(self.warehouse), "SHOP_SCHEMA": schema, "DBT_PROFILES_DIR": "."}
+        # A relative path, so that a copy of the host need not be parsed again.
+        own = {"SHOP_WAREHOUSE": self.warehouse.name, "SHOP_SCHEMA": schema, "DBT_PROFILES_DIR": "."}
         return subprocess.run(
             [str(DBT), "--no-use-colors", *arguments],
             cwd=self.folder,
@@ -63,12 +64,13 @@ class Host:
         return json.loads((self.folder / "target" / "manifest.json").read_text(encoding="utf-8"))
 
 
-def copy_host(folder: Path) -> Host:
+def copy_host(folder: Path, install: bool = True) -> Host:
     """A copy of the host project that installs the package from this project's folder."""
     shutil.copytree(HOST, folder, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb*"))
     (folder / "packages.yml").write_text(f"packages:\n  - local: {PROJECT}\n", encoding="utf-8")
     host = Host(folder)
-    host.green("deps")
+    if install:
+        host.green("deps")
     return host
 
 
@@ -287,7 +289,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["git", "tarball"])
 def test_it_installs_from_a_repository_and_from_a_tarball(tmp_path: Path, repository: Path, kind: str):
-    host = copy_host(tmp_path / "host")
+    host = copy_host(tmp_path / "host", install=False)
     if kind == "git":
         package = f"  - git: file://{repository}\n    revision: v0\n"
     else:
@@ -299,10 +301,10 @@ def test_it_installs_from_a_repository_and_from_a_tarball(tmp_path: Path, reposi
         address = f"http://127.0.0.1:{server.server_port}/{archive.name}"
         package = f"  - tarball: {address}\n    name: customer_segmentation\n"
     (host.folder / "packages.yml").write_text(f"packages:\n{package}", encoding="utf-8")
-    shutil.rmtree(host.folder / "dbt_packages")
-    host.green("deps", "--upgrade")
-    listing = host.green("list", "--resource-type", "model", "--select", "package:customer_segmentation")
-    assert "customer_segmentation.marts.segments.segment_profiles" in listing
+    host.green("deps")
+    installed = host.folder / "dbt_packages" / "customer_segmentation"
+    assert not installed.is_symlink()
+    assert (installed / "models" / "marts" / "segments" / "segment_profiles.sql").is_file()
 
 
 def test_a_missing_python_side_is_one_sentence(host: Host, tmp_path: Path):
