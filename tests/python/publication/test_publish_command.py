@@ -103,7 +103,7 @@ def test_both_readers_of_the_documentation_work_while_a_build_runs(tmp_path):
     warehouse = tmp_path / "warehouse.duckdb"
     write_warehouse(warehouse, 1)
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create table marts.segment_profiles as select 'A' as segment_name, 3 as cluster_size")
+        connection.execute("create table marts.segment_profiles as select 'A' as segment_name, 3 as customers")
         connection.execute("create table marts.customer_segments as select 'c' as customer_id, 'A' as segment_name")
     publish_warehouse(tmp_path)
     build = subprocess.Popen(
