@@ -18,6 +18,7 @@ from conftest import (
     Once,
     Sample,
     build,
+    dbt,
     green,
     many_dbt_runs,
     write_inputs,
@@ -566,3 +567,18 @@ def test_the_features_of_real_households_equal_those_of_pandas(
     wanted = expected[["cents", "quantity", "baskets", "days"]].sort_index().itertuples()
     assert len(found) == 2_469
     assert found == [tuple(row) for row in wanted]
+
+
+def test_a_column_that_is_null_or_repeats_fails_its_test(sample: Built, tmp_path: Path):
+    """One test for each table reads it once and names every column that is broken."""
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("insert into intermediate.int_segments_named from intermediate.int_segments_named limit 1")
+        connection.execute("update intermediate.int_segments_named set archetype = null where cluster = 0")
+    tested = dbt(tmp_path, "test", "--select", "int_segments_named")
+    assert tested.returncode == 1
+    (compiled,) = (tmp_path / "target" / "compiled").rglob("columns_hold_int_segments_named*.sql")
+    assert tested.rows(f"from ({compiled.read_text()}) order by all") == [
+        ("archetype is null", 2),
+        ("cluster is null", 0),
+    ]
