@@ -116,7 +116,7 @@ def files_of_the_project() -> tuple[Path, ...]:
     for path in PROJECT.iterdir():
         if not path.name.startswith(".venv") and path.name not in (".git", *GENERATED):
             found += path.rglob("*") if path.is_dir() else [path]
-    return tuple(found)
+    return tuple(path for path in found if not {"node_modules", ".evidence"}.intersection(path.parts))
 
 
 # ---- what a document names ---------------------------------------------------------------------------------------
