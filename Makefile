@@ -25,7 +25,7 @@ DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score ask publish rollback publications test test-fast test-faults test-report test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score ask publish rollback publications test test-fast test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
 
 ##@ Use
 
@@ -102,6 +102,9 @@ test-report: setup-dev  ## Open the report in Chromium (Debian's package chromiu
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)
 
 # The other tests need packages that .venv-spark does not have.
+test-evidence: setup-dev  ## Build the Evidence site with npm, open it in Chromium and compare it with the marts
+	.venv/bin/pytest -m evidence $(PYTEST_ARGS)
+
 test-spark: setup-spark  ## Test on Apache Spark: a session on this machine, a cluster of two workers, Spark Connect
 	@sh scripts/need_java.sh
 	.venv-spark/bin/pytest -m spark -n 0 adapters tests/python/spark tests/python/sweep/test_spark_source.py $(PYTEST_ARGS)

@@ -26,7 +26,7 @@ EXAMPLE = PROJECT / "examples" / "evidence"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 PAGES = ("", "moves/", "customers/")
 
-in_the_browser = pytest.mark.browser
+in_the_browser = pytest.mark.evidence
 one_process = pytest.mark.xdist_group("evidence")
 needs_npm = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is missing; Evidence is a Node.js program")
 

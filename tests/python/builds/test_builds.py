@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -573,12 +574,16 @@ def test_a_column_that_is_null_or_repeats_fails_its_test(sample: Built, tmp_path
     """One test for each table reads it once and names every column that is broken."""
     shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
-        connection.execute("insert into intermediate.int_segments_named from intermediate.int_segments_named limit 1")
-        connection.execute("update intermediate.int_segments_named set archetype = null where cluster = 0")
+        table = "intermediate.int_segments_named"
+        connection.execute(f"insert into {table} from {table} where cluster = 0")
+        connection.execute(f"update {table} set archetype = null where cluster = 0")
     tested = dbt(tmp_path, "test", "--select", "int_segments_named")
     assert tested.returncode == 1
-    (compiled,) = (tmp_path / "target" / "compiled").rglob("columns_hold_int_segments_named*.sql")
-    assert tested.rows(f"from ({compiled.read_text()}) order by all") == [
+    results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
+    (failed,) = [result for result in results if result["status"] == "fail"]
+    assert tested.rows(f"from ({failed['compiled_code']}) order by all") == [
         ("archetype is null", 2),
-        ("cluster is null", 0),
+        ("cluster repeats", 1),
+        ("cluster_id repeats", 1),
+        ("segment_name repeats", 1),
     ]
