@@ -263,6 +263,11 @@ def test_deferral_reads_the_models_of_production(host: Host):
     assert "analytics__marts.fct_orders" in definition.replace('"', "")
 
 
+def test_an_empty_build_of_the_host_passes(host: Host):
+    host.green("build", "--empty", *SEGMENTS, schema="empty")
+    assert host.rows("select count(*) from empty__segments.customer_segments") == [(0,)]
+
+
 def test_a_changed_model_of_the_host_selects_ours(host: Host):
     shutil.copytree(host.folder / "target", host.folder / "production")
     model = host.folder / "models" / "marts" / "fct_orders.sql"
