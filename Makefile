@@ -6,8 +6,9 @@ PYTHON ?=
 VARS ?=
 ARGS ?=
 PYTEST_ARGS ?=
-# The numbers of customers in `make bench`.
+# The numbers of customers, and the shops of benchmarks/job.py, in `make bench`.
 SIZES ?= 620,10000,100000
+SHOPS ?= 620x5,100000x10
 # REBUILD=1 moves the warehouse aside and builds a new one. TO=3 is the publication that `make rollback` returns to.
 REBUILD ?=
 TO ?=
@@ -155,7 +156,7 @@ licences: setup-dev setup-spark  ## Write the licences of the dependencies, as t
 bench: setup-dev  ## Compare the sweep, the features and complete builds with alternatives; takes SIZES=10000,1000000
 	.venv/bin/python benchmarks/sweep.py --sizes $(SIZES)
 	.venv/bin/python benchmarks/features.py --sizes $(SIZES)
-	.venv/bin/python benchmarks/build.py --sizes $(SIZES)
+	.venv/bin/python benchmarks/job.py --shops $(SHOPS)
 
 audit: setup-dev  ## Check the locked versions for known vulnerabilities; needs the network
 	.venv/bin/python scripts/audit.py

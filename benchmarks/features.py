@@ -131,13 +131,13 @@ def main() -> None:
     parser.add_argument("--sizes", default="100000,1000000", help="numbers of customers, separated by commas")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
-    import build
+    import job
 
     query = compiled()
     print("| customers | side | CPU s | wall s | peak GB | CPU against this project |\n|---|---|---|---|---|---|")
     for size in (int(text) for text in given.sizes.split(",")):
         with tempfile.TemporaryDirectory() as name:
-            raw = build.generate(Path(name), size)["transactions_location"]
+            raw = job.generate(Path(name), job.Shop(size, 10))["transactions_location"]
             lines = Path(name) / "lines.parquet"
             duckdb.execute(
                 f"""

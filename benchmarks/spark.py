@@ -29,7 +29,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import sweep as one_machine
-from build import PROJECT, dbt_build, generate
+from job import PROJECT, Shop, dbt_build, generate
 
 sys.path.insert(0, str(PROJECT / "tests" / "python"))
 from spark_cluster import Cluster, cluster, event_logs, of_kind, on_cluster, read_events, spark_environment
@@ -193,8 +193,9 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
             cost = dbt_build(place, settings)
             with duckdb.connect(str(place / "warehouse.duckdb"), read_only=True) as connection:
                 marts[name] = [connection.execute(f"from marts.{mart} order by all").df() for mart in MARTS]
-        sweep = cost.node_seconds["int_kmeans_sweep"]
-        slowest = sorted(cost.node_seconds.items(), key=lambda node: -node[1])[:4]
+        seconds = {node: end - start for node, (start, end) in cost.nodes.items()}
+        sweep = seconds["int_kmeans_sweep"]
+        slowest = sorted(seconds.items(), key=lambda node: -node[1])[:4]
         rows.append((name, cost.wall_seconds, sweep, share.get(name, ""), slowest))
     yield "| engine | build, wall s | of it the sweep, s | tasks on each worker, CPU s | slowest nodes |"
     yield "|---|---:|---:|---|---|"
@@ -268,7 +269,7 @@ def main() -> None:
         return run_side(*given.side)
     folder = given.keep or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
-    settings = generate(folder, given.customers)
+    settings = generate(folder, Shop(given.customers, 10))
     lines = duckdb.execute(f"select count(*) from '{settings['transactions_location']}'").fetchone()[0]
     command = f"python benchmarks/spark.py --customers {given.customers} --memory {given.memory}"
     said = [

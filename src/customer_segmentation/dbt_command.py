@@ -3,6 +3,7 @@
 Usage: python -m customer_segmentation.dbt_command build --vars '{k: 5}'
 
 Takes the arguments of dbt. With one of dbt's logging flags (--log-level info, --debug) dbt shows all its lines instead.
+logs/dbt.log has those of level info; --log-level-file debug adds every statement, and 2 s to a build of the sample.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def main(arguments: list[str]) -> int:
                 errors.append(shown(event.info.msg))
                 print(errors[-1], flush=True)
 
-        result = dbtRunner(callbacks=[see]).invoke([*flags, "--log-level", "none", *arguments])
+        quiet = ["--log-level", "none", "--log-level-file", "info"]
+        result = dbtRunner(callbacks=[see]).invoke([*flags, *quiet, *arguments])
         progress.clear()
         # A mistake on the command line is not an event.
         if result.exception is not None and not errors:
