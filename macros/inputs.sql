@@ -100,11 +100,12 @@
 {% endmacro %}
 
 
-{% macro csv_file(location, options='') %}
-    {#- The dialect is not detected, so that no row is lost because it looks like a comment or a preamble. -#}
+{% macro csv_file(location, options='', files=none) %}
+    {#- The dialect is not detected, so that no row is lost because it looks like a comment or a preamble. `files` is a
+        list of files, as a literal, to be read instead of the location. -#}
     {%- set is_copied = setting('csv_encoding') == 'windows-1252' -%}
     {%- do return(
-        'read_csv(' ~ quote_literal(utf8_copy(location) if is_copied else location)
+        'read_csv(' ~ (files or quote_literal(utf8_copy(location) if is_copied else location))
         ~ ', delim = ' ~ quote_literal(setting('csv_delimiter'))
         ~ ', encoding = ' ~ quote_literal('utf-8' if is_copied else setting('csv_encoding'))
         ~ ", header = true, skip = 0, all_varchar = true, quote = '\"', escape = '\"', comment = ''" ~ options ~ ')'
@@ -175,13 +176,13 @@
 {% endmacro %}
 
 
-{% macro default__file_relation(input, location) %}
+{% macro default__file_relation(input, location, files=none) %}
     {#- The files that match a pattern can have their columns in different orders. -#}
     {%- set by_name = ', union_by_name = true' if is_pattern(location) else '' -%}
     {%- if is_parquet(location) -%}
-        {%- do return('read_parquet(' ~ quote_literal(location) ~ by_name ~ ')') -%}
+        {%- do return('read_parquet(' ~ (files or quote_literal(location)) ~ by_name ~ ')') -%}
     {%- endif -%}
-    {%- do return(csv_file(location, by_name)) -%}
+    {%- do return(csv_file(location, by_name, files)) -%}
 {% endmacro %}
 
 
@@ -479,6 +480,12 @@
             name, var(name), "there is no column '" ~ theirs ~ "' (for " ~ ours ~ ')' ~ whose ~ hint
         ) -%}
     {%- endfor -%}
+    {%- if 'filename' in lowered and input == 'transactions' and is_read_by_file() -%}
+        {%- do refuse_setting(
+            input ~ '_location', location,
+            "DuckDB uses the name of its column 'filename' for the file that a row comes from; rename the column"
+        ) -%}
+    {%- endif -%}
     {%- if 'file_row_number' in lowered and target.type == 'duckdb' and is_parquet(location) -%}
         {%- do refuse_setting(
             input ~ '_location', location,

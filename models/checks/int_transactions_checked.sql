@@ -1,6 +1,16 @@
 {% set as_of_date = setting('as_of_date') %}
 {% set unique_key = setting('unique_key') %}
 {% set window = setting('observation_window_days') %}
+{#- A view joins the typed lines with the customers faster than a table of them is written. -#}
+{{ config(
+    materialized='table' if target.type != 'duckdb' or unique_key or window is not none
+    else 'view'
+) }}
+{% set line_columns = [
+    'input_row', 'row_hash', 'input_file', 'transaction_id', 'customer_id', 'transaction_date', 'quantity', 'amount',
+    'currency', 'is_return', 'is_amount_rounded',
+] %}
+{%- for attribute in transaction_attribute_names() %}{% do line_columns.append('attribute_' ~ attribute) %}{% endfor %}
 {% set joined = 'customers_joined' if window is none else 'customers_joined_in_window' %}
 
 with transactions as (
@@ -19,19 +29,12 @@ valid_customers as (
 
 customers_joined as (
     select
-        transactions.input_row,
-        transactions.row_hash,
-        transactions.transaction_id,
+        {%- for column in line_columns %}
+        transactions.{{ column }},
+        {%- endfor %}
         {%- if 'line_id' in unique_key %}
         transactions.line_id,
         {%- endif %}
-        transactions.customer_id,
-        transactions.transaction_date,
-        transactions.quantity,
-        transactions.amount,
-        transactions.currency,
-        transactions.is_return,
-        transactions.is_amount_rounded,
         nullif(
             concat_ws(
                 ', ',
@@ -80,19 +83,12 @@ window_ended as (
 
 customers_joined_in_window as (
     select
-        customers_joined.input_row,
-        customers_joined.row_hash,
-        customers_joined.transaction_id,
+        {%- for column in line_columns %}
+        customers_joined.{{ column }},
+        {%- endfor %}
         {%- if 'line_id' in unique_key %}
         customers_joined.line_id,
         {%- endif %}
-        customers_joined.customer_id,
-        customers_joined.transaction_date,
-        customers_joined.quantity,
-        customers_joined.amount,
-        customers_joined.currency,
-        customers_joined.is_return,
-        customers_joined.is_amount_rounded,
         case
             when customers_joined.failed_rules is not null
                 then customers_joined.failed_rules
@@ -128,22 +124,16 @@ ranked as (
                 customer_id nulls last,
                 currency nulls last,
                 is_return,
+                row_hash,
                 input_row
         ) as position_of_key
     from {{ joined }}
 )
 
 select
-    input_row,
-    row_hash,
-    transaction_id,
-    customer_id,
-    transaction_date,
-    quantity,
-    amount,
-    currency,
-    is_return,
-    is_amount_rounded,
+    {%- for column in line_columns %}
+    {{ column }},
+    {%- endfor %}
     case
         when failed_rules is not null then failed_rules
         when

@@ -6,21 +6,15 @@ with transactions as (  -- noqa: ST03
     select * from {{ ref('int_transactions_checked') }}
 ),
 
-input_rows as (  -- noqa: ST03
-    select * from {{ ref('base_shop__transactions') }}
-),
-
 values_united as (
     {%- for attribute in attributes %}
     select
-        transactions.customer_id,
-        transactions.transaction_date,
+        customer_id,
+        transaction_date,
         '{{ attribute }}' as attribute,
-        {{ clean_text('input_rows.' ~ attribute) }} as value
+        attribute_{{ attribute }} as value
     from transactions
-    inner join input_rows
-        on transactions.input_row = input_rows.input_row
-    where transactions.failed_rules is null
+    where failed_rules is null
     union all
     {%- endfor %}
     select

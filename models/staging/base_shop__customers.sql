@@ -3,14 +3,14 @@
 
 {% if customers_come_from_transactions() %}
 with transactions as (
-    select * from {{ ref('base_shop__transactions') }}
+    select * from {{ ref('stg_shop__transactions') }}
 ),
 
 -- Without a customers input, the customers are those found in the transactions.
 source as (
-    select distinct {{ clean_text('customer_id') }} as customer_id
+    select distinct customer_id
     from transactions
-    where {{ clean_text('customer_id') }} is not null
+    where customer_id is not null
 )
 
 select

@@ -1,15 +1,42 @@
+{#- A table on DuckDB, so that a build reads the input once. It reads each file of a pattern only while it is new:
+    macros/new_files.sql. -#}
+{% set kept_as = 'incremental' if is_read_by_file() else 'table' %}
+{{ config(
+    materialized=kept_as if target.type == 'duckdb' else 'view',
+    incremental_strategy='append'
+) }}
 {% set has_line_id = 'line_id' in setting('unique_key') %}
 {% set has_currency = 'currency' in input_mapping('transactions') %}
+{% set plan = files_to_read()
+    if execute and is_read_by_file() and flags.WHICH in ('build', 'run') and model.resource_type == 'model'
+    and model.config.materialized == 'incremental' %}
 
 with transactions as (
+    {% if plan and plan.are_new -%}
+    -- depends_on: {{ ref('base_shop__transactions') }}
+    {{ transactions_as_text(relation_of_files(plan.files or transaction_files())) }}
+    {{ 'where false' if not plan.files }}
+    {%- else -%}
     select * from {{ ref('base_shop__transactions') }}
+    {%- endif %}
 ),
-
+{% if plan %}
+input_files as (
+    {{- input_files_rows(plan) }}
+),
+{% endif %}
 cleaned as (
     select
-        input_row,
+        input_row
+        {%- if plan and plan.are_new %}
+        + (select coalesce(max(typed.input_row), 0) from {{ this }} as typed) as input_row
+        {%- endif %},
+        input_file,
         row_hash,
         is_excluded,
+        {%- for attribute in transaction_attribute_names() %}
+        {{ clean_text(attribute) }} as attribute_{{ attribute }},
+        {%- endfor %}
         {{ clean_id('transaction_id') }} as transaction_id,
         {% if has_line_id -%}
         {{ clean_id('line_id') }} as line_id,
@@ -73,10 +100,13 @@ signed as (
 
 select
     ---- ids
-    input_row,
-    row_hash,
-    transaction_id,
-    customer_id,
+    signed.input_row,
+    signed.row_hash,
+    signed.input_file,
+    {{ 'input_files.input_version' if plan else 'cast(null as string)' }}
+        as input_version,
+    signed.transaction_id,
+    signed.customer_id,
 
     ---- strings
     {{ failed_rules({
@@ -91,19 +121,28 @@ select
         'unparsable_quantity': 'quantity_text is not null and quantity is null',
         'missing_currency': 'currency is null' if has_currency else 'false',
     }) }} as failed_rules,
-    currency,
+    signed.currency,
+    signed.return_flag,
     {%- if has_line_id %}
-    line_id,
+    signed.line_id,
     {%- endif %}
+    {%- for attribute in transaction_attribute_names() %}
+    signed.attribute_{{ attribute }},
+    {%- endfor %}
 
     ---- numerics
-    quantity,
-    amount,
+    signed.quantity,
+    signed.amount,
 
     ---- booleans
-    is_return,
-    coalesce(amount_signed != amount_exact, false) as is_amount_rounded,
+    signed.is_return,
+    coalesce(signed.amount_signed != signed.amount_exact, false)
+        as is_amount_rounded,
 
     ---- dates
-    transaction_date
+    signed.transaction_date
 from signed
+{%- if plan %}
+inner join input_files
+    on signed.input_file = input_files.input_file
+{%- endif %}

@@ -1,6 +1,6 @@
 -- A failure means that the used and rejected rows in data_quality do not add up to the rows of the input.
-with base_transactions as (
-    select * from {{ ref('base_shop__transactions') }}
+with staged_transactions as (
+    select * from {{ ref('stg_shop__transactions') }}
 ),
 
 base_customers as (
@@ -15,7 +15,7 @@ rows_counted as (
     select
         'transactions' as input,
         count(*) as input_rows
-    from base_transactions
+    from staged_transactions
     union all
     select
         'customers' as input,

@@ -59,7 +59,9 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
     read = {name: value for name, value in settings.items() if name in settings_read_while_parsed()}
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
     database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
-    alike = json.dumps([read, sorted(unlike), target, database], sort_keys=True, default=str)
+    # The files of a pattern are read by an incremental model.
+    is_pattern = "*" in str(settings.get("transactions_location"))
+    alike = json.dumps([read, sorted(unlike), target, database, is_pattern], sort_keys=True, default=str)
     if alike not in MANIFESTS:
         parse = ["--quiet", "parse", *target, "--vars", json.dumps(settings, default=str)]
         MANIFESTS[alike] = invoke(folder, parse).result

@@ -3,12 +3,7 @@
 {{ config(severity='warn') }}
 
 with transactions as (
-    select * from {{ ref('base_shop__transactions') }}
-),
-
-flags as (
-    select {{ clean_text('return_flag') }} as return_flag
-    from transactions
+    select * from {{ ref('stg_shop__transactions') }}
 )
 
 select
@@ -19,7 +14,7 @@ select
         ' return, so returns count as purchases. Set return_flag_values to those that',
         ' do.'
     ) as message
-from flags
+from transactions
 where return_flag is not null
 having
     count(*) > 0

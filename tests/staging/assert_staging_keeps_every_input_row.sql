@@ -1,6 +1,6 @@
--- A failure means that staging or the checks lost or duplicated a row of the input.
-with base_transactions as (
-    select * from {{ ref('base_shop__transactions') }}
+-- A failure means that the checks lost or duplicated a row of the input.
+with staged_transactions as (
+    select * from {{ ref('stg_shop__transactions') }}
 ),
 
 base_customers as (
@@ -18,7 +18,7 @@ checked_customers as (
 rows_counted as (
     select
         'transactions' as input,
-        (select count(*) from base_transactions) as input_rows,
+        (select count(*) from staged_transactions) as input_rows,
         (select count(*) from checked_transactions) as checked_rows
     union all
     select

@@ -1,17 +1,62 @@
+{#- The rows as they came are found by their hashes, in the files that have them, and those found once are kept. -#}
+{% set previous = load_relation(this) if execute and is_read_by_file() and not flags.FULL_REFRESH else none %}
+{% if previous and 'row_hash' not in adapter.get_columns_in_relation(previous) | map(attribute='name') %}
+    {%- set previous = none -%}
+{% endif %}
+{% set files = files_with_unknown_rows(previous) %}
+
 with checked as (
     select * from {{ ref('int_transactions_checked') }}
+    where failed_rules is not null
 ),
 
 input_rows as (
-    select * from {{ ref('base_shop__transactions') }}
+    {% if files is none -%}
+    select
+        row_hash,
+        raw_row
+    from {{ ref('base_shop__transactions') }}
+    {%- else -%}
+    -- depends_on: {{ ref('base_shop__transactions') }}
+    {{ transactions_as_text(relation_of_files(files or transaction_files())) }}
+    {{ 'where false' if not files }}
+    {%- endif %}
+),
+
+raw_rows as (
+    select
+        input_rows.row_hash,
+        min({{ to_json('input_rows.raw_row') }}) as raw_row
+    from input_rows
+    where
+        input_rows.row_hash in (
+            select checked.row_hash from checked
+        )
+    group by input_rows.row_hash
+    {%- if previous %}
+    union all
+    select
+        row_hash,
+        raw_row
+    from {{ previous }}
+    {%- endif %}
+),
+
+raw_rows_once as (
+    select
+        row_hash,
+        min(raw_row) as raw_row
+    from raw_rows
+    group by row_hash
 )
 
 select
     checked.input_row,
+    checked.input_file,
+    checked.row_hash,
     split_part(checked.failed_rules, ', ', 1) as first_failed_rule,
     checked.failed_rules,
-    {{ to_json('input_rows.raw_row') }} as raw_row
+    raw_rows_once.raw_row
 from checked
-inner join input_rows
-    on checked.input_row = input_rows.input_row
-where checked.failed_rules is not null
+left join raw_rows_once
+    on checked.row_hash = raw_rows_once.row_hash

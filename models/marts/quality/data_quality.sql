@@ -106,12 +106,25 @@ customers_flagged as (
     from valid_customers
 ),
 
--- Lines repeat if the whole rows do, including columns that are not mapped, such as a product.
+-- Lines repeat if the whole rows do, including columns that are not mapped, such as a product. Few hashes repeat, so
+-- only their lines are compared.
+hashes_repeated as (
+    select row_hash
+    from transactions
+    where failed_rules is null
+    group by row_hash
+    having count(*) > 1
+),
+
 lines_grouped as (
     select
         amount,
         count(*) - 1 as repetitions
     from valid_transactions
+    where
+        row_hash in (
+            select hashes_repeated.row_hash from hashes_repeated
+        )
     group by
         transaction_id, customer_id, transaction_date, quantity, amount, currency,
         is_return, row_hash

@@ -1,0 +1,166 @@
+{#
+    The files of a pattern are read once. Their typed lines stay in stg_shop__transactions, each with its file and with
+    the version of the file and of the SQL that typed it. A build reads the files without lines of the current version.
+#}
+
+{% macro is_read_by_file() %}
+    {#- Whether the transactions come from files of which a build reads only the new and the changed ones. -#}
+    {%- set location = setting('transactions_location') or '' -%}
+    {%- do return(
+        target.type == 'duckdb' and is_pattern(location) and (is_csv(location) or is_parquet(location))
+        and not (is_csv(location) and setting('csv_encoding') == 'windows-1252')
+    ) -%}
+{% endmacro %}
+
+
+{% macro transactions_as_text(relation) -%}
+    {#- The transactions of a relation with our column names, every column as text. -#}
+    select
+        {{ input_row_number(setting('transactions_location')) }} as input_row,
+        {{ 'row_as_it_came.filename' if is_read_by_file() else 'cast(null as string)' }} as input_file,
+        {%- for column in input_columns('transactions') + transaction_attribute_names() %}
+        {{ input_column('transactions', column) }} as {{ column }},
+        {%- endfor %}
+        {{ is_excluded_line() }} as is_excluded,
+        {{ row_hash('row_as_it_came') }} as row_hash,
+        {{ row_as_struct('row_as_it_came') }} as raw_row
+    from {{ relation }} as row_as_it_came  -- noqa: AL05
+{%- endmacro %}
+
+
+{% macro transaction_files() %}
+    {#- {file: version} of the files that match the pattern, in the order of their names. Size and time of change make
+        the version; the content is not read. -#}
+    {%- set found = run_query(
+        'select filename, md5(concat_ws(' ~ "' ', filename, size, epoch_us(last_modified))) as version from read_blob("
+        ~ quote_literal(setting('transactions_location')) ~ ') order by filename'
+    ) -%}
+    {%- set files = {} -%}
+    {%- for row in found.rows -%}{%- do files.update({row['filename']: row['version'][:12]}) -%}{%- endfor -%}
+    {%- do return(files) -%}
+{% endmacro %}
+
+
+{% macro version_of_typing() %}
+    {#- A hash of what the typed lines depend on besides the files: the SQL and the settings of staging, the engine. -#}
+    {%- set parts = [transactions_as_text('input'), run_query('select version()').rows[0][0]] -%}
+    {%- for name in ('base_shop__transactions', 'stg_shop__transactions') -%}
+        {%- do parts.append(graph.nodes[model_id_of(name)].raw_code) -%}
+    {%- endfor -%}
+    {%- for type in ('decimal(18, 2)', 'decimal(18, 3)', 'decimal(18, 6)', 'decimal(38, 12)') -%}
+        {%- do parts.append(parse_decimal('text', type)) -%}
+    {%- endfor -%}
+    {%- do parts.extend([
+        clean_text('text'), clean_id('text'), parse_date('text'), is_return_value('text'),
+        setting('return_id_prefix'), setting('unique_key'), setting('csv_delimiter'), setting('csv_encoding'),
+    ]) -%}
+    {%- do return(local_md5(parts | map('string') | join(' '))[:12]) -%}
+{% endmacro %}
+
+
+{% macro version_of_columns(files) %}
+    {#- A hash of the columns that these files have together. The hash of a line includes those that its file lacks. -#}
+    {%- set columns = run_query('select * from ' ~ relation_of_files(files) ~ ' limit 0').column_names -%}
+    {%- do return(local_md5(columns | sort | join(' '))[:12]) -%}
+{% endmacro %}
+
+
+{% macro relation_of_files(files) %}
+    {#- The relation to select some of the files from. -#}
+    {%- set quoted = [] -%}
+    {%- for file in files -%}{%- do quoted.append(quote_literal(file)) -%}{%- endfor -%}
+    {%- do return(default__file_relation(
+        'transactions', setting('transactions_location'), '[' ~ quoted | join(', ') ~ ']'
+    )) -%}
+{% endmacro %}
+
+
+{% macro files_to_read() %}
+    {#- What a build reads: {reading: version of the typing and the columns, files: {file: version}, are_new: whether
+        the lines of the other files stay, outdated: the versions of lines to forget} -#}
+    {%- set files, typing = transaction_files(), version_of_typing() -%}
+    {%- set typed = stored_relation('stg_shop__transactions') -%}
+    {%- set known, current, outdated, new = [], [], [], {} -%}
+    {%- if typed and typed.is_table
+        and 'input_version' in adapter.get_columns_in_relation(typed) | map(attribute='name')
+        and not flags.FULL_REFRESH and not flags.EMPTY -%}
+        {%- set known = run_query(
+            'select input_file, input_version, max(transaction_date) as last_date from ' ~ typed ~ ' group by all'
+        ).rows -%}
+    {%- endif -%}
+    {%- set reading = (known[0]['input_version'] or '').rpartition(' ')[0] if known else '' -%}
+    {%- for row in known -%}
+        {#- A line that was in the future when it was read may not be by now. -#}
+        {%- set was_in_future = row['last_date'] is not none
+            and row['last_date'] | string > modules.datetime.datetime.now().date() | string -%}
+        {%- if row['input_version'] == reading ~ ' ' ~ files.get(row['input_file'], '') and not was_in_future -%}
+            {%- do current.append(row['input_file']) -%}
+        {%- else -%}
+            {%- do outdated.append(row['input_version']) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for file, version in files.items() if file not in current -%}
+        {%- do new.update({file: version}) -%}
+    {%- endfor -%}
+    {%- if current and reading.startswith(typing ~ ' ')
+        and (not new or reading == typing ~ ' ' ~ version_of_columns(new)) -%}
+        {%- do return({'reading': reading, 'files': new, 'are_new': true, 'outdated': outdated}) -%}
+    {%- endif -%}
+    {%- do return({
+        'reading': typing ~ ' ' ~ version_of_columns(files), 'files': files, 'are_new': false, 'outdated': [],
+    }) -%}
+{% endmacro %}
+
+
+{% macro forget_outdated_lines() %}
+    {#- Before a run that types the lines: forgets those of files that have changed or are gone, or all of them. If the
+        run ends before it reads the files again, the next one reads them. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY or not is_read_by_file()
+        or model_id_of('stg_shop__transactions') not in selected_resources
+        or graph.nodes[model_id_of('stg_shop__transactions')].config.materialized != 'incremental' -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set typed = stored_relation('stg_shop__transactions') -%}
+    {%- set plan = files_to_read() if typed and typed.is_table -%}
+    {%- if plan and not plan.are_new -%}
+        {%- do adapter.drop_relation(typed) -%}
+        {%- do adapter.commit() -%}
+    {%- elif plan and plan.outdated -%}
+        {%- set versions = [] -%}
+        {%- for version in plan.outdated -%}{%- do versions.append(quote_literal(version)) -%}{%- endfor -%}
+        {%- do run_query('delete from ' ~ typed ~ ' where input_version in (' ~ versions | join(', ') ~ ')') -%}
+        {#- dbt would undo it after the hook: reading the columns of the table began a transaction. -#}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro input_files_rows(plan) -%}
+    {#- The files that a build reads as rows of file and version. -#}
+    {%- set rows = [] -%}
+    {%- for file, version in (plan.files if plan else {}).items() -%}
+        {%- do rows.append({'input_file': file, 'input_version': plan.reading ~ ' ' ~ version}) -%}
+    {%- endfor -%}
+    {%- if rows -%}
+    {{ literal_rows(rows) }}
+    {%- else %}
+    select cast(null as string) as input_file, cast(null as string) as input_version where false
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro files_with_unknown_rows(rejected) %}
+    {#- The files that have rejected lines which the table of an earlier build does not hold; none for all files. -#}
+    {%- if not execute or not rejected or not is_read_by_file() or flags.WHICH not in ('build', 'run')
+        or flags.EMPTY -%}{%- do return(none) -%}{%- endif -%}
+    {%- set checked = ref('int_transactions_checked') -%}
+    {%- set files = run_query(
+        'select distinct input_file from ' ~ checked
+        ~ ' where failed_rules is not null and row_hash not in (select row_hash from ' ~ rejected ~ ')'
+    ).columns[0].values() | list -%}
+    {#- A line has its hash only beside the columns of all files. -#}
+    {%- set reading = run_query(
+        'select min(input_version) from ' ~ ref('stg_shop__transactions')
+    ).columns[0].values()[0] or '' -%}
+    {%- do return(files if not files or version_of_columns(files) == reading.split(' ')[1] else none) -%}
+{% endmacro %}

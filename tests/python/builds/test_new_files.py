@@ -1,0 +1,269 @@
+"""Files of a pattern are read once: a build after some of them came, changed or went equals one that reads them all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import Built, green, warm_dbt
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+# What is read from the lines, without the models that train.
+READ = ["int_customer_features", "int_transaction_attributes", "int_rejected_transactions", "int_rejected_customers"]
+READ += ["data_quality", "int_as_of_date"]
+SELECTED = ["--select", *(f"+{model}" for model in READ)]
+HEADER = "transaction_id,customer_id,transaction_date,quantity,amount,shop"
+MONTHS = [f"2024-0{month}" for month in range(1, 7)]
+# Each file's time of change: later than that of the file that it replaces, as on a disk whose clock ticks.
+TICKS = count(1_700_000_000)
+
+
+@dataclass
+class Shop:
+    """A folder with the lines of a shop, and the settings that read it."""
+
+    folder: Path
+    changed: dict = field(default_factory=dict)
+    kind: str = "csv"
+
+    def __post_init__(self) -> None:
+        (self.folder / "lines").mkdir(parents=True)
+        self.write_customers(["anna", "bert", "carl"])
+
+    def write_customers(self, names: list[str]) -> None:
+        rows = "".join(f"{name},2024-01-01\n" for name in names)
+        (self.folder / "customers.csv").write_text("customer_id,signup_date\n" + rows)
+
+    def write(self, name: str, lines: list[str], header: str = HEADER) -> None:
+        """Write a file of lines, or replace it."""
+        path = self.folder / "lines" / f"{name}.{self.kind}"
+        text = "".join(f"{line}\n" for line in [header, *lines])
+        if self.kind == "csv":
+            path.write_text(text)
+        else:
+            written = self.folder / "lines.txt"
+            written.write_text(text)
+            rows = f"select * from read_csv('{written}', all_varchar = true, header = true, delim = ',')"
+            duckdb.execute(f"copy ({rows}) to '{path}' (format parquet)")
+        tick = next(TICKS)
+        os.utime(path, (tick, tick))
+
+    def remove(self, name: str) -> None:
+        (self.folder / "lines" / f"{name}.{self.kind}").unlink()
+
+    def settings(self) -> dict:
+        names = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount", "shop"]
+        return {
+            "transactions_location": str(self.folder / "lines" / f"*.{self.kind}"),
+            "transactions_columns": {name: name for name in names},
+            "transaction_attributes": {"shop": "most_frequent"},
+            "customers_location": str(self.folder / "customers.csv"),
+            "customers_columns": {"customer_id": "customer_id", "signup_date": "signup_date"},
+            "rejected_share_error": 1,
+            **self.changed,
+        }
+
+    def run(self, place: str, *arguments: str) -> Built:
+        """Run the models that read the lines, in the warehouse of a place."""
+        return warm_dbt().run(self.folder / place, self.settings(), "run", *SELECTED, *arguments)
+
+
+def read(built: Built) -> dict[str, list]:
+    """What the models hold, without the numbers and files of rows."""
+    with duckdb.connect(str(green(built).warehouse), read_only=True) as connection:
+        found = {}
+        for model in READ:
+            schema = {"data_quality": "marts"}.get(model, "rejects" if "rejected" in model else "intermediate")
+            columns = "* exclude (input_row)" if schema == "rejects" else "*"
+            found[model] = connection.execute(f"select {columns} from {schema}.{model} order by all").fetchall()
+        return found
+
+
+def files_read(built: Built) -> dict[str, int]:
+    """{file: lines} of what the last run wrote: the lines whose row numbers are above all others' are counted apart."""
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select parse_filename(input_file), count(*), count(distinct input_row)"
+            " from staging.stg_shop__transactions group by all order by all"
+        ).fetchall()
+    assert all(lines == numbers for _, lines, numbers in rows)
+    return {file: lines for file, lines, _ in rows}
+
+
+def assert_as_if_all_were_read(shop: Shop) -> None:
+    """The warehouse that has followed the files equals one that sees them for the first time."""
+    followed = read(shop.run("followed"))
+    fresh = shop.folder / "fresh"
+    for path in fresh.glob("warehouse.duckdb*"):
+        path.unlink()
+    assert followed == read(shop.run("fresh"))
+
+
+@pytest.fixture
+def kind() -> str:
+    return "csv"
+
+
+@pytest.fixture
+def shop(kind, tmp_path) -> Shop:
+    """A shop of two months whose lines have been read."""
+    made = Shop(tmp_path, kind=kind)
+    made.write(
+        "2024-01", ["T1,anna,2024-01-05,1,10.00,A", "T2,bert,2024-01-06,2,20.00,B", "T3,nobody,2024-01-07,1,5,A"]
+    )
+    made.write("2024-02", ["T4,anna,2024-02-05,1,30.00,A", "T5,carl,never,1,1.00,B"])
+    green(made.run("followed"))
+    return made
+
+
+# ---- what happens to files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_new_file_is_read_and_the_others_are_not(shop):
+    # Of the same size and age, so that only reading it would tell.
+    path = shop.folder / "lines" / f"2024-01.{shop.kind}"
+    before = path.stat()
+    shop.write(
+        "2024-01", ["T1,anna,2024-01-05,1,99.00,A", "T2,bert,2024-01-06,2,99.00,B", "T3,nobody,2024-01-07,1,9,A"]
+    )
+    os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B"])
+    built = green(shop.run("followed"))
+    assert list(files_read(built).values()) == [3, 2, 1]
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        spent = connection.execute("select sum(amount) from staging.stg_shop__transactions").fetchall()
+    assert spent == [(Decimal("73.50"),)]
+
+
+def test_after_a_new_file_the_models_are_as_if_all_were_read(shop):
+    shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B", "T7,nobody,2024-03-06,1,2,A", "T4,anna,2024-02-05,1,30.00,A"])
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_file_that_comes_late_counts(shop):
+    shop.write("2023-12", ["T0,carl,2024-01-02,1,3.00,A"])
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_corrected_file_replaces_its_lines(shop):
+    shop.write("2024-01", ["T1,anna,2024-01-05,1,11.00,A"])
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_removed_file_takes_its_lines_with_it(shop):
+    shop.remove("2024-02")
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_customer_who_is_known_now_gets_the_lines_of_before(shop):
+    shop.write_customers(["anna", "bert", "carl", "nobody"])
+    assert_as_if_all_were_read(shop)
+    # And a customer who is no longer known loses them: their rows are looked up in files that were read before.
+    shop.write_customers(["anna"])
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_file_with_another_column_has_all_read_again(shop):
+    shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B,x"], header=HEADER + ",note")
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"unique_key": ["transaction_id"]},
+        {"observation_window_days": 20},
+        {"as_of_date": "2024-01-31"},
+        {"excluded_lines": {"shop": ["A"]}},
+        {"return_id_prefix": "T2"},
+        {
+            "features": ["total_spending", "transaction_count"],
+            "transaction_attributes": {},
+            "transactions_columns": {
+                "transaction_id": "transaction_id",
+                "customer_id": "customer_id",
+                "transaction_date": "transaction_date",
+                "amount": "amount",
+            },
+        },
+    ],
+    ids=json.dumps,
+)
+def test_a_changed_setting_has_the_lines_typed_again(shop, changed):
+    shop.changed = changed
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_full_refresh_reads_all_files(shop):
+    shop.write("2024-02", ["T4,anna,2024-02-05,1,30.00,A", "T5,carl,never,1,2.00,B"])
+    before = (shop.folder / "lines" / f"2024-01.{shop.kind}").stat()
+    shop.write(
+        "2024-01", ["T1,anna,2024-01-05,1,10.00,A", "T2,bert,2024-01-06,2,20.00,B", "T3,nobody,2024-01-07,1,6,A"]
+    )
+    path = shop.folder / "lines" / f"2024-01.{shop.kind}"
+    os.utime(path, (before.st_mtime, before.st_mtime))
+    assert read(shop.run("followed", "--full-refresh")) == read(shop.run("fresh"))
+
+
+def test_a_line_in_the_future_is_looked_at_again_each_day(shop):
+    shop.write("2024-03", ["T6,bert,2999-03-05,1,7.50,B"])
+    built = green(shop.run("followed"))
+    first = files_read(built)
+    assert first == files_read(green(shop.run("followed")))
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        numbers = connection.execute(
+            "select max(input_row) from staging.stg_shop__transactions where input_file like '%2024-03%'"
+        ).fetchall()
+    assert numbers == [(6,)]
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_file_that_cannot_be_read_keeps_the_lines_of_before(shop):
+    broken = shop.folder / "lines" / f"2024-03.{shop.kind}"
+    broken.write_bytes(b'transaction_id,customer_id\n"\xff')
+    assert shop.run("followed").returncode != 0
+    broken.unlink()
+    assert_as_if_all_were_read(shop)
+
+
+# ---- any order ---------------------------------------------------------------------------------------------------
+
+LINE = st.tuples(
+    st.integers(1, 6),
+    st.sampled_from(["anna", "bert", "carl", "nobody", ""]),
+    st.sampled_from(MONTHS),
+    st.integers(1, 28),
+    st.sampled_from(["1.00", "2.50", "-1", "x", ""]),
+    st.sampled_from(["A", "B", ""]),
+).map(lambda made: f"T{made[0]},{made[1]},{made[2]}-{made[3]:02},1,{made[4]},{made[5]}")
+FILES = st.dictionaries(st.sampled_from(MONTHS), st.lists(LINE, max_size=4), min_size=1, max_size=4)
+KEYED = st.sampled_from([{}, {"unique_key": ["transaction_id"]}, {"observation_window_days": 60}])
+
+
+@settings(
+    max_examples=3,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(days=st.lists(FILES, min_size=2, max_size=3), removed=st.sampled_from([None, *MONTHS]), changed=KEYED)
+def test_files_in_any_order_give_what_one_reading_of_all_gives(tmp_path_factory, days, removed, changed):
+    shop = Shop(tmp_path_factory.mktemp("shop"), changed=changed)
+    shop.write("0", ["T0,anna,2024-01-01,1,1.00,A"])
+    for files in days:
+        for name, lines in files.items():
+            shop.write(name, lines)
+        green(shop.run("followed"))
+    if removed and (shop.folder / "lines" / f"{removed}.csv").exists():
+        shop.remove(removed)
+    assert_as_if_all_were_read(shop)
