@@ -16,7 +16,7 @@
 {% macro transactions_as_text(relation) -%}
     {#- The transactions of a relation with our column names, every column as text. -#}
     select
-        {{ input_row_number(setting('transactions_location')) }} as input_row,
+        {{ row_number_before_storing() }} as input_row,
         {{ 'row_as_it_came.filename' if is_read_by_file() else 'cast(null as string)' }} as input_file,
         {%- for column in input_columns('transactions') + transaction_attribute_names() %}
         {{ input_column('transactions', column) }} as {{ column }},

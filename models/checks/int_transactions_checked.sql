@@ -14,7 +14,7 @@
 {% set joined = 'customers_joined' if window is none else 'customers_joined_in_window' %}
 
 with transactions as (
-    select * from {{ ref('stg_shop__transactions') }}
+    {{ numbered_as_stored(ref('stg_shop__transactions')) }}
 ),
 
 customers as (
@@ -124,7 +124,9 @@ ranked as (
                 customer_id nulls last,
                 currency nulls last,
                 is_return,
-                row_hash,
+                {%- for attribute in transaction_attribute_names() %}
+                attribute_{{ attribute }} nulls last,
+                {%- endfor %}
                 input_row
         ) as position_of_key
     from {{ joined }}

@@ -27,10 +27,7 @@ input_files as (
 {% endif %}
 cleaned as (
     select
-        input_row
-        {%- if plan and plan.are_new %}
-        + (select coalesce(max(typed.input_row), 0) from {{ this }} as typed) as input_row
-        {%- endif %},
+        input_row,
         input_file,
         row_hash,
         is_excluded,

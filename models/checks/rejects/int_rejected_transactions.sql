@@ -5,6 +5,8 @@
 {% endif %}
 {% set files = files_with_unknown_rows(previous) %}
 
+-- depends_on: {{ ref('stg_shop__transactions') }}
+
 with checked as (
     select * from {{ ref('int_transactions_checked') }}
     where failed_rules is not null

@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 PROJECT = Path(__file__).resolve().parents[3]
 MODELS = (
     "base_shop__transactions",
+    "stg_shop__transactions",
     "base_shop__customers",
     "int_rule_catalogue",
-    "stg_shop__transactions",
     "stg_shop__customers",
     "int_customers_checked",
     "int_transactions_checked",
@@ -97,7 +97,7 @@ class Outcome:
 
 
 class Warehouse:
-    """The compiled models in an in-memory DuckDB. Each run replaces the tables of the previous one."""
+    """The compiled models in an in-memory DuckDB. Each run replaces the relations of the previous one."""
 
     def __init__(self, compiled: list[dict], run_date: date) -> None:
         self.run_date = run_date
@@ -110,14 +110,10 @@ class Warehouse:
             self.connection.execute(f'create schema "{schema}"')
         for name, columns in SAMPLES.items():
             self.connection.execute(f"create table sample.{name} ({', '.join(f'{c} varchar' for c in columns)})")
-        self.tables = []
-        for model in compiled:
-            kind = model["config"]["materialized"]
-            statement = f"create or replace {kind} {model['relation_name']} as\n{model['compiled_code']}"
-            if kind == "view":
-                self.connection.execute(statement)
-            else:
-                self.tables.append(statement)
+        self.statements = [
+            f"create or replace {model['config']['materialized']} {model['relation_name']} as\n{model['compiled_code']}"
+            for model in compiled
+        ]
 
     def run(self, transactions: list[dict], customers: list[dict]) -> Outcome:
         for (name, columns), rows in zip(SAMPLES.items(), (transactions, customers), strict=True):
@@ -126,7 +122,7 @@ class Warehouse:
                 f"create or replace table sample.{name} as select {lists}",
                 [[row.get(column) for row in rows] for column in columns],
             )
-        for statement in self.tables:
+        for statement in self.statements:
             self.connection.execute(statement)
         return Outcome(lambda sql: self.connection.execute(sql).fetchall())
 
