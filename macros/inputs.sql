@@ -322,8 +322,11 @@
             {%- do write_utf8_copy(setting(input ~ '_location')) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
             {%- do check_column_names(setting(input ~ '_location')) -%}
-            {%- do check_mapping(input, setting(input ~ '_location')) -%}
-            {%- do check_rows(input, setting(input ~ '_location')) -%}
+            {%- set relation = relation_to_check(input) -%}
+            {%- if relation -%}{%- do check_mapping(input, setting(input ~ '_location'), relation) -%}{%- endif -%}
+            {%- if relation == input_relation(input) -%}
+                {%- do check_rows(input, setting(input ~ '_location')) -%}
+            {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
 {% endmacro %}
@@ -463,12 +466,14 @@
 {% endmacro %}
 
 
-{% macro check_mapping(input, location) %}
+{% macro check_mapping(input, location, relation=none) %}
     {%- set name = input ~ '_columns' -%}
     {%- for column in missing_input_columns(input) -%}
         {%- do refuse_setting(name, var(name), "it must name a column for '" ~ column ~ "'") -%}
     {%- endfor -%}
-    {%- set present = run_query('select * from ' ~ input_relation(input) ~ ' limit 0').column_names -%}
+    {%- set present = run_query(
+        'select * from ' ~ (relation or input_relation(input)) ~ ' limit 0'
+    ).column_names -%}
     {%- set lowered = present | map('lower') | list -%}
     {%- set whose = ' in ' ~ location ~ ', whose columns are: ' ~ present | join(', ') -%}
     {%- set hint = (

@@ -75,6 +75,17 @@
 {% endmacro %}
 
 
+{% macro relation_to_check(input) %}
+    {#- The relation of which the columns and the rows are checked before a run; none if nothing is new. Of files that
+        are read once, only the new ones: DuckDB opens each file of a pattern to learn its columns. -#}
+    {%- if input == 'transactions' and is_read_by_file() -%}
+        {%- set plan = files_to_read() -%}
+        {%- if plan.are_new -%}{%- do return(relation_of_files(plan.files) if plan.files else none) -%}{%- endif -%}
+    {%- endif -%}
+    {%- do return(input_relation(input)) -%}
+{% endmacro %}
+
+
 {% macro files_to_read() %}
     {#- What a build reads: {reading: version of the typing and the columns, files: {file: version}, are_new: whether
         the lines of the other files stay, outdated: the versions of lines to forget} -#}

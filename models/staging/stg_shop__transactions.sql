@@ -12,12 +12,12 @@
     and model.config.materialized == 'incremental' %}
 
 with transactions as (
-    {% if plan and plan.are_new -%}
+    {% if plan and plan.are_new and plan.files -%}
     -- depends_on: {{ ref('base_shop__transactions') }}
-    {{ transactions_as_text(relation_of_files(plan.files or transaction_files())) }}
-    {{ 'where false' if not plan.files }}
+    {{ transactions_as_text(relation_of_files(plan.files)) }}
     {%- else -%}
     select * from {{ ref('base_shop__transactions') }}
+    {{ 'where false' if plan and plan.are_new }}
     {%- endif %}
 ),
 {% if plan %}

@@ -13,15 +13,15 @@ with checked as (
 ),
 
 input_rows as (
-    {% if files is none -%}
+    {% if files -%}
+    -- depends_on: {{ ref('base_shop__transactions') }}
+    {{ transactions_as_text(relation_of_files(files)) }}
+    {%- else -%}
     select
         row_hash,
         raw_row
     from {{ ref('base_shop__transactions') }}
-    {%- else -%}
-    -- depends_on: {{ ref('base_shop__transactions') }}
-    {{ transactions_as_text(relation_of_files(files or transaction_files())) }}
-    {{ 'where false' if not files }}
+    {{ 'where false' if files is not none }}
     {%- endif %}
 ),
 

@@ -179,14 +179,20 @@ def test_a_file_with_another_column_has_all_read_again(shop):
     assert_as_if_all_were_read(shop)
 
 
+def test_files_that_lack_a_column_are_read_beside_those_that_have_it(shop):
+    shop.write(
+        "2023-12", ["T0,carl,2024-01-02,1,3.00"], header="transaction_id,customer_id,transaction_date,quantity,amount"
+    )
+    assert_as_if_all_were_read(shop)
+    # And once more, with nothing new.
+    assert_as_if_all_were_read(shop)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {"unique_key": ["transaction_id"]},
-        {"observation_window_days": 20},
-        {"as_of_date": "2024-01-31"},
         {"excluded_lines": {"shop": ["A"]}},
-        {"return_id_prefix": "T2"},
         {
             "features": ["total_spending", "transaction_count"],
             "transaction_attributes": {},
