@@ -14,7 +14,7 @@ from conftest import Built, dbt
 from texts import COLUMNS
 
 # Columns that differ between engines, and columns derived from them; row numbers have no defined order on Spark.
-ENGINE_SPECIFIC = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row"}
+ENGINE_SPECIFIC = {"model_id", "previous_model_id", "input_fingerprint", "engine_version", "input_row", "row_hash"}
 
 Table = tuple[list[str], list[tuple]]
 
