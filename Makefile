@@ -153,7 +153,7 @@ licences: setup-dev setup-spark  ## Write the licences of the dependencies, as t
 	.venv/bin/python scripts/licences.py run > requirements/licences.md
 	.venv-spark/bin/python scripts/licences.py spark >> requirements/licences.md
 
-bench: setup-dev  ## Compare the sweep, the features and complete builds with alternatives; takes SIZES=10000,1000000
+bench: setup-dev  ## Compare the sweep, the features and complete builds with alternatives; takes SIZES=10000,1000000 and SHOPS=100000x10:csv:365
 	.venv/bin/python benchmarks/sweep.py --sizes $(SIZES)
 	.venv/bin/python benchmarks/features.py --sizes $(SIZES)
 	.venv/bin/python benchmarks/job.py --shops $(SHOPS)

@@ -205,7 +205,8 @@ def node_times(results: list[dict]) -> dict[str, tuple[float, float]]:
     """The start and the end of every node in dbt's results, in seconds from the first start."""
     times = {}
     for result in results:
-        name = result["unique_id"].split(".")[2]
+        kind, _, name = result["unique_id"].split(".")[:3]
+        name = f"test {name}" if kind == "test" else name
         for timing in result["timing"]:
             if timing["name"] == "execute" and timing["started_at"]:
                 times[name] = [dt.datetime.fromisoformat(timing[end]) for end in ("started_at", "completed_at")]
@@ -252,7 +253,7 @@ def draw_nodes(nodes: dict[str, tuple[float, float]], title: str, path: Path) ->
 
     whole = max(end for _, end in nodes.values())
     shown = [
-        {"node": name, "start": start, "end": end, "kind": "test" if is_test(name) else "model"}
+        {"node": name, "start": start, "end": end, "kind": "test" if name.startswith("test ") else "model"}
         for name, (start, end) in nodes.items()
         if end - start > 0.005 * whole
     ]
@@ -264,11 +265,6 @@ def draw_nodes(nodes: dict[str, tuple[float, float]], title: str, path: Path) ->
         alt.Color("kind", title=None, scale=alt.Scale(domain=["model", "test"], range=["#2f6f9f", "#c9823b"])),
     )
     chart.save(path, scale_factor=2)
-
-
-def is_test(name: str) -> bool:
-    """Whether a node of this name is a data test."""
-    return name.startswith(("assert_", "columns_hold_", "accepted_values_", "relationships_", "unique_"))
 
 
 def draw_sizes(seconds: list[dict[str, object]], path: Path) -> None:

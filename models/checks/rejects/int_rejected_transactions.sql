@@ -28,13 +28,12 @@ input_rows as (
 raw_rows as (
     select
         input_rows.row_hash,
-        min({{ to_json('input_rows.raw_row') }}) as raw_row
+        {{ to_json('input_rows.raw_row') }} as raw_row
     from input_rows
     where
         input_rows.row_hash in (
             select checked.row_hash from checked
         )
-    group by input_rows.row_hash
     {%- if previous %}
     union all
     select
