@@ -12,6 +12,8 @@ SHOPS ?= 620x5,100000x10
 # REBUILD=1 moves the warehouse aside and builds a new one. TO=3 is the publication that `make rollback` returns to.
 REBUILD ?=
 TO ?=
+# The day of the contact in `make audiences`; by default the as-of date.
+CONTACT_DATE ?=
 # The question of `make ask`.
 Q ?=
 
@@ -26,7 +28,7 @@ DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score ask publish rollback publications test test-fast test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
 
 ##@ Use
 
@@ -50,6 +52,9 @@ ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; w
 
 publish: setup  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build
 	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
+
+audiences: setup  ## Build, test, and write a list of customers for each action; takes VARS and ARGS like build
+	.venv/bin/python -m customer_segmentation.audiences $(if $(VARS),--settings "$(VARS)") $(if $(CONTACT_DATE),--contact-date $(CONTACT_DATE)) -- $(ARGS)
 
 rollback: setup  ## Return to an earlier publication: TO=3, or the one before the current one
 	.venv/bin/python -m customer_segmentation.publication rollback $(TO)

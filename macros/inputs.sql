@@ -11,14 +11,23 @@
             'return_flag', 'line_id', 'loaded_at',
         ],
         'customers': ['customer_id', 'signup_date'],
+        'suppressions': ['customer_id', 'action_id', 'reason', 'until'],
     }[input]) %}
+{% endmacro %}
+
+
+{% macro input_names() %}
+    {#- The inputs that the settings name. -#}
+    {%- do return(
+        ['transactions', 'customers'] + (['suppressions'] if setting('suppressions_location') is not none else [])
+    ) -%}
 {% endmacro %}
 
 
 {% macro missing_input_columns(input) %}
     {#- The required columns of an input that its mapping does not name. -#}
     {%- set mapping = input_mapping(input) -%}
-    {%- set needed = {'transactions': ['customer_id', 'transaction_date'], 'customers': ['customer_id']}[input] -%}
+    {%- set needed = ['customer_id'] + (['transaction_date'] if input == 'transactions' else []) -%}
     {%- set missing = needed | reject('in', mapping) | list -%}
     {%- if input == 'transactions' and not mapping.get('amount') -%}
         {%- if not mapping.get('unit_price') -%}
@@ -276,7 +285,7 @@
         ) -%}
     {%- endif -%}
     {%- set encoding = {'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')) -%}
-    {%- for input in ['transactions', 'customers'] -%}
+    {%- for input in input_names() -%}
         {%- set location = setting(input ~ '_location') or '' -%}
         {%- if execute and is_pattern(location) and run_query('select version()').rows[0][0].startswith('0.') -%}
             {%- do refuse_setting(
@@ -316,7 +325,7 @@
     {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. A model of another
         project is built later, and checked then: declare_input. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
-        {%- for input in ['transactions', 'customers']
+        {%- for input in input_names()
             if setting(input ~ '_location') is not none and not is_referred(setting(input ~ '_location')) -%}
             {%- do check_location(input) -%}
             {%- do write_utf8_copy(setting(input ~ '_location')) -%}

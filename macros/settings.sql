@@ -58,6 +58,18 @@
         'quiet_after_intervals': {'type': 'number', 'at_least': 0.1, 'at_most': 1000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
         'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
+        'suppressions_location': {'type': 'text', 'nullable': true},
+        'suppressions_columns': {'type': 'mapping', 'keys': input_columns('suppressions')},
+        'holdout_share': {'type': 'number', 'at_least': 0, 'at_most': 0.9},
+        'holdout_salt': {'type': 'text'},
+        'contact_limit': {'type': 'integer', 'at_least': 1, 'at_most': 1000, 'nullable': true},
+        'contact_period_days': {'type': 'integer', 'at_least': 1, 'at_most': 100000},
+        'action_repeat_days': {'type': 'integer', 'at_least': 0, 'at_most': 100000},
+        'result_horizons': {'type': 'list', 'of_days': true, 'at_most_items': 3},
+        'audience_columns': {'type': 'list', 'may_be_empty': true},
+        'contacts_location': {'type': 'text', 'nullable': true},
+        'contacts_columns': {'type': 'mapping', 'keys': ['customer_id', 'email', 'phone']},
+        'contacts_country': {'type': 'text', 'nullable': true, 'pattern': '^[A-Z][A-Z]$', 'such_as': 'DE'},
         'k_min': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k_max': {'type': 'integer', 'at_least': 2, 'at_most': 100},
         'k': {'type': 'integer', 'at_least': 1, 'at_most': 100, 'nullable': true},
@@ -158,6 +170,10 @@
                 {%- do return('each of its items must be text or a number') -%}
             {%- elif rule.get('among') and item not in rule.among -%}
                 {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
+            {%- elif rule.get('at_most_items') and value | length > rule.at_most_items -%}
+                {%- do return('it must have at most ' ~ rule.at_most_items ~ ' items') -%}
+            {%- elif rule.get('of_days') and (item is not integer or item is boolean or not 1 <= item <= 3650) -%}
+                {%- do return('each of its items must be a number of days from 1 to 3650') -%}
             {%- elif value | select('equalto', item) | list | length > 1 -%}
                 {%- do return("'" ~ item ~ "' is listed more than once") -%}
             {%- endif -%}

@@ -126,7 +126,7 @@
     {%- for row in found if row['outcome'] == 'rejected' -%}
         {%- do print(
             row['input'] | capitalize ~ ', rejected: ' ~ row['row_count'] ~ ' (' ~ aligned_percent(row['share']) ~ ') '
-            ~ row['rule'] ~ ', ' ~ lower_first(row['label']) ~ '; ' ~ row['remedy']
+            ~ row['rule'] ~ ', ' ~ lower_first(row['label']) ~ ('; ' ~ row['remedy'] if row['remedy'] else '')
             ~ ' (rejects.int_rejected_' ~ row['input'] ~ ').'
         ) -%}
     {%- endfor -%}

@@ -7,8 +7,8 @@
 {% macro rule_catalogue() %}
     {#- One entry per rule, keyed by its name, in the order in which rules are tried. kind: rejected rows break a rule,
         excluded rows are excluded on purpose by a setting, and flagged rows are used but worth knowing about. input:
-        transactions, customers or both. label: the rule in the report. meaning: when a row breaks the rule, or is
-        flagged by it, as docs/input.md lists it. remedy: what to do about rejected rows. -#}
+        transactions, customers, both of them, or suppressions. label: the rule in the report. meaning: when a row
+        breaks the rule, or is flagged by it, as docs/input.md lists it. remedy: what to do about rejected rows. -#}
     {% do return({
         'excluded_line': {
             'input': 'transactions', 'kind': 'excluded',
@@ -115,6 +115,24 @@
             'meaning': 'another valid row with the same id is kept',
             'remedy': 'map customer_id to a column that is unique in the customers input',
         },
+        'suppression_without_customer_id': {
+            'input': 'suppressions', 'kind': 'rejected',
+            'label': 'No customer id',
+            'meaning': 'there is no customer id',
+            'remedy': 'map customer_id to the column that names the customer, or complete the row',
+        },
+        'suppression_of_unknown_customer': {
+            'input': 'suppressions', 'kind': 'rejected',
+            'label': 'A customer whom the shop does not know',
+            'meaning': 'no valid row of the customers input has this id, so no action can reach the customer',
+            'remedy': 'none is needed for people who are not customers; otherwise correct the id',
+        },
+        'suppression_ended': {
+            'input': 'suppressions', 'kind': 'excluded',
+            'label': 'Ended before the day the report is for',
+            'meaning': 'the last day (until) is before the as-of date',
+            'remedy': none,
+        },
         'return': {
             'input': 'transactions', 'kind': 'flagged',
             'label': 'Returns',
@@ -169,6 +187,18 @@
             'input': 'customers', 'kind': 'flagged',
             'label': 'Returned as much as they bought, or more',
             'meaning': 'the customer has a purchase, but total spending is 0 or negative; log1p treats it as 0',
+            'remedy': none,
+        },
+        'unparsable_until': {
+            'input': 'suppressions', 'kind': 'flagged',
+            'label': 'A last day that cannot be read; suppressed without an end',
+            'meaning': 'there is a last day (until), but it cannot be read; the suppression has no end',
+            'remedy': none,
+        },
+        'unknown_action_id': {
+            'input': 'suppressions', 'kind': 'flagged',
+            'label': 'An action that the playbook does not have; suppressed for all',
+            'meaning': 'the playbook has no action with this action_id; the suppression counts for every action',
             'remedy': none,
         },
     }) %}

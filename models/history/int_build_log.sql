@@ -9,6 +9,8 @@
     tests/python/project/test_rooms.py fails if one is missing here.
 -#}
 {% for model in [
+    'action_results',
+    'audiences',
     'customer_360',
     'customer_segments',
     'data_quality',
@@ -28,7 +30,9 @@
     'int_input_volumes',
     'int_rejected_customers',
     'int_rejected_transactions',
-] -%}
+] + (
+    ['int_rejected_suppressions'] if setting('suppressions_location') is not none else []
+) -%}
 -- depends_on: {{ ref(model) }}
 {% endfor %}
 with stored_builds as (

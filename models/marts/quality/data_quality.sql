@@ -10,6 +10,10 @@
     'no_purchase': 'not is_clustered',
     'nothing_spent_net': 'is_clustered and total_spending <= 0',
 } %}
+{% set suppression_flags = {
+    'unparsable_until': 'is_until_unparsable',
+    'unknown_action_id': 'is_action_unknown',
+} if setting('suppressions_location') is not none else {} %}
 
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}
@@ -27,6 +31,13 @@ rule_catalogue as (
     select * from {{ ref('int_rule_catalogue') }}
 ),
 
+{% if suppression_flags -%}
+suppressions as (
+    select * from {{ ref('int_suppressions_checked') }}
+),
+
+{% endif -%}
+
 -- A row that breaks several rules counts under the first of them, so that used and rejected rows add up to the input.
 rows_united as (
     select
@@ -40,6 +51,14 @@ rows_united as (
         coalesce(split_part(failed_rules, ', ', 1), 'used') as rule,
         cast(null as decimal(18, 2)) as amount
     from customers
+    {%- if suppression_flags %}
+    union all
+    select
+        'suppressions' as input,
+        coalesce(failed_rules, 'used') as rule,
+        cast(null as decimal(18, 2)) as amount
+    from suppressions
+    {%- endif %}
 ),
 
 rules_counted as (
@@ -149,6 +168,17 @@ flags_united as (
     from customers_flagged
     union all
     {%- endfor %}
+    {%- for rule, condition in suppression_flags.items() %}
+    {%- do catalogued_rule(rule) %}
+    select
+        'suppressions' as input,
+        '{{ rule }}' as rule,
+        count(*) as row_count,
+        cast(null as decimal(38, 2)) as amount
+    from suppressions
+    where failed_rules is null and {{ condition }}
+    union all
+    {%- endfor %}
     select
         'transactions' as input,
         'identical_line' as rule,
@@ -182,7 +212,7 @@ select
     outcomes_united.input,
     case
         outcomes_united.input
-        {%- for input in ('transactions', 'customers') %}
+        {%- for input in input_names() %}
         when '{{ input }}' then {{ input_name(input) }}
         {%- endfor %}
     end as location,

@@ -23,12 +23,18 @@ audiences_counted as (
         segment_profiles.archetype,
         segment_profiles.cluster_size,
         segments_summarised.cluster,
+        playbook.action_id,
         playbook.action,
         playbook.objective,
         playbook.rationale,
         playbook.audience,
         playbook.only_if,
         playbook.action_rank,
+        playbook.is_contact,
+        coalesce(playbook.holdout_share, {{ setting('holdout_share') }})
+            as holdout_share,
+        coalesce(playbook.repeat_after_days, {{ setting('action_repeat_days') }})
+            as repeat_after_days,
         case playbook.audience
             when 'everyone' then segment_profiles.cluster_size
             when 'quiet' then segments_summarised.quiet_customers
@@ -66,6 +72,7 @@ select
     ---- ids
     cluster_id,
     segment_key,
+    action_id,
 
     ---- strings
     segment_name,
@@ -74,6 +81,9 @@ select
     rationale,
     audience,
 
+    ---- booleans
+    is_contact,
+
     ---- numerics
     cast(
         row_number() over (
@@ -81,6 +91,8 @@ select
             order by is_for_a_minority, action_rank, action
         ) as integer
     ) as action_rank,
-    cast(customers as bigint) as customers
+    cast(customers as bigint) as customers,
+    cast(holdout_share as double) as holdout_share,
+    cast(repeat_after_days as integer) as repeat_after_days
 from proposed
 order by cluster_id nulls last, segment_key, action_rank

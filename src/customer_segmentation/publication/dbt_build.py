@@ -15,10 +15,13 @@ from customer_segmentation.publication.errors import PublicationError
 GREEN = ("success", "pass", "warn", "no-op")
 
 
-def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[str, Any]:
+def build(
+    project: Path, settings: Path | None, arguments: list[str], consequence: str = "nothing was published"
+) -> dict[str, Any]:
     """Run `dbt build` in a separate process, and return the settings given on its command line.
 
-    `settings` is a YAML settings file, and `arguments` are further arguments of dbt.
+    `settings` is a YAML settings file, `arguments` are further arguments of dbt, and `consequence` ends the sentence of
+    an error.
 
     Raises:
         PublicationError: The build failed or was incomplete.
@@ -29,15 +32,18 @@ def build(project: Path, settings: Path | None, arguments: list[str]) -> dict[st
     dbt = Path(sys.executable).with_name("dbt")
     finished = subprocess.run([str(dbt), "build", *variables, *arguments], cwd=project, check=False)
     if finished.returncode:
-        raise PublicationError("The build failed, see above; nothing was published.")
+        raise PublicationError(f"The build failed, see above; {consequence}.")
     results = _run_results(target)
     if not results or results["metadata"]["invocation_id"] == before:
-        raise PublicationError(f"dbt wrote no results for this run to {target}; nothing was published.")
-    check_whole_and_green(results, json.loads((target / "manifest.json").read_text(encoding="utf-8")))
+        raise PublicationError(f"dbt wrote no results for this run to {target}; {consequence}.")
+    manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    check_whole_and_green(results, manifest, consequence)
     return results["args"]["vars"]
 
 
-def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> None:
+def check_whole_and_green(
+    results: dict[str, Any], manifest: dict[str, Any], consequence: str = "nothing was published"
+) -> None:
     """Check that every model, seed and data test of the project ran, and that none failed.
 
     `results` and `manifest` are the content of dbt's run_results.json and manifest.json. Unit tests may be left out,
@@ -50,7 +56,7 @@ def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> 
     statuses = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(node for node, status in statuses.items() if status not in GREEN)
     if failed:
-        raise PublicationError(f"The build did not succeed: {failed[0]} {statuses[failed[0]]}; nothing was published.")
+        raise PublicationError(f"The build did not succeed: {failed[0]} {statuses[failed[0]]}; {consequence}.")
     nodes = manifest["nodes"]
     training = {node for node, described in nodes.items() if "training" in described["tags"]}
     needed = {
@@ -67,8 +73,8 @@ def check_whole_and_green(results: dict[str, Any], manifest: dict[str, Any]) -> 
     left_out = sorted(needed - set(statuses))
     if left_out:
         raise PublicationError(
-            f"The build left out {len(left_out)} of {len(needed)} models, seeds and tests ({left_out[0]}); a "
-            "publication needs a complete build: run it without --select and --exclude."
+            f"The build left out {len(left_out)} of {len(needed)} models, seeds and tests ({left_out[0]}); "
+            f"{consequence}. It needs a complete build: run it without --select and --exclude."
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 # In the order of the data flow. docs/architecture.md describes each.
-ROOMS = ("staging", "checks", "features", "training", "serving", "marts", "history")
+ROOMS = ("staging", "checks", "features", "training", "serving", "marts", "actions", "history")
 LOG = "model.customer_segmentation.int_build_log"
 
 

@@ -1,0 +1,173 @@
+{% set has_suppressions = setting('suppressions_location') is not none %}
+
+with customer_segments as (
+    select * from {{ ref('customer_segments') }}
+),
+
+segment_actions as (
+    select * from {{ ref('segment_actions') }}
+),
+
+export_log as (
+    select * from {{ ref('int_export_log') }}
+),
+
+as_of as (
+    select * from {{ ref('int_as_of_date') }}
+),
+
+{% if has_suppressions -%}
+suppressions as (
+    select * from {{ ref('int_suppressions_checked') }}
+),
+
+-- A customer can be suppressed for several reasons; one is told.
+suppressions_grouped as (
+    select
+        customer_id,
+        action_id,
+        coalesce(min(reason), 'no reason given') as reason
+    from suppressions
+    where failed_rules is null
+    group by customer_id, action_id
+),
+
+{% endif -%}
+-- Customers with an override get the actions of the segment that it names.
+customers_and_actions as (
+    select
+        customer_segments.customer_id,
+        segment_actions.action_id,
+        segment_actions.segment_key,
+        segment_actions.segment_name,
+        segment_actions.action_rank,
+        segment_actions.holdout_share,
+        segment_actions.repeat_after_days,
+        as_of.as_of_date
+    from customer_segments
+    inner join segment_actions
+        on customer_segments.segment_name = segment_actions.segment_name
+    cross join as_of
+    where
+        segment_actions.is_contact
+        and (
+            segment_actions.audience = 'everyone'
+            or customer_segments.is_quiet = (segment_actions.audience = 'quiet')
+        )
+),
+
+-- Holdouts count like contacts, so that nothing but the action sets the two groups apart.
+contacts_counted as (
+    select
+        export_log.customer_id,
+        count(*) as contacts,
+        max(export_log.contact_date) as last_contact_date
+    from export_log
+    cross join as_of
+    where
+        {{ dbt.datediff('export_log.contact_date', 'as_of.as_of_date', 'day') }}
+        < {{ setting('contact_period_days') }}
+    group by export_log.customer_id
+),
+
+actions_repeated as (
+    select
+        customer_id,
+        action_id,
+        max(contact_date) as last_contact_date
+    from export_log
+    group by customer_id, action_id
+),
+
+looked_up as (
+    select
+        customers_and_actions.*,
+        coalesce(contacts_counted.contacts, 0) as contacts,
+        contacts_counted.last_contact_date,
+        actions_repeated.last_contact_date as last_action_date,
+        coalesce(
+            {{ dbt.datediff(
+                'actions_repeated.last_contact_date',
+                'customers_and_actions.as_of_date',
+                'day'
+            ) }} < customers_and_actions.repeat_after_days,
+            false
+        ) as is_repeated,
+        {% if has_suppressions -%}
+        coalesce(of_customer.reason, of_action.reason) as suppression_reason
+        {%- else -%}
+        cast(null as string) as suppression_reason
+        {%- endif %}
+    from customers_and_actions
+    left join contacts_counted
+        on customers_and_actions.customer_id = contacts_counted.customer_id
+    left join actions_repeated
+        on
+            customers_and_actions.customer_id = actions_repeated.customer_id
+            and customers_and_actions.action_id = actions_repeated.action_id
+    {%- if has_suppressions %}
+    left join suppressions_grouped as of_customer
+        on
+            customers_and_actions.customer_id = of_customer.customer_id
+            and of_customer.action_id is null
+    left join suppressions_grouped as of_action
+        on
+            customers_and_actions.customer_id = of_action.customer_id
+            and customers_and_actions.action_id = of_action.action_id
+    {%- endif %}
+),
+
+-- The first action of a segment takes the first of the customer's places, and so on.
+placed as (
+    select
+        *,
+        sum(
+            case when suppression_reason is null and not is_repeated then 1 else 0 end
+        ) over (
+            partition by customer_id
+            order by action_rank
+            rows between unbounded preceding and current row
+        ) as place
+    from looked_up
+)
+
+select
+    ---- ids
+    customer_id,
+    action_id,
+    segment_key,
+
+    ---- strings
+    segment_name,
+    case
+        when suppression_reason is not null then 'suppressed'
+        when is_repeated then 'not yet'
+        {%- if setting('contact_limit') is not none %}
+        when place > {{ setting('contact_limit') }} - contacts then 'not yet'
+        {%- endif %}
+        when
+            {{ hash_share(
+                "concat_ws('|', " ~ quote_literal(setting('holdout_salt'))
+                ~ ', action_id, customer_id)'
+            ) }} < holdout_share
+            then 'holdout'
+        else 'treated'
+    end as status,
+    case
+        when suppression_reason is not null then suppression_reason
+        when is_repeated
+            then concat('this action on ', cast(last_action_date as string))
+        {%- if setting('contact_limit') is not none %}
+        when
+            place > {{ setting('contact_limit') }} - contacts
+            and contacts >= {{ setting('contact_limit') }}
+            then concat('an action on ', cast(last_contact_date as string))
+        when place > {{ setting('contact_limit') }} - contacts
+            then 'another action comes first'
+        {%- endif %}
+    end as status_reason,
+
+    ---- numerics
+    action_rank
+from placed
+order by customer_id, action_rank

@@ -1,0 +1,102 @@
+"""Build, test, and export whom each action is to reach.
+
+Usage: python -m customer_segmentation.audiences [--settings my_shop.yml] [--contact-date 2026-11-30] [-- dbt arguments]
+
+Run it in the project folder, as `make audiences` does. On an error it prints one sentence and exits with code 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from customer_segmentation.audiences.errors import ExportError
+from customer_segmentation.audiences.export import (
+    Choices,
+    Relations,
+    audiences_folder,
+    export,
+    finish_interrupted,
+    locked,
+)
+from customer_segmentation.publication.dbt_build import build, target_folder
+from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.warehouse import WarehouseError, check_warehouse, explain, warehouse_path
+from customer_segmentation.settings import SettingsError, project_settings, read_settings
+
+
+def relations_of(manifest: dict) -> Relations:
+    """The tables of an export, by the names that dbt gave them."""
+
+    def name(model: str) -> str:
+        return manifest["nodes"][f"model.customer_segmentation.{model}"]["relation_name"]
+
+    return Relations(name("audiences"), name("customer_360"), name("int_as_of_date"), name("int_export_log"))
+
+
+def run(settings: Path | None, contact_date: date | None, arguments: list[str]) -> None:
+    """Build and test, then export. settings: a YAML settings file."""
+    project, warehouse = Path.cwd(), warehouse_path().resolve()
+    folder = audiences_folder(warehouse)
+    if settings:
+        read_settings(settings)  # raises before the build starts
+    check_warehouse(warehouse)
+    with locked(folder):
+        dbt_arguments = ["--exclude-resource-type", "unit_test", *arguments]
+        given = build(project, settings, dbt_arguments, "nothing was exported")
+        # Every run of dbt checks the settings, so their values are valid here.
+        valid = project_settings(project) | given
+        manifest = target_folder(project, arguments) / "manifest.json"
+        relations = relations_of(json.loads(manifest.read_text(encoding="utf-8")))
+        choices = Choices(
+            valid["audience_columns"],
+            valid["contacts_location"],
+            valid["contacts_columns"],
+            valid["contacts_country"],
+            contact_date,
+        )
+        try:
+            connection = duckdb.connect(str(warehouse))
+        except duckdb.Error as error:
+            raise WarehouseError(explain(error, warehouse)) from error
+        with connection:
+            completed = finish_interrupted(folder, connection, relations)
+            if completed is not None:
+                print(
+                    f"Export {completed} had been interrupted after it was logged. Its files are complete now, in "
+                    f"{folder / f'{completed:06d}'}. Nothing new was exported; run this again for the next wave."
+                )
+                return
+            exported = export(folder, connection, relations, choices)
+    if exported is None:
+        print("Nobody is to be contacted: the mart audiences says why, in status and status_reason.")
+        return
+    print(f"Export {exported['wave']} is in {folder / format(exported['wave'], '06d')}:")
+    for action, counts in exported["actions"].items():
+        print(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out")
+
+
+def main(given: list[str]) -> None:
+    """Parse the command line and run the export."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_segmentation.audiences", description="Build, test, and export the audiences."
+    )
+    parser.add_argument("--settings", type=Path, help="a YAML settings file for the build")
+    parser.add_argument(
+        "--contact-date", type=date.fromisoformat, help="the day of the contact; by default the as-of date"
+    )
+    parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
+    arguments = parser.parse_args(given)
+    run(arguments.settings, arguments.contact_date, arguments.arguments)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (ExportError, PublicationError, SettingsError, WarehouseError) as problem:
+        sys.exit(str(problem))

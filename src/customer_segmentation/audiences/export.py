@@ -1,0 +1,285 @@
+"""Export the audiences: a folder of files for each wave, and its rows in the log, whole or not at all.
+
+An export is a folder such as audiences/000001, next to the warehouse, unless the environment variable
+SEGMENTATION_AUDIENCES names another. The files are written to a hidden folder first. Then one transaction adds the wave
+to the log, and the folder gets its name. An export that is killed before the transaction has not happened; one that is
+killed after it is completed by the next command.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from customer_segmentation.audiences.contacts import PLATFORMS, platform_rows
+from customer_segmentation.audiences.errors import ExportError
+from customer_segmentation.audiences.files import sync, write_csv, write_manifest
+
+STATUSES = ("treated", "holdout", "suppressed", "not yet")
+# An action's id is the name of its files.
+ACTION_ID = re.compile("[a-z][a-z0-9_]{0,60}")
+ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Relations:
+    """The tables of the warehouse that an export reads and writes, as SQL names."""
+
+    audiences: str
+    customer_360: str
+    as_of_date: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the settings and the command line say about an export."""
+
+    columns: list[str]
+    contacts: str | None
+    contacts_columns: dict[str, str]
+    country: str | None
+    contact_date: date | None
+
+
+def audiences_folder(warehouse: Path) -> Path:
+    """The folder of a warehouse's exports. It need not exist."""
+    return Path(os.environ.get("SEGMENTATION_AUDIENCES") or warehouse.parent / "audiences")
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Lock the folder, which only its owner can read, so that one export runs at a time.
+
+    Raises:
+        ExportError: Another process holds the lock.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ExportError(
+                f"Another export is running in {folder}; wait until it ends and run this again."
+            ) from error
+        before = os.umask(0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+
+def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> int | None:
+    """Complete an export that was interrupted after its wave was logged, and return its number.
+
+    One that was interrupted before is removed.
+    """
+    completed = None
+    for unfinished in sorted(folder.glob(".*.partial")):
+        wave = int(unfinished.name.split(".")[1])
+        ((is_logged,),) = connection.execute(
+            f"select count(*) > 0 from {relations.log} where wave = ?", [wave]
+        ).fetchall()
+        if is_logged:
+            os.replace(unfinished, folder / f"{wave:06d}")
+            sync(folder)
+            completed = wave
+        else:
+            shutil.rmtree(unfinished)
+    return completed
+
+
+def export(
+    folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations, choices: Choices
+) -> dict[str, Any] | None:
+    """Write the files of the next wave, log it, and return its manifest; None if nobody is to be contacted.
+
+    The folder must be locked.
+
+    Raises:
+        ExportError: A setting names a column or a file that does not exist, or the files cannot be written.
+    """
+    actions = [
+        action
+        for (action,) in connection.execute(
+            f"select distinct action_id from {relations.audiences} where status = 'treated' order by action_id"
+        ).fetchall()
+    ]
+    if not actions:
+        return None
+    for action in actions:
+        if not ACTION_ID.fullmatch(action):
+            raise ExportError(
+                f"The action_id {action!r} of the playbook cannot name a file; use lower-case letters, digits and _."
+            )
+    columns = _chosen_columns(connection, relations, choices.columns)
+    _read_contacts(connection, choices)
+    ((last_wave, as_of_date),) = connection.execute(
+        f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
+    ).fetchall()
+    wave = last_wave + 1
+    unfinished = folder / f".{wave:06d}.partial"
+    manifest = {
+        "wave": wave,
+        "exported_at": datetime.now(UTC).replace(microsecond=0),
+        "as_of_date": as_of_date,
+        "contact_date": choices.contact_date or as_of_date,
+        "actions": {},
+    }
+    try:
+        unfinished.mkdir(mode=0o700)
+        for action in actions:
+            manifest["actions"][action] = _write_action(unfinished, connection, relations, choices, columns, action)
+        write_manifest(unfinished, manifest)
+        sync(unfinished)
+        _log(connection, relations, manifest)
+    except (OSError, duckdb.Error) as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ExportError(f"The audiences could not be exported to {folder} ({said}); nothing was exported.") from error
+    os.replace(unfinished, folder / f"{wave:06d}")
+    sync(folder)
+    return manifest
+
+
+def _chosen_columns(connection: duckdb.DuckDBPyConnection, relations: Relations, chosen: list[str]) -> list[str]:
+    present = connection.execute(f"from {relations.customer_360} limit 0").df().columns.tolist()
+    for column in chosen:
+        if column not in present or column == "customer_id":
+            raise ExportError(
+                f"Setting 'audience_columns' names {column}; it must name columns of customer_360 other than "
+                f"customer_id: {', '.join(present[1:])}."
+            )
+    return chosen
+
+
+def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> None:
+    """Create the temporary table `contacts` (customer_id, email, phone), one row per customer."""
+    connection.execute("create or replace temp table contacts (customer_id varchar, email varchar, phone varchar)")
+    if choices.contacts is None:
+        return
+    location = Path(choices.contacts)
+    if not location.is_file():
+        raise ExportError(f"Setting 'contacts_location' is {location}; there is no such file.")
+    quoted = "'" + str(location).replace("'", "''") + "'"
+    is_parquet = location.suffix.lower() == ".parquet"
+    source = f"read_parquet({quoted})" if is_parquet else f"read_csv({quoted}, header = true, all_varchar = true)"
+    try:
+        present = connection.execute(f"from {source} limit 0").df().columns.tolist()
+    except duckdb.Error as error:
+        raise ExportError(f"The contacts in {location} cannot be read: {' '.join(str(error).split())}") from error
+    mapped = {ours: theirs for ours, theirs in choices.contacts_columns.items() if theirs}
+    # An address or a number may be missing, but not both.
+    optional = {ours for ours in ("email", "phone") if mapped.get(ours) not in present}
+    if mapped.get("customer_id") not in present or len(optional) == 2:
+        raise ExportError(
+            f"Setting 'contacts_columns' must name the columns of customer_id and of email or phone in {location}, "
+            f"whose columns are: {', '.join(present)}."
+        )
+    texts = {
+        ours: "null" if ours in optional else 'cast("' + mapped[ours].replace('"', '""') + '" as varchar)'
+        for ours in ("customer_id", "email", "phone")
+    }
+    connection.execute(
+        "insert into contacts select customer_id, min(email), min(phone) from ("
+        f"select trim({texts['customer_id']}) as customer_id, {texts['email']} as email, {texts['phone']} as phone"
+        f" from {source}) where customer_id is not null group by customer_id"
+    )
+
+
+def _write_action(
+    folder: Path,
+    connection: duckdb.DuckDBPyConnection,
+    relations: Relations,
+    choices: Choices,
+    columns: list[str],
+    action: str,
+) -> dict[str, Any]:
+    """Write the files of an action, and return what the manifest says of it."""
+    # Whom the last wave of the action reached.
+    connection.execute(
+        f"create or replace temp table before as select customer_id from {relations.log}"
+        f" where action_id = ? and is_treated and wave = (select max(wave) from {relations.log} where action_id = ?)",
+        [action, action],
+    )
+    chosen = "".join(f', customer_360."{column}"' for column in columns)
+    connection.execute(
+        f"create or replace temp table listed as select audiences.customer_id{chosen},"
+        " before.customer_id is null as is_new"
+        f" from {relations.audiences} as audiences"
+        f" inner join {relations.customer_360} as customer_360 on audiences.customer_id = customer_360.customer_id"
+        " left join before on audiences.customer_id = before.customer_id"
+        " where audiences.action_id = ? and audiences.status = 'treated' order by audiences.customer_id",
+        [action],
+    )
+    counted = dict(
+        connection.execute(
+            f"select status, count(*) from {relations.audiences} where action_id = ? group by status", [action]
+        ).fetchall()
+    )
+    written = write_csv(
+        folder / f"{action}.csv",
+        ["customer_id", *columns, "is_new"],
+        _rows(connection, "from listed order by customer_id"),
+    )
+    if written != counted["treated"]:
+        raise ExportError(
+            f"The audience of {action} has {counted['treated']} customers, of whom customer_360 has {written}; run a "
+            "complete build."
+        )
+    parquet = str(folder / f"{action}.parquet").replace("'", "''")
+    connection.execute(f"copy (from listed order by customer_id) to '{parquet}' (format parquet, compression zstd)")
+    gone = connection.execute(
+        "select before.customer_id, coalesce(case audiences.status when 'holdout' then 'held out' else audiences.status"
+        " end, 'no longer in the audience') as why"
+        " from before"
+        f" left join (select * from {relations.audiences} where action_id = ?) as audiences"
+        " on before.customer_id = audiences.customer_id"
+        " where audiences.status is distinct from 'treated' order by before.customer_id",
+        [action],
+    ).fetchall()
+    if gone:
+        write_csv(folder / f"{action}.removed.csv", ["customer_id", "why"], gone)
+    described = {status.replace(" ", "_"): counted.get(status, 0) for status in STATUSES}
+    ((described["came"],),) = connection.execute("select count(*) from listed where is_new").fetchall()
+    described["went"] = len(gone)
+    if choices.contacts is not None:
+        contacts = connection.execute(
+            "select email, phone from contacts semi join listed on contacts.customer_id = listed.customer_id"
+            " order by contacts.customer_id"
+        ).fetchall()
+        for platform in PLATFORMS:
+            header, rows = platform_rows(platform, contacts, choices.country)
+            write_csv(folder / f"{action}.{platform}.csv", header, rows, for_spreadsheets=False)
+            described[f"contacts_for_{platform}"] = len(rows)
+    return described
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    cursor = connection.execute(query)
+    while rows := cursor.fetchmany(ROWS_AT_ONCE):
+        yield from rows
+
+
+def _log(connection: duckdb.DuckDBPyConnection, relations: Relations, manifest: dict[str, Any]) -> None:
+    """Add the wave to the log in one transaction."""
+    connection.execute("begin transaction")
+    connection.execute(
+        f"insert into {relations.log}"
+        " (wave, contact_date, exported_at, action_id, customer_id, segment_key, segment_name, is_treated)"
+        " select ?, ?, ?, action_id, customer_id, segment_key, segment_name, status = 'treated'"
+        f" from {relations.audiences} where status in ('treated', 'holdout') and action_id in"
+        f" (select action_id from {relations.audiences} where status = 'treated') order by action_id, customer_id",
+        [manifest["wave"], manifest["contact_date"], manifest["exported_at"].replace(tzinfo=None)],
+    )
+    connection.execute("commit")

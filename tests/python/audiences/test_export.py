@@ -1,0 +1,290 @@
+"""An export holds the treated customers and nobody else, is logged, and is whole or not there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from conftest import Built
+
+from customer_segmentation.audiences.errors import ExportError
+from customer_segmentation.audiences.export import (
+    Choices,
+    Relations,
+    audiences_folder,
+    export,
+    finish_interrupted,
+    locked,
+)
+
+RELATIONS = Relations(
+    "marts.audiences", "marts.customer_360", "intermediate.int_as_of_date", "intermediate.int_export_log"
+)
+COLUMNS = ["segment_name", "total_spending", "region"]
+CONTACTS = {"customer_id": "customer_id", "email": "email", "phone": "phone"}
+
+
+def choices(**changed) -> Choices:
+    given = {"columns": COLUMNS, "contacts": None, "contacts_columns": CONTACTS, "country": None, "contact_date": None}
+    return Choices(**given | changed)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "audiences"
+
+
+@pytest.fixture
+def warehouse(sample: Built, tmp_path: Path) -> Path:
+    """A copy of the sample's warehouse."""
+    copy = tmp_path / "warehouse.duckdb"
+    shutil.copy(sample.warehouse, copy)
+    return copy
+
+
+@pytest.fixture
+def connection(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(warehouse)) as connection:
+        yield connection
+
+
+def run(folder: Path, connection: duckdb.DuckDBPyConnection, **changed) -> dict | None:
+    with locked(folder):
+        return export(folder, connection, RELATIONS, choices(**changed))
+
+
+def in_file(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        return list(csv.DictReader(opened))
+
+
+def set_status(connection: duckdb.DuckDBPyConnection, customer: str, status: str, reason: str | None = None) -> None:
+    connection.execute(
+        "update marts.audiences set status = ?, status_reason = ? where customer_id = ? and action_id = ?",
+        [status, reason, customer, "loyalty_programme"],
+    )
+
+
+def test_each_file_has_the_treated_customers_of_its_action(folder, connection):
+    manifest = run(folder, connection)
+    audiences = connection.execute("from marts.audiences").df()
+    assert set(audiences["status"]) == {"treated", "holdout", "not yet"}
+    files = {file.name.split(".")[0] for file in (folder / "000001").glob("*.csv")}
+    assert files == set(manifest["actions"]) == set(audiences.query("status == 'treated'")["action_id"])
+    for action in files:
+        of_action = audiences.query("action_id == @action")
+        listed = in_file(folder / "000001" / f"{action}.csv")
+        assert [row["customer_id"] for row in listed] == sorted(of_action.query("status == 'treated'")["customer_id"])
+        counted = {status.replace(" ", "_"): n for status, n in of_action["status"].value_counts().items()}
+        assert manifest["actions"][action] == dict.fromkeys(
+            ("treated", "holdout", "suppressed", "not_yet"), 0
+        ) | counted | {"came": len(listed), "went": 0}
+
+
+def test_a_file_has_the_chosen_columns_of_customer_360_and_parquet_the_same(folder, connection):
+    run(folder, connection)
+    listed = pd.DataFrame(in_file(folder / "000001" / "loyalty_programme.csv"))
+    assert list(listed) == ["customer_id", *COLUMNS, "is_new"]
+    people = connection.execute("from marts.customer_360").df().set_index("customer_id")
+    for row in listed.itertuples():
+        person = people.loc[row.customer_id]
+        assert (row.segment_name, float(row.total_spending)) == (person.segment_name, float(person.total_spending))
+    parquet = duckdb.sql(f"from '{folder}/000001/loyalty_programme.parquet'").df()
+    assert parquet["customer_id"].tolist() == listed["customer_id"].tolist()
+    assert list(parquet) == list(listed)
+
+
+def test_the_log_has_who_was_in_which_group_and_when(folder, connection):
+    run(folder, connection, contact_date=date(2025, 1, 7))
+    logged = connection.execute(f"from {RELATIONS.log} order by action_id, customer_id").df()
+    expected = connection.execute(
+        "from marts.audiences where status in ('treated', 'holdout') order by action_id, customer_id"
+    ).df()
+    assert logged[["action_id", "customer_id"]].equals(expected[["action_id", "customer_id"]])
+    assert logged["is_treated"].tolist() == (expected["status"] == "treated").tolist()
+    assert set(logged["wave"]) == {1}
+    assert set(logged["contact_date"]) == {pd.Timestamp("2025-01-07")}
+    assert logged["exported_at"].nunique() == 1
+
+
+def test_the_day_of_the_contact_is_the_as_of_date_unless_given(folder, connection):
+    assert run(folder, connection)["contact_date"] == date(2024, 12, 31)
+
+
+def test_an_export_tells_who_came_and_who_went(folder, connection):
+    run(folder, connection)
+    first = [row["customer_id"] for row in in_file(folder / "000001" / "loyalty_programme.csv")]
+    held_out = connection.execute(
+        "select customer_id from marts.audiences where action_id = 'loyalty_programme' and status = 'holdout' limit 1"
+    ).fetchone()[0]
+    set_status(connection, first[0], "suppressed", "complaint")
+    set_status(connection, first[1], "holdout")
+    connection.execute("delete from marts.audiences where customer_id = ?", [first[2]])
+    set_status(connection, held_out, "treated")
+    manifest = run(folder, connection)
+    second = in_file(folder / "000002" / "loyalty_programme.csv")
+    assert {row["customer_id"] for row in second} == {*first[3:], held_out}
+    assert [row["customer_id"] for row in second if row["is_new"] == "True"] == [held_out]
+    assert in_file(folder / "000002" / "loyalty_programme.removed.csv") == [
+        {"customer_id": first[0], "why": "suppressed"},
+        {"customer_id": first[1], "why": "held out"},
+        {"customer_id": first[2], "why": "no longer in the audience"},
+    ]
+    assert (manifest["wave"], manifest["actions"]["loyalty_programme"]["went"]) == (2, 3)
+    assert not (folder / "000002" / "win_back_offer.removed.csv").exists()
+
+
+def test_only_the_owner_can_read_an_export(folder, connection):
+    run(folder, connection)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "000001").stat().st_mode & 0o777 == 0o700
+    files = list((folder / "000001").iterdir())
+    assert len(files) > 5
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+
+
+def test_contacts_are_hashed_for_the_treated_and_enter_nowhere_else(folder, connection, tmp_path):
+    listed = connection.execute(
+        "select customer_id, status from marts.audiences where action_id = 'loyalty_programme' order by customer_id"
+    ).fetchall()
+    contacts = pd.DataFrame(
+        [(f" {customer} ", f"{customer}@example.com", "030 901820", "x") for customer, _ in listed],
+        columns=["id", "mail", "phone number", "other"],
+    )
+    contacts.to_csv(tmp_path / "contacts.csv", index=False)
+    columns = {"customer_id": "id", "email": "mail", "phone": None}
+    manifest = run(folder, connection, contacts=str(tmp_path / "contacts.csv"), contacts_columns=columns)
+    treated = sum(status == "treated" for _, status in listed)
+    rows = in_file(folder / "000001" / "loyalty_programme.google_ads.csv")
+    assert len(rows) == treated == manifest["actions"]["loyalty_programme"]["contacts_for_google_ads"]
+    assert all(len(row["Email"]) == 64 and row["Phone"] == "" for row in rows)
+    assert b"@example.com" not in b"".join(file.read_bytes() for file in (folder / "000001").iterdir())
+    tables = connection.execute("select table_name from duckdb_tables() where not temporary").fetchall()
+    assert ("contacts",) not in tables
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"columns": ["total_spending", "no_such"]}, "'audience_columns' names no_such"),
+        ({"columns": ["customer_id"]}, "'audience_columns' names customer_id"),
+        ({"contacts": "/no/such.csv"}, "'contacts_location' is /no/such.csv; there is no such file"),
+    ],
+)
+def test_what_does_not_exist_is_refused_before_anything_is_written(folder, connection, changed, said):
+    with pytest.raises(ExportError, match=said):
+        run(folder, connection, **changed)
+    assert [file.name for file in folder.iterdir()] == [".lock"]
+    assert connection.execute(f"select count(*) from {RELATIONS.log}").fetchone() == (0,)
+
+
+def test_contacts_without_the_named_columns_are_refused(folder, connection, tmp_path):
+    (tmp_path / "contacts.csv").write_text("id,mail\nC0001,a@example.com\n")
+    with pytest.raises(ExportError, match="whose columns are: id, mail"):
+        run(folder, connection, contacts=str(tmp_path / "contacts.csv"))
+
+
+def test_an_action_id_that_is_a_path_is_refused(folder, connection):
+    connection.execute("update marts.audiences set action_id = '../out' where action_id = 'loyalty_programme'")
+    with pytest.raises(ExportError, match=r"'\.\./out' of the playbook cannot name a file"):
+        run(folder, connection)
+
+
+def test_nobody_to_contact_is_no_export(folder, connection):
+    connection.execute("update marts.audiences set status = 'suppressed'")
+    assert run(folder, connection) is None
+    assert [file.name for file in folder.iterdir()] == [".lock"]
+
+
+def test_two_exports_at_once_are_refused(folder):
+    with locked(folder), pytest.raises(ExportError, match="Another export is running"), locked(folder):
+        pass
+
+
+def test_the_folder_is_beside_the_warehouse_or_where_the_environment_says(monkeypatch):
+    monkeypatch.delenv("SEGMENTATION_AUDIENCES", raising=False)
+    assert audiences_folder(Path("/data/w.duckdb")) == Path("/data/audiences")
+    monkeypatch.setenv("SEGMENTATION_AUDIENCES", "/safe")
+    assert audiences_folder(Path("/data/w.duckdb")) == Path("/safe")
+
+
+# ---- kills -------------------------------------------------------------------------------------------------------
+
+CHILD = """
+import os, sys
+from pathlib import Path
+import duckdb
+from customer_segmentation.audiences import export as module
+folder, warehouse, fault = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+if fault == "after the log":
+    module.os.replace = lambda *paths: os._exit(9)
+if fault == "before the log":
+    module._log = lambda *given: os._exit(9)
+relations = module.Relations({relations})
+print("ready", flush=True)
+with module.locked(folder), duckdb.connect(warehouse) as connection:
+    module.export(folder, connection, relations, module.Choices({columns}, None, {{}}, None, None))
+"""
+
+
+def start(folder: Path, warehouse: Path, fault: str) -> subprocess.Popen:
+    names = [RELATIONS.audiences, RELATIONS.customer_360, RELATIONS.as_of_date, RELATIONS.log]
+    child = CHILD.format(relations=", ".join(map(repr, names)), columns=COLUMNS)
+    command = [sys.executable, "-c", child, str(folder), str(warehouse), fault]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def check_whole(folder: Path, warehouse: Path) -> set[int]:
+    """Assert that the log and the folders have the same waves, and each folder all files of its manifest."""
+    with duckdb.connect(str(warehouse)) as connection, locked(folder):
+        finish_interrupted(folder, connection, RELATIONS)
+        logged = dict(
+            connection.execute(
+                f"select wave, count(*) filter (where is_treated) from {RELATIONS.log} group by wave"
+            ).fetchall()
+        )
+    assert {int(each.name) for each in folder.iterdir() if each.name != ".lock"} == set(logged)
+    for wave, treated in logged.items():
+        manifest = json.loads((folder / f"{wave:06d}" / "manifest.json").read_text())
+        lists = {action: len(in_file(folder / f"{wave:06d}" / f"{action}.csv")) for action in manifest["actions"]}
+        assert lists == {action: each["treated"] for action, each in manifest["actions"].items()}
+        assert sum(lists.values()) == treated
+    return set(logged)
+
+
+@pytest.mark.parametrize(("fault", "waves"), [("before the log", set()), ("after the log", {1})])
+def test_an_export_that_is_killed_has_happened_once_it_is_logged(folder, warehouse, fault, waves):
+    assert start(folder, warehouse, fault).wait() == 9
+    assert check_whole(folder, warehouse) == waves
+
+
+@pytest.mark.short_faults
+def test_an_export_killed_at_any_time_is_whole_or_not_there(folder, warehouse, survived):
+    before = time.monotonic()
+    assert start(folder, warehouse, "none").wait() == 0
+    usual = time.monotonic() - before
+    generator, waves = random.Random(20), {1}
+    for _ in range(5):
+        child = start(folder, warehouse, "none")
+        child.stdout.readline()
+        time.sleep(generator.random() * usual)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        now = check_whole(folder, warehouse)
+        assert waves <= now
+        assert len(now - waves) <= 1
+        waves = now
+        survived(1)
