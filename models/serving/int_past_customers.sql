@@ -82,19 +82,19 @@ lines as (
 origins_numbered as (
     select
         as_of_date,
-        cast({{ series_from_zero(origins_at_most) }} as integer) as origin
+        {{ series_from_zero(origins_at_most) }} as origin
     from as_of
 ),
 
 origins_dated as (
     select
-        origin,
+        cast(origin as integer) as origin,
         case
             when origin = 0 then as_of_date
             else cast(
                 {{ dbt.dateadd(
                     'day',
-                    '-(' ~ horizon ~ ' + (origin - 1) * ' ~ days_apart ~ ')',
+                    'cast((1 - origin) * ' ~ days_apart ~ ' - ' ~ horizon ~ ' as int)',
                     'as_of_date'
                 ) }} as date
             )
