@@ -3,9 +3,9 @@
     one that serves, and the one that served in the previous build.
 #}
 
-{% macro scale_customer_features(features) -%}
-    {#- CTEs that follow customer_features and scaling (one row per feature). The last one, scaled, has one row per
-        clustered customer with each feature transformed and scaled; a feature that the scaling does not have is 0. -#}
+{% macro scale_customer_features(features, customers='customer_features', ids=['customer_id']) -%}
+    {#- CTEs that follow `customers` and scaling (one row per feature). The last one, scaled, has one row per clustered
+        customer with each feature transformed and scaled; a feature that the scaling does not have is 0. -#}
 -- One row, so that no join by feature is needed.
 scaling_pivoted as (
     select
@@ -27,23 +27,27 @@ scaling_pivoted as (
 
 capped as (
     select
-        customer_features.customer_id,
+        {%- for id in ids %}
+        {{ customers }}.{{ id }},
+        {%- endfor %}
         {%- for feature in features %}
         {{ winsorized(
-            'customer_features.' ~ feature,
+            customers ~ '.' ~ feature,
             'scaling_pivoted.' ~ feature ~ '_lower',
             'scaling_pivoted.' ~ feature ~ '_upper'
         ) }} as {{ feature }}
         {{- ',' if not loop.last }}
         {%- endfor %}
-    from customer_features
+    from {{ customers }}
     cross join scaling_pivoted
-    where customer_features.is_clustered
+    where {{ customers }}.is_clustered
 ),
 
 scaled as (
     select
-        capped.customer_id,
+        {%- for id in ids %}
+        capped.{{ id }},
+        {%- endfor %}
         {%- for feature in features %}
         case
             when scaling_pivoted.{{ feature }}_scale is null then cast(0 as double)
@@ -64,9 +68,9 @@ scaled as (
 {%- endmacro %}
 
 
-{% macro nearest_clusters(features, clusters) -%}
-    {#- CTEs that follow scaled (one row per customer) and model (one row per cluster). The last one, nearest, has one
-        row per customer with the nearest and the second-nearest centroid. -#}
+{% macro nearest_clusters(features, clusters, customers='scaled', ids=['customer_id']) -%}
+    {#- CTEs that follow `customers` (one row per customer, scaled) and model (one row per cluster). The last one,
+        nearest, has one row per customer with the nearest and the second-nearest centroid. -#}
 -- All centroids in one row, so that each customer is read once and no grouping is needed. The centroid of a cluster
 -- that the model does not have is null, and so are the distances to it.
 centroids_pivoted as (
@@ -83,16 +87,18 @@ centroids_pivoted as (
 
 distances_measured as (
     select
-        scaled.customer_id,
+        {%- for id in ids %}
+        {{ customers }}.{{ id }},
+        {%- endfor %}
         {%- for cluster in clusters %}
         {%- for feature in features %}
         {{ '+ ' if not loop.first -}}
-        (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
-        * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+        ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
+        * ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
         {%- endfor %} as squared_distance_{{ cluster }}
         {{- ',' if not loop.last }}
         {%- endfor %}
-    from scaled
+    from {{ customers }}
     cross join centroids_pivoted
 ),
 
@@ -111,7 +117,9 @@ nearest_found as (
 
 others_left as (
     select
-        customer_id,
+        {%- for id in ids %}
+        {{ id }},
+        {%- endfor %}
         nearest_cluster,
         nearest_squared_distance,
         {%- for cluster in clusters %}
@@ -124,7 +132,9 @@ others_left as (
 
 nearest as (
     select
-        customer_id,
+        {%- for id in ids %}
+        {{ id }},
+        {%- endfor %}
         cast(nearest_cluster as bigint) as cluster,
         sqrt(nearest_squared_distance) as distance_to_centroid,
         cast(
@@ -183,3 +193,24 @@ nearest as (
     {%- set stored_k = run_query('select max(k) from ' ~ register).rows[0][0] if register else none -%}
     {%- do return(range([setting('k_max'), stored_k or 1] | max) | list) -%}
 {% endmacro %}
+
+
+{% macro typical_interval_days() -%}
+    {#- The typical number of days between two purchases, of customers who bought on more than one day. -#}
+    {{ median_disc(divide('purchase_span_days', 'transaction_count - 1')) }}
+{%- endmacro %}
+
+
+{% macro usual_interval_days(customers) -%}
+    {#- A customer's usual number of days between two purchases; follows `customers` and a CTE typical. A customer with
+        few purchases shows little of a rhythm. One interval of typical length is therefore added to the own ones. -#}
+    {{ divide(
+        customers ~ '.purchase_span_days + typical.typical_interval_days', customers ~ '.transaction_count'
+    ) }}
+{%- endmacro %}
+
+
+{% macro unclustered_segment_key(returned_amount) -%}
+    {#- The segment of a customer without a purchase: R0 of one whose only lines are returns, S0 otherwise. -#}
+    case when {{ returned_amount }} > 0 then 'R0' else 'S0' end
+{%- endmacro %}

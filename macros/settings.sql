@@ -91,6 +91,8 @@
         'separated_share_required': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'model_id': {'type': 'text', 'nullable': true},
         'min_key_overlap': {'type': 'number', 'at_least': 0, 'at_most': 1},
+        'value_horizon_days': {'type': 'integer', 'at_least': 1, 'at_most': 3650},
+        'value_sample_size': {'type': 'integer', 'at_least': 0, 'at_most': 10000000},
         'drift_psi_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'drift_distance_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000},
         'drift_outliers_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},

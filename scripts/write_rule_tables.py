@@ -18,7 +18,8 @@ TABLES = {
     f"rules for {rows}": (
         ("rule", "a row is rejected when", "remedy"),
         "select rule, meaning, coalesce(remedy, 'none needed') from intermediate.int_rule_catalogue"
-        f" where kind in ('rejected', 'excluded') and (input = '{rows}' or input = 'both' and '{rows}' != 'suppressions')"
+        " where kind in ('rejected', 'excluded')"
+        f" and (input = '{rows}' or input = 'both' and '{rows}' != 'suppressions')"
         " order by rule_order",
     )
     for rows in ("transactions", "customers", "suppressions")

@@ -4,10 +4,8 @@ with customer_features as (
     where is_clustered
 ),
 
--- The typical number of days between two purchases, of customers who bought on more than one day.
 typical as (
-    select {{ median_disc(divide('purchase_span_days', 'transaction_count - 1')) }}
-        as typical_interval_days
+    select {{ typical_interval_days() }} as typical_interval_days
     from customer_features
     where purchase_span_days > 0
 ),
@@ -19,10 +17,7 @@ intervals as (
         customer_features.customer_id,
         customer_features.transaction_count = 1 as is_one_time_buyer,
         customer_features.days_since_last_transaction,
-        {{ divide(
-            'customer_features.purchase_span_days + typical.typical_interval_days',
-            'customer_features.transaction_count'
-        ) }} as usual_interval_days
+        {{ usual_interval_days('customer_features') }} as usual_interval_days
     from customer_features
     cross join typical
 )

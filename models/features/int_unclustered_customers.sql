@@ -5,7 +5,7 @@ with customer_features as (
 
 select
     customer_id,
-    case when returned_amount > 0 then 'R0' else 'S0' end as segment_key,
+    {{ unclustered_segment_key('returned_amount') }} as segment_key,
     case when returned_amount > 0 then 'Returns Only' else 'No Purchases' end
         as segment_name
 from customer_features

@@ -19,6 +19,7 @@
     'segment_actions',
     'segment_attributes',
     'segment_borders',
+    'segment_expected_spending',
     'segment_features',
     'segment_map',
     'segment_map_axes',

@@ -10,6 +10,10 @@ conditions as (
     select * from {{ ref('int_segment_conditions') }}
 ),
 
+expected_spending as (
+    select * from {{ ref('segment_expected_spending') }}
+),
+
 playbook as (
     select * from {{ playbook_table('segment_playbook') }}
 ),
@@ -51,6 +55,9 @@ audiences_counted as (
 proposed as (
     select
         audiences_counted.*,
+        expected_spending.expected_spending,
+        expected_spending.expected_spending_low,
+        expected_spending.expected_spending_high,
         case
             when
                 audiences_counted.audience = 'active'
@@ -63,6 +70,10 @@ proposed as (
         on
             audiences_counted.cluster = conditions.cluster
             and audiences_counted.only_if = conditions.condition
+    left join expected_spending
+        on
+            audiences_counted.segment_key = expected_spending.segment_key
+            and audiences_counted.audience = expected_spending.audience
     where
         audiences_counted.customers > 0
         and (audiences_counted.only_if is null or conditions.holds)
@@ -92,6 +103,9 @@ select
         ) as integer
     ) as action_rank,
     cast(customers as bigint) as customers,
+    expected_spending,
+    expected_spending_low,
+    expected_spending_high,
     cast(holdout_share as double) as holdout_share,
     cast(repeat_after_days as integer) as repeat_after_days
 from proposed

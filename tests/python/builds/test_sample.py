@@ -183,7 +183,9 @@ PROMISED = {
     "segment_profiles_by_build": "build segment_key segment_name customers total_spending customer_share"
     " spending_share",
     "segment_features": "cluster_id feature average ratio_to_average",
-    "segment_actions": "cluster_id segment_name action_rank action objective rationale",
+    "segment_actions": "cluster_id segment_name action_rank action objective rationale expected_spending",
+    "segment_expected_spending": "segment_key segment_name audience customers expected_spending expected_spending_low"
+    " expected_spending_high model_spending bought_again_share reason",
     "segment_borders": "cluster_id neighbour_cluster_id verdict description customers_near density_ratio p_value",
     "segment_map": "customer_id segment_name x y",
     "segment_map_axes": "axis feature loading explained_variance_share",
