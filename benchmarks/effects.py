@@ -35,7 +35,12 @@ POPULATION = 2_000_000
 
 
 class Kind(NamedTuple):
-    """How customers spend. purchases: per 30 days, (n,). amount: per purchase, (n, purchases of each) summed to (n,)."""
+    """How customers spend.
+
+    rate: (generator, customers) -> purchases per 30 days, (customers,). amounts: (generator, customers) -> a function
+    from the customer of each purchase to its amount, (purchases,) both. holdout: share of customers. returned: share of
+    the amounts that are returns.
+    """
 
     rate: Callable
     amounts: Callable
@@ -61,7 +66,7 @@ def lognormal(sigma: float) -> Callable:
 def pareto(index: float) -> Callable:
     """Amounts with a Pareto tail: the moments from `index` on are infinite."""
 
-    def amounts(generator: np.random.Generator, count: int) -> Callable:
+    def amounts(generator: np.random.Generator, _: int) -> Callable:
         return lambda owner: 10 * (1 - generator.random(len(owner))) ** (-1 / index)
 
     return amounts
@@ -178,11 +183,11 @@ def hall(data: Action) -> tuple[float, float, float]:
 def log_ratio(data: Action) -> tuple[float, float, float]:
     """The ratio of the averages on the log scale (delta method), as a difference of these customers."""
     groups = data.treated, data.held_out
-    if min(group.mean() for group in groups) <= 0:
+    compared = comparison(data)
+    if compared is None:
         return np.nan, np.nan, 1.0
     error = np.sqrt(sum(group.var(ddof=1) / len(group) / group.mean() ** 2 for group in groups))
     center = np.log(groups[0].mean() / groups[1].mean())
-    compared = comparison(data)
     low, high = (effects.difference_at(compared, center + sign * NORMAL * error) for sign in (-1, 1))
     return low, high, 2 * stats.norm.sf(abs(center / error)) * np.sign(center)
 
