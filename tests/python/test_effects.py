@@ -217,6 +217,16 @@ def test_the_p_value_falls_as_the_effect_grows_and_the_interval_keeps_its_limits
     assert all(row["difference_low"] < row["difference"] < row["difference_high"] for row in found)
 
 
+@few_examples
+@given(seed=st.integers(0, 10_000), lift=st.sampled_from([0.5, 1.0, 2.0]), kept=st.sampled_from([0.5, 1.0]))
+def test_without_spending_before_the_adjusted_difference_is_the_plain_one(seed, lift, kept):
+    """Whatever part of the effect is buyers, and in which group they are more."""
+    outcomes = shop(seed, lift=lift).assign(spending_before=0.0)
+    is_dropped = outcomes["is_treated"] & (np.random.default_rng(seed).random(len(outcomes)) > kept)
+    found = result(outcomes.assign(spending=outcomes["spending"].where(~is_dropped, 0.0)))
+    assert found["difference_adjusted"] == pytest.approx(found["difference"], rel=1e-5, abs=1e-5)
+
+
 def test_the_numbers_have_twelve_significant_digits():
     found = result(shop(8))
     for name in FIGURES:
