@@ -60,8 +60,8 @@ PRECISION = 1e-7
 # Beyond this many rows, residuals in the same cell, CELL standard deviations wide, are replaced by their average.
 # That keeps their mean exactly, and their variance up to CELL ** 2 / 12, two millionths.
 EXACT_UP_TO, CELL = 10_000, 0.005
-# The saddlepoint is found by Newton's method; it takes 3 to 8 steps. A step is halved while it does not come nearer.
-MOST_STEPS, SMALLEST_STEP, CONVERGED = 100, 1e-3, 1e-16
+# The saddlepoint is found by Newton's method; it takes 3 to 8 steps. A step is halved until it comes nearer.
+MOST_STEPS, SMALLEST_STEP, SAFE, CONVERGED = 100, 1e-6, 0.01, 1e-16
 # Nearer than this to the center the formula of the saddlepoint divides zero by zero, and its limit is taken.
 CENTER = 0.02
 # Where the determinant is this small against its value at the center, the total lies at the edge of the possible draws
@@ -409,8 +409,12 @@ def saddlepoint_root(holdout: Draw) -> float:
     offset = np.log(share) - np.log1p(-share)
     spread = number * share * (1 - share)
 
-    tilt, shift, step = observed / spread, 0.0, 1.0
-    move_tilt, move_shift, last = 0.0, 0.0, np.inf
+    def objective(tilt: float, shift: float) -> float:
+        """Return the generating function less its linear part, a convex function whose minimum is the saddlepoint."""
+        cumulants = np.logaddexp(np.log1p(-share), np.log(share) + tilt * values + shift)
+        return float((customers * cumulants).sum()) - tilt * observed - shift * size
+
+    tilt, shift, now, determinant = 0.0, 0.0, 0.0, spread**2
     for _ in range(MOST_STEPS):
         chosen = expit(offset + tilt * values + shift)
         expected = customers * chosen
@@ -419,24 +423,22 @@ def saddlepoint_root(holdout: Draw) -> float:
         slope_tilt, slope_shift = float((expected * values).sum()) - observed, float(expected.sum()) - size
         tilts, cross, shifts = float((weighted * values).sum()), float(weighted.sum()), float(variance.sum())
         determinant = tilts * shifts - cross**2
-        is_singular = not determinant > SINGULAR * spread**2
-        if not is_singular:
-            moves = shifts * slope_tilt - cross * slope_shift, tilts * slope_shift - cross * slope_tilt
-            decrement = (moves[0] * slope_tilt + moves[1] * slope_shift) / determinant
-            if decrement < CONVERGED * spread:
-                break
-        if (is_singular or decrement > last) and step > SMALLEST_STEP:
-            # Newton's step went too far: take half of it.
-            step /= 2
-            tilt, shift = tilt + step * move_tilt, shift + step * move_shift
-            continue
-        if is_singular:
-            return float(np.sign(observed)) * IMPOSSIBLE if observed else 0.0
-        move_tilt, move_shift, last, step = moves[0] / determinant, moves[1] / determinant, decrement, 1.0
-        tilt, shift = tilt - move_tilt, shift - move_shift
-    cumulants = np.logaddexp(np.log1p(-share), np.log(share) + tilt * values + shift)
-    deviance = 2 * (tilt * observed + shift * size - float((customers * cumulants).sum()))
-    root = float(np.sign(tilt) * np.sqrt(max(deviance, 0.0)))
+        if not determinant > SINGULAR * spread**2:
+            return float(np.sign(observed)) * IMPOSSIBLE
+        move_tilt = (shifts * slope_tilt - cross * slope_shift) / determinant
+        move_shift = (tilts * slope_shift - cross * slope_tilt) / determinant
+        decrement = move_tilt * slope_tilt + move_shift * slope_shift
+        if decrement < CONVERGED * spread:
+            break
+        step = 1.0
+        # Near the saddlepoint Newton's step is safe, and the objective is too flat to be compared.
+        if decrement > SAFE:
+            before, now = now, objective(tilt - move_tilt, shift - move_shift)
+            while now > before - step * decrement / 10 and step > SMALLEST_STEP:
+                step /= 2
+                now = objective(tilt - step * move_tilt, shift - step * move_shift)
+        tilt, shift = tilt - step * move_tilt, shift - step * move_shift
+    root = float(np.sign(tilt) * np.sqrt(max(-2 * objective(tilt, shift), 0.0)))
     if abs(root) < CENTER:
         skewness = (1 - 2 * share) / np.sqrt(spread) * float((customers * values**3).sum()) / number
         return root + skewness / 6

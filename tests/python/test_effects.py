@@ -206,6 +206,27 @@ def test_a_larger_effect_gives_a_larger_estimate_and_a_wider_interval():
         assert one["smallest_effect"] < two["smallest_effect"]
 
 
+def test_the_p_value_falls_as_the_effect_grows_and_the_interval_keeps_its_limits():
+    """A search for the saddlepoint that stops short shows here first, far from the center."""
+    spending = np.random.default_rng(3).lognormal(3, 1.2, 90)
+    found = [result(outcomes_of(spending[:70] * lift, spending[70:])) for lift in (1, 2, 4, 8, 16, 64, 256)]
+    for one, two in pairwise(found[1:]):
+        assert 0 <= two["p_value"] < one["p_value"]
+    ratios = [row["average_spending_treated"] / row["average_spending_held_out"] for row in found]
+    assert ratios[-1] > 100
+    assert all(row["difference_low"] < row["difference"] < row["difference_high"] for row in found)
+
+
+@few_examples
+@given(seed=st.integers(0, 10_000), lift=st.sampled_from([0.5, 1.0, 2.0]), kept=st.sampled_from([0.5, 1.0]))
+def test_without_spending_before_the_adjusted_difference_is_the_plain_one(seed, lift, kept):
+    """Whatever part of the effect is buyers, and in which group they are more."""
+    outcomes = shop(seed, lift=lift).assign(spending_before=0.0)
+    is_dropped = outcomes["is_treated"] & (np.random.default_rng(seed).random(len(outcomes)) > kept)
+    found = result(outcomes.assign(spending=outcomes["spending"].where(~is_dropped, 0.0)))
+    assert found["difference_adjusted"] == pytest.approx(found["difference"], rel=1e-5, abs=1e-5)
+
+
 def test_the_numbers_have_twelve_significant_digits():
     found = result(shop(8))
     for name in FIGURES:
