@@ -28,7 +28,7 @@ DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-long test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
 
 ##@ Use
 
@@ -103,6 +103,10 @@ test-fast: setup-dev  ## Run the fast tests; takes PYTEST_ARGS="..."
 
 test: setup-dev  ## Run the tests; takes PYTEST_ARGS="..."
 	.venv/bin/pytest $(PYTEST_ARGS)
+
+# Further cases of what `make test` has tried: other shops, other settings, any order of files, an earlier version.
+test-long: setup-dev  ## Run the long tests of whole builds; takes PYTEST_ARGS="..."
+	.venv/bin/pytest -m long $(PYTEST_ARGS)
 
 test-report: setup-dev  ## Open the report in Chromium (Debian's package chromium) and compare it with the marts
 	.venv/bin/pytest -m browser $(PYTEST_ARGS)

@@ -11,6 +11,11 @@
 {% set days_apart = [horizon // 3, 1] | max %}
 {% set origins_at_most = 12 %}
 {% set ids = ['origin', 'customer_id'] %}
+{#- Any other feature, such as an attribute, is taken to have been what it is today. -#}
+{% set features_of_today = features | reject('in', [
+    'total_spending', 'total_quantity', 'transaction_count', 'days_since_signup', 'days_since_last_transaction',
+    'average_transaction_value',
+]) | list %}
 
 with customers as (
     select * from {{ ref('int_customers_checked') }}
@@ -46,8 +51,8 @@ sampled as (
     select
         customers.customer_id,
         customers.signup_date,
-        {%- for attribute in attribute_names() if attribute in features %}
-        {{ parse_double('customers.' ~ attribute) }} as {{ attribute }},
+        {%- for feature in features_of_today %}
+        customer_features.{{ feature }},
         {%- endfor %}
         customer_features.first_purchase_date
     from customers
@@ -128,8 +133,8 @@ known as (
         origins.origin_date,
         sampled.customer_id,
         sampled.signup_date,
-        {%- for attribute in attribute_names() if attribute in features %}
-        sampled.{{ attribute }},
+        {%- for feature in features_of_today %}
+        sampled.{{ feature }},
         {%- endfor %}
         case
             when sampled.first_purchase_date <= origins.origin_date
@@ -254,8 +259,8 @@ past_features as (
         {{ divide(
             'purchases_summed.total_spending', 'purchases_summed.transaction_count'
         ) }} as average_transaction_value,
-        {%- for attribute in attribute_names() if attribute in features %}
-        known_dated.{{ attribute }},
+        {%- for feature in features_of_today %}
+        known_dated.{{ feature }},
         {%- endfor %}
         cast(
             {{ dbt.datediff(

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from conftest import PROJECT, Once, many_dbt_runs, write_inputs
 
-KS = range(1, 11) if os.environ.get("EVERY_K") else (2, 5, 9)
+KS = range(1, 11) if os.environ.get("EVERY_K") else (3, 8)
 WITHOUT_ANY_TEST = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 TODAY = pd.Timestamp("2024-12-31")
 
@@ -97,6 +97,7 @@ def shops(once: Once) -> dict[tuple[str, int], Path]:
                 "starts": 4,
                 "stability_refits": 5,
                 "gap_references": 0,
+                "value_sample_size": 0,
             }
             warehouse = str(folder / f"{name}.duckdb")
             runs.append({"arguments": ["build", *WITHOUT_ANY_TEST], "variables": settings, "warehouse": warehouse})

@@ -126,7 +126,7 @@ def shop(kind, tmp_path) -> Shop:
 # ---- what happens to files ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
 def test_a_new_file_is_read_and_the_others_are_not(shop):
     # Of the same size and age, so that only reading it would tell.
     path = shop.folder / "lines" / f"2024-01.{shop.kind}"
@@ -154,13 +154,13 @@ def test_a_file_that_comes_late_counts(shop):
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
 def test_a_corrected_file_replaces_its_lines(shop):
     shop.write("2024-01", ["T1,anna,2024-01-05,1,11.00,A"])
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
 def test_a_removed_file_takes_its_lines_with_it(shop):
     shop.remove("2024-02")
     assert_as_if_all_were_read(shop)
@@ -179,6 +179,7 @@ def test_a_file_with_another_column_has_all_read_again(shop):
     assert_as_if_all_were_read(shop)
 
 
+@pytest.mark.long
 def test_files_that_lack_a_column_are_read_beside_those_that_have_it(shop):
     shop.write(
         "2023-12", ["T0,carl,2024-01-02,1,3.00"], header="transaction_id,customer_id,transaction_date,quantity,amount"
@@ -192,17 +193,20 @@ def test_files_that_lack_a_column_are_read_beside_those_that_have_it(shop):
     "changed",
     [
         {"unique_key": ["transaction_id"]},
-        {"excluded_lines": {"shop": ["A"]}},
-        {
-            "features": ["total_spending", "transaction_count"],
-            "transaction_attributes": {},
-            "transactions_columns": {
-                "transaction_id": "transaction_id",
-                "customer_id": "customer_id",
-                "transaction_date": "transaction_date",
-                "amount": "amount",
+        pytest.param({"excluded_lines": {"shop": ["A"]}}, marks=pytest.mark.long),
+        pytest.param(
+            {
+                "features": ["total_spending", "transaction_count"],
+                "transaction_attributes": {},
+                "transactions_columns": {
+                    "transaction_id": "transaction_id",
+                    "customer_id": "customer_id",
+                    "transaction_date": "transaction_date",
+                    "amount": "amount",
+                },
             },
-        },
+            marks=pytest.mark.long,
+        ),
     ],
     ids=json.dumps,
 )
@@ -211,6 +215,7 @@ def test_a_changed_setting_has_the_lines_typed_again(shop, changed):
     assert_as_if_all_were_read(shop)
 
 
+@pytest.mark.long
 def test_a_full_refresh_reads_all_files(shop):
     shop.write("2024-02", ["T4,anna,2024-02-05,1,30.00,A", "T5,carl,never,1,2.00,B"])
     before = (shop.folder / "lines" / f"2024-01.{shop.kind}").stat()
@@ -260,6 +265,7 @@ FILES = st.dictionaries(st.sampled_from(MONTHS), st.lists(LINE, max_size=4), min
 KEYED = st.sampled_from([{}, {"unique_key": ["transaction_id"]}, {"observation_window_days": 60}])
 
 
+@pytest.mark.long
 @settings(
     max_examples=3,
     phases=[Phase.generate],

@@ -327,6 +327,7 @@ def test_a_missing_python_side_is_one_sentence(host: Host, tmp_path: Path):
 BEFORE_PACKAGES = "84ca385"
 
 
+@pytest.mark.long
 def test_a_warehouse_of_an_earlier_version_keeps_its_history(tmp_path: Path):
     """Built by the last commit before the project could be a package, scored and built by this one."""
     known = subprocess.run(["git", "cat-file", "-e", BEFORE_PACKAGES], cwd=PROJECT, check=False, capture_output=True)

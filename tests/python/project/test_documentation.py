@@ -39,8 +39,8 @@ README_LINES = 160
 SUFFIXES = {".py", ".md", ".sql", ".yml", ".toml", ".csv", ".txt", ".html", ".svg", ".png", ".sh", ".js", ".j2"}
 # Files that are not in the repository: data, output of builds and tools, and files of the user.
 DATA = {".duckdb", ".parquet"}
-GENERATED = (".venv", "target", "logs", "publications", "reports/output", "spark-warehouse")
-OF_THE_READER = ("my_shop.yml", "page.html", "path/to", "data/", "b2b.yml", "packages.yml")
+GENERATED = (".venv", "target", "logs", "publications", "audiences", "reports/output", "spark-warehouse")
+OF_THE_READER = ("my_shop.yml", "loyalty_programme.", "page.html", "path/to", "data/", "b2b.yml", "packages.yml")
 # Keys of the files of another dbt project.
 OF_DBT = {"packages", "vars", "flags", "models"}
 # Other names: values of settings, columns of an input, a target, tables in examples.

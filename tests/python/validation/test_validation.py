@@ -143,7 +143,7 @@ def test_the_gap_of_tight_distant_blobs_follows_the_formula():
     assert row["gap_standard_error"] == pytest.approx(error, rel=0.35)
 
 
-@pytest.mark.parametrize("sample_size", [400, 150])
+@pytest.mark.parametrize("sample_size", [pytest.param(400, marks=pytest.mark.long), 150])
 def test_the_stability_is_the_mean_adjusted_rand_index_of_bootstrap_refits(sample_size: int):
     """400 customers: each refit draws all of them, or fewer."""
     values = blobs(400, 2)
