@@ -309,7 +309,7 @@ def spending_of(kind: str) -> np.ndarray:
 AVERAGES: dict[str, np.ndarray] = {}
 
 
-def coverage(kind: str, effect: str, seed: int, count: int) -> pd.DataFrame:
+def coverage(kind: str, effect: str, seed: int, count: int, chosen_only: bool = False) -> pd.DataFrame:
     """One row per interval: method, buyers, whether it covers the expected difference, and its width against Welch's.
 
     One action per shop. The bootstraps and the other permutations are made for the shortest horizon alone.
@@ -318,9 +318,10 @@ def coverage(kind: str, effect: str, seed: int, count: int) -> pd.DataFrame:
     rows = []
     for generator in shops(kind, effect, seed + 1, count):
         for horizon, data in enumerate(action(KINDS[kind], effect, generator)):
-            limits = {name: method(data)[:2] for name, method in MOMENTS.items()}
-            limits[CHOSEN] = permuted(comparison(data))
-            if horizon == 0:
+            limits = {"Welch": welch(data)[:2], CHOSEN: permuted(comparison(data))}
+            if not chosen_only:
+                limits |= {name: method(data)[:2] for name, method in MOMENTS.items()}
+            if horizon == 0 and not chosen_only:
                 limits |= {name: found[:2] for name, found in bootstraps(data).items()}
                 limits |= {name: permuted(made(data)) for name, made in PERMUTATIONS.items() if name != CHOSEN}
             unit = limits["Welch"][1] - limits["Welch"][0]
@@ -338,17 +339,25 @@ def main() -> None:
     parser.add_argument("--shops", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20_000)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument(
+        "--chosen-only", action="store_true", help="only the coverage of Welch and of the chosen method"
+    )
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
     arguments = parser.parse_args()
-    methods = [*MOMENTS, "bootstrap, percentile", "bootstrap-t", *PERMUTATIONS]
+    methods = (
+        ["Welch", CHOSEN]
+        if arguments.chosen_only
+        else [*MOMENTS, "bootstrap, percentile", "bootstrap-t", *PERMUTATIONS]
+    )
     winners, cells = {}, {}
     with Pool(arguments.processes) as pool:
-        simulated = partial(simulate, seed=arguments.seed, count=arguments.shops)
+        simulated = partial(simulate, seed=arguments.seed, count=arguments.shops, chosen_only=arguments.chosen_only)
         for kind, found in zip(arguments.kinds, pool.imap(simulated, arguments.kinds), strict=True):
             winners[kind], cells[kind] = found
             print(f"{kind}: done", file=sys.stderr, flush=True)
-    print("## Shops with a false winner, %\n")
-    table({kind: [percent(winners[kind].get(name)) for name in methods] for kind in arguments.kinds}, methods)
+    if not arguments.chosen_only:
+        print("## Shops with a false winner, %\n")
+        table({kind: [percent(winners[kind].get(name)) for name in methods] for kind in arguments.kinds}, methods)
     for effect in EFFECTS:
         print(f"\n## Coverage, %, and median width against Welch's: {effect}\n")
         table({kind: cell_texts(cells[kind][effect], methods) for kind in arguments.kinds}, methods)
@@ -361,11 +370,11 @@ def main() -> None:
     table(chosen, [f"{low} to {high}" if high < 10**9 else f"{low} or more" for low, high in spans], "buyers")
 
 
-def simulate(kind: str, seed: int, count: int) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
+def simulate(kind: str, seed: int, count: int, chosen_only: bool) -> tuple[dict[str, float], dict[str, pd.DataFrame]]:
     """False winners and, by effect, the intervals of a kind."""
     np.seterr(divide="ignore", invalid="ignore")
-    winners = false_winners(kind, seed, count)
-    return winners, {effect: coverage(kind, effect, seed, count) for effect in EFFECTS}
+    winners = {} if chosen_only else false_winners(kind, seed, count)
+    return winners, {effect: coverage(kind, effect, seed, count, chosen_only) for effect in EFFECTS}
 
 
 def span_text(rows: pd.DataFrame) -> str:
