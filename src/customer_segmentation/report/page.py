@@ -70,6 +70,11 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
     starter = script_text((template_files / "start_charts.js").read_text(encoding="utf-8")) if specs else ""
     model, drift = marts.serving_model(), marts.latest_drift()
     clustered = [segment for segment in segments if segment["is_clustered"]]
+    # None if the mart is missing, and an empty table if it has nothing to show.
+    due, results = (
+        None if rows is None else sections.changes_table(rows, formatter) if rows else {}
+        for rows in (marts.actions_due(), marts.latest_results())
+    )
     past = (
         ("How the segments changed", marts.segment_events()),
         ("Who moved by what they did", marts.latest_migrations("behaviour")),
@@ -101,6 +106,8 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         shares=shares,
         curves=curves,
         attributes=sections.attribute_tables(marts.segment_attributes(), segments),
+        due=due,
+        results=results,
         past=[(heading, sections.changes_table(rows, formatter)) for heading, rows in past if rows],
         quality=sections.input_quality(quality, formatter),
         facts=sections.model_facts(model, quality, as_of, features, formatter),

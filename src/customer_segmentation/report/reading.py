@@ -70,6 +70,67 @@ class Marts:
         """The actions of each segment, by rank."""
         return self._rows("from marts.segment_actions order by segment_name, action_rank")
 
+    def actions_due(self) -> list[Row] | None:
+        """How many customers each action is to reach now, those with the most expected spending first.
+
+        Empty if nobody is to be contacted; None if the mart is missing.
+        """
+        if "audiences" not in self._names:
+            return None
+        return self._rows(
+            """
+            select
+                segment_actions.action,
+                segment_actions.segment_name as segment,
+                audiences.action_id || '.csv' as list,
+                count(*) filter (where audiences.status = 'treated') as to_contact,
+                count(*) filter (where audiences.status = 'holdout') as held_out,
+                segment_actions.expected_spending
+            from marts.audiences
+            inner join marts.segment_actions
+                on audiences.segment_key = segment_actions.segment_key
+                and audiences.action_id = segment_actions.action_id
+            group by all
+            having to_contact > 0
+            order by segment_actions.expected_spending desc nulls last, to_contact desc, list
+            """
+        )
+
+    def latest_results(self) -> list[Row] | None:
+        """What came of the actions of the last three waves after the longest horizon that has ended, latest first.
+
+        Empty before the first export; None if the mart is missing.
+        """
+        if "action_results" not in self._names:
+            return None
+        return self._rows(
+            """
+            select
+                coalesce(action, action_id) as action,
+                contact_date as contacted_on,
+                case verdict
+                    when 'more' then 'They spent more'
+                    when 'less' then 'They spent less'
+                    else upper(verdict[1]) || verdict[2:]
+                end as verdict,
+                horizon_days as days,
+                customers_treated as contacted,
+                customers_held_out as held_out,
+                difference_low as difference_from,
+                difference_high as difference_to
+            from marts.action_results
+            where wave > (select max(wave) - 3 from marts.action_results)
+            qualify
+                row_number() over (
+                    partition by wave, action_id
+                    order by
+                        verdict = 'too early',
+                        case when verdict = 'too early' then horizon_days else -horizon_days end
+                ) = 1
+            order by wave desc, action
+            """
+        )
+
     def segment_features(self) -> list[Row]:
         """The average of each feature in each segment."""
         return self._rows("from marts.segment_features order by cluster_id, feature")

@@ -245,10 +245,11 @@ def changes_table(rows: list[Row], formatter: Formatter) -> dict[str, Any]:
 def _cell(value: Any, formatter: Formatter) -> dict[str, Any]:
     """A value of any type as a cell."""
     if isinstance(value, (int, float, Decimal)):
-        return {"text": formatter.number(value, 0 if isinstance(value, int) else 2), "is_number": True}
+        number = formatter.number(value, 0 if isinstance(value, int) else 2)
+        return {"text": number, "is_number": True, "is_missing": False}
     if isinstance(value, date):
-        return {"text": formatter.date(value), "is_number": False}
-    return {"text": MISSING if value is None else str(value), "is_number": False}
+        return {"text": formatter.date(value), "is_number": False, "is_missing": False}
+    return {"text": MISSING if value is None else str(value), "is_number": False, "is_missing": value is None}
 
 
 # ---- the data and the model -------------------------------------------------------------------------------------

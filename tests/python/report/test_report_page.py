@@ -312,6 +312,19 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
     ]
     assert sorted(actions) == sorted(query(warehouses[name], "select segment_name, action from marts.segment_actions"))
 
+    due = page.locator("#due ~ .card").first.locator("tbody tr").all()
+    listed = [row.locator("td").all_inner_texts()[2:5] for row in due]
+    assert sorted(listed) == sorted(
+        [f"{action}.csv", str(treated), str(held_out)]
+        for action, treated, held_out in query(
+            warehouses[name],
+            "select action_id, count(*) filter (where status = 'treated') as treated,"
+            " count(*) filter (where status = 'holdout') from marts.audiences group by action_id, segment_key"
+            " having treated > 0",
+        )
+    )
+    assert "No list has been exported yet." in page.locator("#results + p").inner_text()
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["sample", "ten", "names", "empty"])
