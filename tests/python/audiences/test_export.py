@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-from conftest import Built
+from conftest import PROJECT, Built, dbt_folders, environment
 
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
@@ -219,6 +219,80 @@ def test_the_folder_is_beside_the_warehouse_or_where_the_environment_says(monkey
     assert audiences_folder(Path("/data/w.duckdb")) == Path("/data/audiences")
     monkeypatch.setenv("SEGMENTATION_AUDIENCES", "/safe")
     assert audiences_folder(Path("/data/w.duckdb")) == Path("/safe")
+
+
+# ---- the command, with suppressions ------------------------------------------------------------------------------
+
+
+def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sample):
+    """Whoever is suppressed, in doubt for every action and without an end, is in no list."""
+    active = sample.column(
+        "select customer_id from marts.customer_segments where archetype = 'Moderate Spenders' and not is_quiet"
+        " order by customer_id limit 6"
+    )
+    rows = [
+        (active[0], "", "complaint", ""),
+        (active[1], "loyalty_programme", "staff", "2999-01-01"),
+        (active[2], "", "consent withdrawn", "someday"),
+        (active[3], "no_such_action", "consent withdrawn", ""),
+        (active[4], "", "ended", "2001-01-01"),
+        ("NOBODY", "", "unknown", ""),
+        ("", "", "no id", ""),
+    ]
+    pd.DataFrame(rows, columns=["id", "action", "why", "until"]).to_csv(tmp_path / "suppressions.csv", index=False)
+    settings = {
+        "suppressions_location": str(tmp_path / "suppressions.csv"),
+        "suppressions_columns": {"customer_id": "id", "action_id": "action", "reason": "why", "until": "until"},
+    }
+    (tmp_path / "settings.yml").write_text(json.dumps(settings))
+    command = ["-m", "customer_segmentation.audiences", "--settings", tmp_path / "settings.yml", "--"]
+    ended = subprocess.run(
+        [sys.executable, *command, *dbt_folders(tmp_path)],
+        cwd=PROJECT,
+        env=environment(tmp_path / "warehouse.duckdb"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr
+    lists = {
+        file.stem: {row["customer_id"] for row in in_file(file)}
+        for file in (tmp_path / "audiences" / "000001").glob("*.csv")
+    }
+    anywhere = set.union(*lists.values())
+    assert not {active[0], active[2], active[3]} & anywhere
+    # Of the one action only: the next one takes its place.
+    assert active[1] not in lists["loyalty_programme"]
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        found = connection.execute(
+            "select customer_id, action_id, status, status_reason from marts.audiences where customer_id in ?"
+            " order by all",
+            [active[:5]],
+        ).fetchall()
+        reasons = connection.execute(
+            "select outcome, rule, row_count from marts.data_quality where input = 'suppressions' order by all"
+        ).fetchall()
+        rejected = connection.execute(
+            "select first_failed_rule from rejects.int_rejected_suppressions order by input_row"
+        ).fetchall()
+    statuses = {(customer, action): (status, reason) for customer, action, status, reason in found}
+    for customer, reason in zip(active[:4], ("complaint", "staff", *["consent withdrawn"] * 2), strict=True):
+        assert statuses[customer, "loyalty_programme"] == ("suppressed", reason)
+    assert statuses[active[1], "upsell"][0] in ("treated", "holdout")
+    assert statuses[active[4], "loyalty_programme"][0] in ("treated", "holdout")
+    assert reasons == [
+        ("flagged", "unknown_action_id", 1),
+        ("flagged", "unparsable_until", 1),
+        ("rejected", "suppression_ended", 1),
+        ("rejected", "suppression_of_unknown_customer", 1),
+        ("rejected", "suppression_without_customer_id", 1),
+        ("used", "used", 4),
+    ]
+    assert [rule for (rule,) in rejected] == [
+        "suppression_ended",
+        "suppression_of_unknown_customer",
+        "suppression_without_customer_id",
+    ]
 
 
 # ---- kills -------------------------------------------------------------------------------------------------------

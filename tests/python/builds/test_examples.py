@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from conftest import PROJECT, WITHOUT_TESTS, Built, Once, build, green
@@ -114,3 +117,40 @@ def test_the_documented_validity_is_that_of_a_build(examples: dict[str, Built], 
     )
     row = f"| {shown} | {k} | {stability:.2f} | {gaps} of {borders} | {share:.0%} | {validity} | `make {command}` |"
     assert row.replace("%", " %") in (PROJECT / "docs" / "choosing_k.md").read_text(encoding="utf-8")
+
+
+# ---- holdouts ----------------------------------------------------------------------------------------------------
+
+
+def share_of(text: str) -> float:
+    """The first 13 hexadecimal digits of the MD5 hash of a text, over 16^13."""
+    return int(hashlib.md5(text.encode()).hexdigest()[:13], 16) / 16**13
+
+
+@pytest.mark.parametrize("name", ["the sample", "CDNOW", "The Complete Journey"])
+def test_holdouts_are_drawn_by_a_hash_and_have_nothing_to_do_with_anything(
+    examples: dict[str, Built], sample: Built, name: str
+):
+    of = sample if name == "the sample" else built(examples, name)
+    drawn = of.frame(
+        "select audiences.action_id, audiences.customer_id, audiences.status = 'holdout' as is_held_out,"
+        " customers.* exclude (customer_id)"
+        " from marts.audiences inner join marts.customer_segments as customers using (customer_id)"
+        " where status in ('treated', 'holdout')"
+    )
+    expected = [share_of(f"1|{row.action_id}|{row.customer_id}") < 0.1 for row in drawn.itertuples()]
+    assert drawn["is_held_out"].tolist() == expected
+    assert len(drawn) > 500
+    # Standard errors of the difference of the averages; one comparison in 15,000 is beyond 4 by chance.
+    for feature in ("total_spending", "transaction_count", "days_since_last_transaction", "margin"):
+        values = np.log1p(drawn[feature].astype(float).clip(lower=0))
+        held, treated = values[drawn["is_held_out"]], values[~drawn["is_held_out"]]
+        error = np.sqrt(held.var() / len(held) + treated.var() / len(treated))
+        assert abs(held.mean() - treated.mean()) < 4 * error, feature
+    # Whoever is held out of one action is held out of another no more and no less often than others.
+    actions = of.column("select distinct action_id from marts.audiences order by 1")
+    customers = of.column("select customer_id from marts.customer_segments")
+    groups = {action: np.array([share_of(f"1|{action}|{each}") < 0.1 for each in customers]) for action in actions}
+    for one, other in combinations(actions, 2):
+        both = (groups[one] & groups[other]).mean()
+        assert abs(both - 0.01) < 5 * np.sqrt(0.01 * 0.99 / len(customers)), (one, other)
