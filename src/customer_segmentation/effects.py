@@ -53,7 +53,7 @@ HORIZONS = 3
 FEWEST_BUYERS = 10
 # The power at which smallest_effect is stated.
 POWER = 0.8
-# The ratio of the averages is looked for between exp(-12) and exp(12). An interval without a limit there is none.
+# The ratio of the averages is looked for between exp(-12) and exp(12). A limit beyond counts as none.
 LARGEST_LOG_RATIO = 12.0
 # Limits are found to this precision of the log ratio.
 PRECISION = 1e-7
