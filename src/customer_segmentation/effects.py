@@ -53,7 +53,7 @@ HORIZONS = 3
 FEWEST_BUYERS = 10
 # The power at which smallest_effect is stated.
 POWER = 0.8
-# The ratio of the averages is looked for between exp(-12) and exp(12). An interval without a limit there is none.
+# The ratio of the averages is looked for between exp(-12) and exp(12). A limit beyond counts as none.
 LARGEST_LOG_RATIO = 12.0
 # Limits are found to this precision of the log ratio.
 PRECISION = 1e-7
@@ -82,10 +82,9 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     limits of its 1 - alpha interval. p_value tests that the averages are equal, two-sided. p_value_corrected is
     corrected for the actions of the wave within the horizon (Holm 1979, A Simple Sequentially Rejective Multiple Test
     Procedure, Scandinavian Journal of Statistics 6:2) and multiplied by HORIZONS; verdict is `more` or `less` where it
-    is below alpha. Both hold for all actions and horizons of a wave together: the probability of one or more false
-    verdicts is at most alpha. smallest_effect is the difference that would have been found with probability POWER at
-    the level of the first step of Holm's procedure; it is the normal approximation with the standard error that the
-    width of the interval implies.
+    is below alpha. This holds for all actions and horizons of a wave together: the probability of one or more false
+    verdicts is at most alpha. smallest_effect is the smallest increase per customer that customers like these would
+    have shown with probability POWER at the level of the first step of Holm's procedure; null if none would.
 
     verdict is `too early`, with null figures, until is_complete is true in all rows. It is `too few to tell`, with null
     interval, p-values and smallest_effect, if a group has fewer than FEWEST_BUYERS customers who bought, or an average
@@ -97,10 +96,13 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     if (outcomes.groupby("wave")["horizon_days"].nunique() > HORIZONS).any():
         raise ValueError(f"The correction of p-values is made for at most {HORIZONS} horizons in a wave.")
     numbers = outcomes[["is_treated", "spending", "has_bought", "spending_before", "is_complete"]]
-    rows = [
-        dict(zip(KEYS, key, strict=True)) | action_result(action, alpha)
-        for key, action in numbers.groupby([outcomes[key] for key in KEYS], sort=True)
-    ]
+    actions = numbers.groupby([outcomes[key] for key in KEYS], sort=True)
+    families = actions.size().groupby(["wave", "horizon_days"]).size()
+    rows = []
+    for (wave, action_id, horizon_days), action in actions:
+        first_level = alpha / (HORIZONS * families[wave, horizon_days])
+        keys = dict(zip(KEYS, (wave, action_id, horizon_days), strict=True))
+        rows.append(keys | action_result(action, alpha, first_level))
     results = pd.DataFrame(rows, columns=list(TYPES))
     if len(results):
         results = corrected(results, alpha)
@@ -109,10 +111,11 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     return results.astype(TYPES)
 
 
-def action_result(action: pd.DataFrame, alpha: float) -> dict:
+def action_result(action: pd.DataFrame, alpha: float, first_level: float) -> dict:
     """Return the figures of one action, wave and horizon by column; those that are null are left out.
 
-    The verdict is null where it depends on the other actions.
+    first_level: the level of the first step of Holm's procedure. A verdict `more` or `less` is the direction alone; it
+    still has to pass the correction.
     """
     treated = action["is_treated"].to_numpy(dtype=bool)
     sizes = {"customers_treated": int(treated.sum()), "customers_held_out": int((~treated).sum())}
@@ -136,6 +139,7 @@ def action_result(action: pd.DataFrame, alpha: float) -> dict:
         return figures | {"verdict": TOO_FEW}
     comparison = compare(**samples)
     low, high = interval(comparison, alpha)
+    increase = smallest_increase(comparison, first_level)
     if not np.isfinite(low + high):
         return figures | {"verdict": TOO_FEW}
     root = signed_root(comparison, 0.0)
@@ -144,24 +148,20 @@ def action_result(action: pd.DataFrame, alpha: float) -> dict:
         "difference_low": low,
         "difference_high": high,
         "p_value": 2 * ndtr(-abs(root)),
+        "smallest_effect": increase if np.isfinite(increase) else None,
         "verdict": MORE if root > 0 else LESS,
     }
 
 
 def corrected(results: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Return the results with p_value_corrected and smallest_effect, and with the final verdicts.
+    """Return the results with p_value_corrected and the final verdicts.
 
     An action without a p-value counts as one with a p-value of 1, so that its later p-value can only add a verdict.
     """
     results = results.copy()
-    families = results.groupby(["wave", "horizon_days"])
-    actions = families["p_value"].transform("size").to_numpy()
     p_values = results["p_value"].astype("float64")
     holm = p_values.fillna(1.0).groupby([results["wave"], results["horizon_days"]]).transform(holm_adjusted)
     results["p_value_corrected"] = (holm * HORIZONS).clip(upper=1.0).where(p_values.notna())
-    width = (results["difference_high"] - results["difference_low"]).astype("float64")
-    standard_error = width / (2 * ndtri(1 - alpha / 2))
-    results["smallest_effect"] = (ndtri(1 - alpha / (2 * HORIZONS * actions)) + ndtri(POWER)) * standard_error
     results.loc[results["p_value_corrected"] >= alpha, "verdict"] = NO_DIFFERENCE
     return results
 
@@ -351,18 +351,31 @@ def estimate(comparison: Comparison) -> float:
 def interval(comparison: Comparison, alpha: float) -> tuple[float, float]:
     """Return the limits of the differences, in money, that are not rejected at level alpha; infinite without limit."""
     quantile = ndtri(1 - alpha / 2)
-    center = comparison.log_buyers + comparison.log_amounts
-    limits = []
-    for sign in (-1, 1):
-        guess = center + sign * quantile * comparison.log_error
-        # signed_root decreases in the log ratio, and crossing() looks for an increasing function's.
-        limit = crossing(
-            lambda log_ratio, sign=sign: -signed_root(comparison, log_ratio) - sign * quantile,
-            guess,
-            comparison.log_error,
-        )
-        limits.append(difference_at(comparison, limit) if np.isfinite(limit) else sign * np.inf)
-    return limits[0], limits[1]
+    low, high = limit(comparison, quantile), limit(comparison, -quantile)
+    return (
+        difference_at(comparison, low) if np.isfinite(low) else -np.inf,
+        difference_at(comparison, high) if np.isfinite(high) else np.inf,
+    )
+
+
+def smallest_increase(comparison: Comparison, level: float) -> float:
+    """Return the smallest increase per customer, in money, that is found with probability POWER; infinite if none is.
+
+    It is found if the lower limit at this level is above 0. With probability POWER the true log ratio is below the
+    upper limit of one-sided level 1 - POWER. If limits keep their distances from the estimate, which they do on the
+    scale of the log ratio, an effect as large as the distance between these two limits is found. The normal
+    approximation on the scale of money promises too much: with heavy tails a larger average is also less certain.
+    """
+    log_ratio = limit(comparison, -ndtri(POWER)) - limit(comparison, ndtri(1 - level / 2))
+    customers = comparison.treated.customers.sum() + comparison.held_out.customers.sum()
+    untreated = total(comparison.treated) * np.exp(-estimate(comparison)) + total(comparison.held_out)
+    return float(np.expm1(log_ratio) * untreated / customers)
+
+
+def limit(comparison: Comparison, quantile: float) -> float:
+    """Return the log ratio whose signed root is the quantile; infinite without limit."""
+    guess = comparison.log_buyers + comparison.log_amounts - quantile * comparison.log_error
+    return crossing(lambda log_ratio: quantile - signed_root(comparison, log_ratio), guess, comparison.log_error)
 
 
 def crossing(function, guess: float, scale: float) -> float:

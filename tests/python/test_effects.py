@@ -61,6 +61,12 @@ def exchanged(outcomes: pd.DataFrame) -> pd.DataFrame:
     return outcomes.assign(is_treated=~outcomes["is_treated"])
 
 
+def permuted_totals(spending: np.ndarray, size: int, generator: np.random.Generator) -> np.ndarray:
+    """Totals of 40,000 random draws of `size` customers."""
+    places = generator.random((40_000, len(spending))).argpartition(size, axis=1)[:, :size]
+    return spending[places].sum(axis=1)
+
+
 # ---- oracles -------------------------------------------------------------------------------------------------------
 
 
@@ -109,7 +115,7 @@ def test_the_p_value_is_that_of_random_permutations(seed, lift):
     spending = generator.lognormal(3, 1.2, 90)
     spending[:70] *= lift
     found = result(outcomes_of(spending[:70], spending[70:]))
-    draws = np.array([generator.permutation(spending)[:20].sum() for _ in range(40_000)])
+    draws = permuted_totals(spending, 20, generator)
     tail = min((draws <= spending[70:].sum()).mean(), (draws >= spending[70:].sum()).mean())
     assert found["p_value"] == pytest.approx(2 * tail, rel=0.05, abs=0.002)
 
@@ -124,7 +130,7 @@ def test_the_limits_are_the_effects_that_random_permutations_do_not_reject():
         a, b = held_out.sum(), treated.sum() - held_out.sum() - limit * 150
         ratio = (-b + np.sqrt(b**2 + 4 * a * treated.sum())) / (2 * a)
         pool = np.concatenate([treated / ratio, held_out])
-        draws = np.array([generator.permutation(pool)[:30].sum() for _ in range(20_000)])
+        draws = permuted_totals(pool, 30, generator)
         share = (draws <= held_out.sum()).mean() if is_low else (draws >= held_out.sum()).mean()
         assert share == pytest.approx(0.025, abs=0.005)
 
@@ -154,7 +160,6 @@ def test_exchanging_the_groups_flips_the_sign(seed, lift):
         assert other[two] == pytest.approx(-found[one], rel=1e-5, abs=1e-5)
     assert other["difference"] == pytest.approx(-found["difference"], rel=1e-9)
     assert other["p_value"] == pytest.approx(found["p_value"], rel=1e-6)
-    assert other["smallest_effect"] == pytest.approx(found["smallest_effect"], rel=1e-5)
     flipped = {"more": "less", "less": "more"}
     assert other["verdict"] == flipped.get(found["verdict"], found["verdict"])
 
@@ -181,16 +186,21 @@ def test_a_constant_added_to_spending_before_changes_nothing(seed, constant):
         assert moved[name] == pytest.approx(found[name], rel=1e-5, abs=1e-5)
 
 
-@few_examples
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_the_order_of_the_rows_has_no_effect_on_a_single_bit(seed):
     outcomes = pd.concat([shop(seed), shop(seed + 1, horizon=60), shop(seed + 2, action="b"), shop(seed, wave=2)])
     shuffled = outcomes.sample(frac=1, random_state=seed)
     pd.testing.assert_frame_equal(action_results(outcomes), action_results(shuffled), check_exact=True)
-    # The same amounts in another order have the same sum to the last bit, which rounding alone does not ensure.
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_amounts_in_another_order_have_the_same_average(seed):
+    """To the last bit, which rounding alone does not ensure: the difference is 0."""
     generator = np.random.default_rng(seed)
     amounts = generator.lognormal(3, 3, 5000)
-    assert result(outcomes_of(amounts, generator.permutation(amounts)))["difference"] == 0
+    outcomes = outcomes_of(amounts, generator.permutation(amounts)).assign(has_bought=False)
+    assert result(outcomes)["difference"] == 0
 
 
 @few_examples
@@ -207,7 +217,6 @@ def test_a_larger_effect_gives_a_larger_estimate_and_a_wider_interval():
         assert one["difference_adjusted"] < two["difference_adjusted"]
         assert one["difference_low"] < two["difference_low"]
         assert one["difference_high"] < two["difference_high"]
-        assert one["smallest_effect"] < two["smallest_effect"]
 
 
 def test_the_p_value_falls_as_the_effect_grows_and_the_interval_keeps_its_limits():
@@ -352,13 +361,27 @@ def test_actions_without_a_p_value_count_in_the_correction():
     assert found.loc["a", "p_value_corrected"] == pytest.approx(9 * found.loc["a", "p_value"], rel=1e-10)
 
 
-def test_the_smallest_effect_has_the_power_of_a_normal_test_at_the_corrected_level():
-    """With the standard error of the interval: power is the probability beyond the critical value of Bonferroni."""
-    results = action_results(wave_of(5))
-    error = (results["difference_high"] - results["difference_low"]) / (2 * stats.norm.ppf(0.975))
-    critical = stats.norm.isf(0.05 / 3 / 5 / 2)
-    power = stats.norm.sf(critical - (results["smallest_effect"] / error).astype(float))
-    assert power == pytest.approx(np.full(5, 0.8), rel=1e-9)
+def test_the_smallest_effect_is_that_of_a_normal_test_at_the_corrected_level():
+    """Without tails, four standard errors are small against the average: the text book's formula holds."""
+    generator = np.random.default_rng(2)
+    groups = [(generator.normal(100, 20, 3000), generator.normal(100, 20, 3000)) for _ in range(4)]
+    results = action_results(pd.concat([outcomes_of(*pair, action=f"a{n}") for n, pair in enumerate(groups)]))
+    error = 20 * np.sqrt(2 / 3000)
+    expected = (stats.norm.isf(0.05 / 3 / 4 / 2) + stats.norm.ppf(0.8)) * error
+    assert list(results["smallest_effect"]) == pytest.approx([expected] * 4, rel=0.03)
+
+
+def test_an_effect_of_the_smallest_size_is_found_four_times_in_five_in_heavy_tails():
+    """The smallest effect of the first 25 actions, which have none, is the effect of the next 60."""
+
+    def wave(number: int, amounts: float) -> pd.DataFrame:
+        groups = heavy_tails(np.random.default_rng([13, number]), 1.0, amounts)
+        return outcomes_of(*groups, wave=number)
+
+    without = action_results(pd.concat([wave(number, 1.0) for number in range(25)]))
+    amounts = 1 + without["smallest_effect"].median() / (0.25 * np.exp(1.5**2 / 2))
+    found = action_results(pd.concat([wave(number, amounts) for number in range(25, 85)]))
+    assert 0.68 <= (found["verdict"] == "more").mean() <= 0.92
 
 
 def test_more_horizons_than_planned_are_an_error():
@@ -380,7 +403,7 @@ def heavy_tails(generator: np.random.Generator, buyers: float, amounts: float) -
 def simulated() -> pd.DataFrame:
     """Results of actions without effect, with 20 % larger amounts, and with 20 % more buyers, beside Welch's."""
     rows, frames = [], []
-    for buyers, amounts, count in ((1.0, 1.0, 200), (1.0, 1.2, 60), (1.2, 1.0, 60)):
+    for buyers, amounts, count in ((1.0, 1.0, 150), (1.0, 1.2, 40), (1.2, 1.0, 40)):
         for number in range(count):
             groups = heavy_tails(np.random.default_rng([11, number, int(10 * buyers + amounts * 100)]), buyers, amounts)
             welch = stats.ttest_ind(*groups, equal_var=False)
@@ -392,11 +415,11 @@ def simulated() -> pd.DataFrame:
 
 
 def test_the_interval_covers_the_effect_in_heavy_tails(simulated):
-    """Of 320 intervals 95 % contain the expected difference, and those that do not err on both sides alike.
+    """Of 230 intervals 95 % contain the expected difference, and those that do not err on both sides alike.
 
     Fewer of Welch's do, which err upwards.
     """
-    assert len(simulated) >= 310
+    assert len(simulated) >= 222
     low, high, truth = (simulated[name].astype(float) for name in ("difference_low", "difference_high", "truth"))
     assert 0.925 <= ((low <= truth) & (truth <= high)).mean() <= 0.975
     assert 0.006 <= (low > truth).mean() <= 0.05
