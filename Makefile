@@ -28,7 +28,7 @@ DBT = .venv/bin/python -m customer_segmentation.dbt_command
 need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-long test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-evidence lock licences audit bench clean
+.PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-long test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-campaign example-evidence lock licences audit bench clean
 
 ##@ Use
 
@@ -79,6 +79,9 @@ example-cdnow-history: setup-dev  ## Build CDNOW month by month with one refit, 
 example-complete-journey: setup-dev  ## Build the example The Complete Journey into examples/complete_journey/warehouse.duckdb
 	.venv/bin/python examples/prepare.py complete_journey
 	SEGMENTATION_WAREHOUSE=examples/complete_journey/warehouse.duckdb $(DBT) build --exclude-resource-type unit_test --vars "$$(cat examples/complete_journey/settings.yml)" $(ARGS)
+
+example-campaign: setup-dev  ## Play three waves of actions with known effects in a simulated shop, and print what was measured
+	.venv/bin/python examples/campaign/play.py
 
 # The sample is published only if there is no publication yet.
 example-evidence: setup  ## Build the Evidence site of the current publication, into reports/output/evidence; needs Node.js 18 or later

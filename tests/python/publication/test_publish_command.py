@@ -20,6 +20,8 @@ MANIFEST = {
         "model.a": {"resource_type": "model", "config": {"materialized": "table"}, "tags": []},
         "model.e": {"resource_type": "model", "config": {"materialized": "ephemeral"}, "tags": []},
         "test.a": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.a"]}},
+        # The test of a disabled model, which dbt lists and never runs.
+        "test.d": {"resource_type": "test", "config": {"enabled": False}, "tags": [], "depends_on": {"nodes": []}},
         "model.t": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
         "model.u": {"resource_type": "model", "config": {"materialized": "table"}, "tags": ["training"]},
         "test.t": {"resource_type": "test", "config": {}, "tags": [], "depends_on": {"nodes": ["model.t"]}},
