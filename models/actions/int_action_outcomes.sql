@@ -25,7 +25,16 @@ lines as (
     where coalesce(failed_rules, '') in ('', 'before_observation_window')
 ),
 
-lines_placed as (
+-- What a customer spends after a first contact may come of it, so the time before is that before any contact.
+first_contacts as (
+    select
+        customer_id,
+        min(contact_date) as first_contact_date
+    from export_log
+    group by customer_id
+),
+
+lines_dated as (
     select
         export_log.wave,
         export_log.action_id,
@@ -33,13 +42,23 @@ lines_placed as (
         lines.amount,
         lines.is_return,
         {{ dbt.datediff('export_log.contact_date', 'lines.transaction_date', 'day') }}
-            as days_after
+            as days_after,
+        {{ dbt.datediff(
+            'first_contacts.first_contact_date', 'lines.transaction_date', 'day'
+        ) }} as days_after_first
     from export_log
+    inner join first_contacts
+        on export_log.customer_id = first_contacts.customer_id
     inner join lines
         on export_log.customer_id = lines.customer_id
+),
+
+lines_placed as (
+    select *
+    from lines_dated
     where
-        {{ dbt.datediff('export_log.contact_date', 'lines.transaction_date', 'day') }}
-        between {{ 1 - horizons | max }} and {{ horizons | max }}
+        days_after between 1 and {{ horizons | max }}
+        or days_after_first between {{ 1 - horizons | max }} and 0
 ),
 
 -- The day of the contact belongs to the time before: its purchases did not come of it.
@@ -58,7 +77,7 @@ summed as (
             end
         ) > 0 as has_bought_{{ days }},
         sum(
-            case when days_after between {{ 1 - days }} and 0 then amount end
+            case when days_after_first between {{ 1 - days }} and 0 then amount end
         ) as spending_before_{{ days }}
         {{- ',' if not loop.last }}
         {%- endfor %}
