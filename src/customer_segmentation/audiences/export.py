@@ -127,7 +127,9 @@ def export(
     ((last_wave, as_of_date),) = connection.execute(
         f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
     ).fetchall()
-    wave = last_wave + 1
+    # A new warehouse has an empty log, but earlier exports keep their numbers.
+    exported = [int(each.name) for each in folder.iterdir() if each.name.isdecimal()]
+    wave = max([last_wave, *exported]) + 1
     unfinished = folder / f".{wave:06d}.partial"
     manifest = {
         "wave": wave,

@@ -147,6 +147,13 @@ def test_an_export_tells_who_came_and_who_went(folder, connection):
     assert not (folder / "000002" / "win_back_offer.removed.csv").exists()
 
 
+def test_a_new_warehouse_does_not_overwrite_earlier_exports(folder, connection):
+    run(folder, connection)
+    connection.execute(f"delete from {RELATIONS.log}")
+    assert run(folder, connection)["wave"] == 2
+    assert sorted(each.name for each in folder.iterdir() if each.is_dir()) == ["000001", "000002"]
+
+
 def test_only_the_owner_can_read_an_export(folder, connection):
     run(folder, connection)
     assert folder.stat().st_mode & 0o777 == 0o700
