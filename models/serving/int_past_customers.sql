@@ -96,13 +96,8 @@ origins_dated as (
         cast(origin as integer) as origin,
         case
             when origin = 0 then as_of_date
-            else cast(
-                {{ dbt.dateadd(
-                    'day',
-                    'cast((1 - origin) * ' ~ days_apart ~ ' - ' ~ horizon ~ ' as int)',
-                    'as_of_date'
-                ) }} as date
-            )
+            else as_of_date
+                + cast((1 - origin) * {{ days_apart }} - {{ horizon }} as integer)
         end as origin_date
     from origins_numbered
 ),
