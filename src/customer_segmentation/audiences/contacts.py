@@ -54,18 +54,24 @@ def hashed(text: str | None) -> str:
     return "" if text is None else hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
+def normalised(
+    contacts: Iterable[tuple[str | None, str | None]], country: str | None
+) -> list[tuple[str | None, str | None]]:
+    """Each (address, phone number) normalised, for the lists of all platforms."""
+    return [(normalised_email(email), normalised_phone(phone, country)) for email, phone in contacts]
+
+
 def platform_rows(
-    platform: str, contacts: Iterable[tuple[str | None, str | None]], country: str | None
+    platform: str, contacts: Iterable[tuple[str | None, str | None]]
 ) -> tuple[tuple[str, str], list[tuple[str, str]]]:
-    """The header and the rows of a platform's list, from (address, phone number) as the contacts have them.
+    """The header and the rows of a platform's list, from normalised contacts.
 
     A contact without a valid address or number is left out, and so is one that another has already given.
     """
     email_header, phone_header, prefix = PLATFORMS[platform]
     rows = {}
     for email, phone in contacts:
-        digits = normalised_phone(phone, country)
-        row = (hashed(normalised_email(email)), hashed(None if digits is None else prefix + digits))
+        row = (hashed(email), hashed(None if phone is None else prefix + phone))
         if any(row):
             rows[row] = None
     return (email_header, phone_header), list(rows)

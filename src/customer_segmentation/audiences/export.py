@@ -8,7 +8,6 @@ killed after it is completed by the next command.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -21,9 +20,10 @@ from typing import Any
 
 import duckdb
 
-from customer_segmentation.audiences.contacts import PLATFORMS, platform_rows
+from customer_segmentation.audiences.contacts import PLATFORMS, normalised, platform_rows
 from customer_segmentation.audiences.errors import ExportError
-from customer_segmentation.audiences.files import sync, write_csv, write_manifest
+from customer_segmentation.audiences.files import write_csv, write_manifest
+from customer_segmentation.folders import only_one, sync, sync_files
 
 STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
@@ -65,13 +65,8 @@ def locked(folder: Path) -> Iterator[None]:
         ExportError: Another process holds the lock.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ExportError(
-                f"Another export is running in {folder}; wait until it ends and run this again."
-            ) from error
+    refusal = f"Another export is running in {folder}; wait until it ends and run this again."
+    with only_one(folder, ExportError(refusal)):
         before = os.umask(0o077)
         try:
             yield
@@ -123,7 +118,11 @@ def export(
                 f"The action_id {action!r} of the playbook cannot name a file; use lower-case letters, digits and _."
             )
     columns = _chosen_columns(connection, relations, choices.columns)
-    _read_contacts(connection, choices)
+    try:
+        _read_contacts(connection, choices)
+    except duckdb.Error as error:
+        said = " ".join(str(error).split())
+        raise ExportError(f"The contacts in {choices.contacts} cannot be read: {said}") from error
     ((last_wave, as_of_date),) = connection.execute(
         f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
     ).fetchall()
@@ -143,8 +142,11 @@ def export(
         for action in actions:
             manifest["actions"][action] = _write_action(unfinished, connection, relations, choices, columns, action)
         write_manifest(unfinished, manifest)
-        sync(unfinished)
+        sync_files(unfinished)
         _log(connection, relations, manifest)
+    except ExportError:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
     except (OSError, duckdb.Error) as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         said = " ".join(str(error).split()).rstrip(".")
@@ -176,10 +178,7 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
     quoted = "'" + str(location).replace("'", "''") + "'"
     is_parquet = location.suffix.lower() == ".parquet"
     source = f"read_parquet({quoted})" if is_parquet else f"read_csv({quoted}, header = true, all_varchar = true)"
-    try:
-        present = connection.execute(f"from {source} limit 0").df().columns.tolist()
-    except duckdb.Error as error:
-        raise ExportError(f"The contacts in {location} cannot be read: {' '.join(str(error).split())}") from error
+    present = connection.execute(f"from {source} limit 0").df().columns.tolist()
     mapped = {ours: theirs for ours, theirs in choices.contacts_columns.items() if theirs}
     # An address or a number may be missing, but not both.
     optional = {ours for ours in ("email", "phone") if mapped.get(ours) not in present}
@@ -260,8 +259,9 @@ def _write_action(
             "select email, phone from contacts semi join listed on contacts.customer_id = listed.customer_id"
             " order by contacts.customer_id"
         ).fetchall()
+        valid = normalised(contacts, choices.country)
         for platform in PLATFORMS:
-            header, rows = platform_rows(platform, contacts, choices.country)
+            header, rows = platform_rows(platform, valid)
             write_csv(folder / f"{action}.{platform}.csv", header, rows, for_spreadsheets=False)
             described[f"contacts_for_{platform}"] = len(rows)
     return described

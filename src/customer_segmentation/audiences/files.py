@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,13 +40,3 @@ def write_csv(
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """Write manifest.json, which describes the export."""
     (folder / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-
-
-def sync(folder: Path) -> None:
-    """Wait until the disk has the folder and all its files."""
-    for path in (*folder.iterdir(), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

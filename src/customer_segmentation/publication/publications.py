@@ -8,7 +8,6 @@ variable SEGMENTATION_PUBLICATIONS names another.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from customer_segmentation.folders import only_one, sync, sync_files
 from customer_segmentation.publication.copying import DATABASE, OLDEST_READER, copy_marts
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import Manifest, read_manifest
@@ -80,13 +80,8 @@ def locked(folder: Path) -> Iterator[None]:
         PublicationError: Another process holds the lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PublicationError(
-                f"Another publication or rollback is running in {folder}; wait until it ends and run this again."
-            ) from error
+    refusal = f"Another publication or rollback is running in {folder}; wait until it ends and run this again."
+    with only_one(folder, PublicationError(refusal)):
         yield
 
 
@@ -114,11 +109,9 @@ def publish_marts(warehouse: Path, folder: Path, kept: int, storage_version: str
         unfinished.mkdir()
         marts = copy_marts(warehouse, unfinished, storage_version)
         Manifest(number, warehouse.name, datetime.now(UTC).isoformat(timespec="seconds"), marts).write(unfinished)
-        for file in unfinished.iterdir():
-            _sync(file)
-        _sync(unfinished)
+        sync_files(unfinished)
         os.replace(unfinished, folder / _name(number))
-        _sync(folder)
+        sync(folder)
         _point_current_to(folder, number)
     except (OSError, duckdb.Error) as error:
         if isinstance(error, duckdb.Error) and is_locked(error):
@@ -186,13 +179,4 @@ def _point_current_to(folder: Path, number: int) -> None:
     link.unlink(missing_ok=True)
     link.symlink_to(_name(number))
     os.replace(link, folder / CURRENT)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    """Flush a file, or the entries of a folder, to disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(folder)

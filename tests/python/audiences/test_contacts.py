@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from customer_segmentation.audiences.contacts import normalised_email, normalised_phone, platform_rows
+from customer_segmentation.audiences.contacts import normalised, normalised_email, normalised_phone, platform_rows
 from customer_segmentation.audiences.errors import ExportError
 
 
@@ -57,16 +57,16 @@ def sha(text: str) -> str:
 
 def test_each_platform_gets_its_headers_and_its_form_of_a_number():
     contacts = [("A@x.org", "+1 212 565 0000"), (None, "+442070313000"), ("b@x.org", "no number"), ("no", None)]
-    assert platform_rows("google_ads", contacts, None) == (
+    assert platform_rows("google_ads", normalised(contacts, None)) == (
         ("Email", "Phone"),
         [(sha("a@x.org"), sha("+12125650000")), ("", sha("+442070313000")), (sha("b@x.org"), "")],
     )
-    assert platform_rows("meta", contacts, None) == (
+    assert platform_rows("meta", normalised(contacts, None)) == (
         ("email", "phone"),
         [(sha("a@x.org"), sha("12125650000")), ("", sha("442070313000")), (sha("b@x.org"), "")],
     )
 
 
 def test_a_contact_of_two_customers_is_listed_once():
-    _, rows = platform_rows("meta", [("a@x.org", None), ("A@X.ORG", None)], None)
+    _, rows = platform_rows("meta", normalised([("a@x.org", None), ("A@X.ORG", None)], None))
     assert rows == [(sha("a@x.org"), "")]

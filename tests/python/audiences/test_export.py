@@ -204,6 +204,13 @@ def test_contacts_without_the_named_columns_are_refused(folder, connection, tmp_
         run(folder, connection, contacts=str(tmp_path / "contacts.csv"))
 
 
+def test_an_unknown_country_leaves_no_file_behind(folder, connection, tmp_path):
+    (tmp_path / "contacts.csv").write_text("customer_id,email,phone\nC0236,a@example.com,030 901820\n")
+    with pytest.raises(ExportError, match="'contacts_country' is XX"):
+        run(folder, connection, contacts=str(tmp_path / "contacts.csv"), country="XX")
+    assert [file.name for file in folder.iterdir()] == [".lock"]
+
+
 def test_an_action_id_that_is_a_path_is_refused(folder, connection):
     connection.execute("update marts.audiences set action_id = '../out' where action_id = 'loyalty_programme'")
     with pytest.raises(ExportError, match=r"'\.\./out' of the playbook cannot name a file"):
