@@ -2,6 +2,8 @@
 -- A row per segment and value of an attribute. A lift of 1.5 means that the value is 1.5 times as common in the segment
 -- as among all customers. Suppressed cells are left out.
 
+{{ config(enabled='segment_attributes' not in setting('disabled_marts')) }}
+
 with segment_attributes as (
     select * from {{ ref('segment_attributes') }}
 )

@@ -2,6 +2,8 @@
 -- The one whose average in the segment differs the most from that of all customers, in standard deviations of the
 -- scaled feature: distinctiveness_rank 1.
 
+{{ config(enabled='segment_features' not in setting('disabled_marts')) }}
+
 with segment_features as (
     select * from {{ ref('segment_features') }}
 )

@@ -54,3 +54,26 @@
     {%- endif -%}
     {%- do return(ref(*names) if 1 <= names | length <= 2 else none) -%}
 {% endmacro %}
+
+
+{% macro optional_marts() %}
+    {#- The marts that no other model reads, except the log of builds. -#}
+    {%- do return([
+        'customer_360', 'segment_attributes', 'segment_borders', 'segment_features', 'segment_map', 'segment_map_axes',
+        'segment_months', 'segmentation_model_centroids',
+    ]) -%}
+{% endmacro %}
+
+
+{% macro drop_disabled_marts() %}
+    {#- Drops what an earlier build left of the disabled marts, so that nobody reads, or publishes, an old table. -#}
+    {%- if not execute -%}{%- do return('') -%}{%- endif -%}
+    {%- set neighbour = graph.nodes[model_id_of('segment_profiles')] -%}
+    {%- for mart in setting('disabled_marts') -%}
+        {%- set old = adapter.get_relation(neighbour.database, neighbour.schema, mart) -%}
+        {%- if old is not none -%}
+            {%- do adapter.drop_relation(old) -%}
+            {%- do adapter.commit() if target.type == 'duckdb' -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}

@@ -33,7 +33,7 @@
     'int_rejected_transactions',
 ] + (
     ['int_rejected_suppressions'] if setting('suppressions_location') is not none else []
-) -%}
+) if model not in setting('disabled_marts') -%}
 -- depends_on: {{ ref(model) }}
 {% endfor %}
 with stored_builds as (

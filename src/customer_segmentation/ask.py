@@ -76,6 +76,9 @@ def main(arguments: list[str]) -> int:
         failed = result.exception or "; ".join(str(each.message) for each in result.result.results)
         print(f"{name} has no answer: {failed}", file=sys.stderr)
         return 1
+    if not result.result.results:
+        print(f"{name} has no answer: it reads a mart that the setting disabled_marts leaves out.", file=sys.stderr)
+        return 1
     answer = result.result.results[0].agate_table
     print(asked[name]["question"] + "\n")
     if len(answer.rows):

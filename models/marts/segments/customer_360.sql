@@ -1,4 +1,7 @@
-{{ config(pre_hook="{{ add_attributes_to_contract() }}") }}
+{{ config(
+    enabled='customer_360' not in setting('disabled_marts'),
+    pre_hook="{{ add_attributes_to_contract() }}"
+) }}
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

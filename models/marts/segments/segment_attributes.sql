@@ -1,3 +1,5 @@
+{{ config(enabled='segment_attributes' not in setting('disabled_marts')) }}
+
 {% set attributes = attribute_names() %}
 {% set bands = setting('attribute_bands') %}
 {#- An attribute is refused if so many of its values are different, among at least so many customers. -#}

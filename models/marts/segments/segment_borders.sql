@@ -1,3 +1,5 @@
+{{ config(enabled='segment_borders' not in setting('disabled_marts')) }}
+
 with serving_borders as (
     select * from {{ ref('int_serving_borders') }}
 ),

@@ -1,3 +1,5 @@
+{{ config(enabled='segment_features' not in setting('disabled_marts')) }}
+
 with segment_features as (
     select * from {{ ref('int_segment_features') }}
 ),

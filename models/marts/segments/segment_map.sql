@@ -1,3 +1,5 @@
+{{ config(enabled='segment_map' not in setting('disabled_marts')) }}
+
 {% set features = setting('features') %}
 
 with scaled as (

@@ -1,3 +1,5 @@
+{{ config(enabled='segment_map_axes' not in setting('disabled_marts')) }}
+
 with serving_axes as (
     select * from {{ ref('int_serving_axes') }}
 )

@@ -1,3 +1,5 @@
+{{ config(enabled='segment_months' not in setting('disabled_marts')) }}
+
 {% set window = setting('observation_window_days') %}
 
 with transactions as (

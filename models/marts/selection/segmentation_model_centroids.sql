@@ -1,3 +1,4 @@
+{{ config(enabled='segmentation_model_centroids' not in setting('disabled_marts')) }}
 {#- render(): an empty build (--empty) must still read all stored rows. -#}
 with model_register as (
     select * from {{ ref('int_model_register').render() }}

@@ -45,6 +45,8 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str]) 
     folder = audiences_folder(warehouse)
     if settings:
         read_settings(settings)  # raises before the build starts
+    if "customer_360" in project_settings(project, settings).get("disabled_marts", []):
+        raise SettingsError("The lists are written from the mart customer_360; take it out of 'disabled_marts'.")
     check_warehouse(warehouse)
     with locked(folder):
         dbt_arguments = ["--exclude-resource-type", "unit_test", *arguments]

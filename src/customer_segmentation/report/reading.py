@@ -48,7 +48,10 @@ class Marts:
         found = self._rows("select table_name from information_schema.tables where table_schema = 'marts'")
         self._names = {row["table_name"] for row in found}
         if missing := sorted(set(REQUIRED_MARTS) - self._names):
-            raise ReportError(f"The warehouse {database} lacks the marts {', '.join(missing)}. Run `make build`.")
+            raise ReportError(
+                f"The warehouse {database} lacks the marts {', '.join(missing)}. "
+                "Run `make build`, without these in the setting disabled_marts."
+            )
 
     def _rows(self, sql: str, parameters: dict[str, int | str] | None = None) -> list[Row]:
         answer = self.connection.execute(sql, parameters or {})
