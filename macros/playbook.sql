@@ -10,8 +10,18 @@
 
 
 {% macro playbook_table(name) %}
-    {#- A table of the playbook, or what replaces it (playbook_tables). -#}
-    {%- do return(ref(setting('playbook_tables').get(name) or name)) -%}
+    {#- A table of the playbook, or what replaces it (playbook_tables), with the types of ours: dbt takes an empty
+        column of a seed for numbers. -#}
+    {%- set replacement = setting('playbook_tables').get(name) -%}
+    {%- if not replacement -%}{%- do return(ref(name)) -%}{%- endif -%}
+    {%- set relation, typed = ref(replacement), [] -%}
+    {%- if execute -%}
+        {%- set types = graph.nodes['seed.customer_segmentation.' ~ name].config.column_types -%}
+        {%- for column, type in types.items() if column != 'comment' -%}
+            {%- do typed.append('cast(' ~ column ~ ' as ' ~ type ~ ') as ' ~ column) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- do return('(select ' ~ (typed or ['*']) | join(', ') ~ ' from ' ~ relation ~ ') as ' ~ name ~ '_typed') -%}
 {% endmacro %}
 
 

@@ -99,6 +99,8 @@
         'drift_outliers_warn': {'type': 'number', 'at_least': 0, 'at_most': 1},
         'report_locale': {'type': 'text'},
         'report_currency': {'type': 'text', 'length': 3, 'nullable': true},
+        'report_customers': {'type': 'integer', 'at_least': 0, 'at_most': 10000000},
+        'report_ids': {'type': 'boolean'},
         'memory_limit': {
             'type': 'text', 'nullable': true, 'pattern': '^[1-9][0-9]*(\\.[0-9]+)? ?([KMGT]i?B)$',
             'such_as': '8GB or 512MB'
@@ -248,6 +250,12 @@
         ) -%}
     {%- endfor -%}
     {%- for name in rules -%}{%- do setting(name) -%}{%- endfor -%}
+    {%- for name in foreign_vars() if name in rules -%}
+        {%- do exceptions.raise_compiler_error(
+            "The variable '" ~ name ~ "' at the top level of vars in dbt_project.yml would be read as the setting of"
+            ~ ' this name, too. Give the setting its own value, under vars, customer_segmentation; that comes first.'
+        ) -%}
+    {%- endfor -%}
     {%- if setting('k_min') > setting('k_max') -%}
         {%- do refuse_setting('k_min', var('k_min'), 'it must not be above k_max, which is ' ~ var('k_max')) -%}
     {%- endif -%}
@@ -297,22 +305,37 @@
 {% endmacro %}
 
 
-{% macro project_file_vars() %}
-    {#- The names of settings in dbt_project.yml; in another project, those under customer_segmentation. A macro can
-        read a var only by its name, so the file is parsed. Engines that cannot read a local file skip this part of the
-        check; the tests cover it. -#}
-    {%- if not execute or target.type != 'duckdb' -%}{%- do return([]) -%}{%- endif -%}
+{% macro vars_of_project_file() %}
+    {#- The vars of dbt_project.yml. A macro can read a var only by its name, so the file is parsed. Engines that cannot
+        read a local file skip the checks of names; the tests cover them. -#}
+    {%- if not execute or target.type != 'duckdb' -%}{%- do return({}) -%}{%- endif -%}
     {%- set file = (invocation_args_dict.get('project_dir') or '.') ~ '/dbt_project.yml' -%}
     {%- set text = run_query('select content from read_text(' ~ quote_literal(file) ~ ')').columns[0].values()[0] -%}
-    {%- set given = fromyaml(text).get('vars') or {} -%}
+    {%- do return(fromyaml(text).get('vars') or {}) -%}
+{% endmacro %}
+
+
+{% macro project_file_vars() %}
+    {#- The names of settings in dbt_project.yml; in another project, those under customer_segmentation. -#}
+    {%- set given = vars_of_project_file() -%}
     {%- do return(((given.get('customer_segmentation') or {}) if is_package() else given).keys() | list) -%}
+{% endmacro %}
+
+
+{% macro foreign_vars() %}
+    {#- The names of another project's own vars that are not given as settings as well; none in this project. -#}
+    {%- if not is_package() -%}{%- do return([]) -%}{%- endif -%}
+    {%- set given = vars_of_project_file() -%}
+    {%- set own = given.get('customer_segmentation') or {} -%}
+    {%- do return(given.keys() | reject('in', own) | list) -%}
 {% endmacro %}
 
 
 {% macro where_settings_are() %}
     {#- Where to change a setting, for a message. -#}
     {%- do return(
-        'Change it under vars, customer_segmentation in dbt_project.yml, or in --vars.' if is_package()
+        'Change it under vars, customer_segmentation in dbt_project.yml, or in --vars. A var of this name that is not'
+        ~ ' under customer_segmentation is read, too, unless it is also given there.' if is_package()
         else 'Change it under vars in dbt_project.yml or in --vars.'
     ) -%}
 {% endmacro %}

@@ -10,8 +10,9 @@ try:
     from customer_segmentation.threads import thread_limit
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "The project's package (src/customer_segmentation) or one of its dependencies is not installed in the Python "
-        f"that runs dbt: {error}. Run `make setup` and use .venv/bin/dbt, or run: pip install --editable ."
+        "The Python side of the project (its package customer_segmentation) or what it needs is not installed "
+        f"in the Python that runs dbt: {error}. Install it there with pip, from the repository that dbt deps took the "
+        "models from: pip install git+URL. In a clone of the project, run `make setup` and use .venv/bin/dbt."
     ) from error
 
 

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import hyp2f1
-from scipy.stats import t
+from scipy.special import hyp2f1, stdtrit
 
 from customer_segmentation.validation.buying_model import BuyingModel, Purchases, fit
 
@@ -101,7 +100,7 @@ def expected_spending(customers: Customers, segments: list[str], horizon: float)
             spread, freedom = forecast_error(rate[1:, :, audience], totals.spending[1:, :, audience])
             noise = sampling_variance(customers, exposure, place, rate[1][place])
             noise *= 1 / totals.customers[0][place] + 1 / totals.customers[1][place]
-            factor = np.exp(t.ppf((1 + PROBABILITY) / 2, freedom) * np.sqrt(spread**2 + noise))
+            factor = np.exp(stdtrit(freedom, (1 + PROBABILITY) / 2) * np.sqrt(spread**2 + noise))
             spending = rate[1][place] * today[place]
             row |= {"spending": spending, "spending_low": spending / factor, "spending_high": spending * factor}
         rows.append(row)

@@ -3,7 +3,7 @@
 It reads the current publication if there is one, otherwise the warehouse; --warehouse names another database.
 
 Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb] [--settings my_shop.yml]
-           [--output report.html] [--locale en_GB] [--currency EUR|none] [--title "..."]
+           [--output report.html] [--locale en_GB] [--currency EUR|none] [--title "..."] [--customers 10000|all]
        python -m customer_segmentation.report --pictures reports/pictures
 
 Run it in the project folder, as `make` does.
@@ -40,6 +40,12 @@ def parse_arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--locale", help="the locale of numbers, such as en_GB (default: setting report_locale)")
     parser.add_argument("--currency", help="such as EUR, or none (default: setting report_currency)")
     parser.add_argument("--title", default="Customer segments")
+    parser.add_argument(
+        "--customers",
+        type=_number_or_all,
+        metavar="N|all",
+        help="list the customers if there are at most N (default: setting report_customers)",
+    )
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="write the PNG pictures of the README instead")
     return parser.parse_args(given)
 
@@ -65,11 +71,27 @@ def main(given: list[str]) -> None:
         return
     if arguments.settings:
         check_settings(marts, settings, arguments.settings, source)
-    html = page(marts, formatter, arguments.title)
+    at_most = arguments.customers if arguments.customers is not None else settings.get("report_customers", 10_000)
+    html = page(
+        marts,
+        formatter,
+        arguments.title,
+        customers_at_most=at_most,
+        with_ids=settings.get("report_ids", True),
+    )
     output = arguments.output or output_of(arguments.warehouse or warehouse_path())
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(html, encoding="utf-8")
     print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
+
+
+def _number_or_all(text: str) -> int:
+    """A number of customers; all of them for `all`."""
+    if text == "all":
+        return sys.maxsize
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'")
+    return int(text)
 
 
 def output_of(warehouse: Path) -> Path:

@@ -199,6 +199,7 @@ def segment_scatter(
                     fontSize=13,
                     fontWeight=700,
                     limit=150,
+                    lineBreak="\n",
                     aria=False,
                     color=theme.ink,
                     **({"stroke": theme.ground, "strokeWidth": 5, "strokeJoin": "round"} if stroke else {}),
@@ -222,7 +223,8 @@ def middle_of_each(points: list[dict[str, Any]], names: list[str]) -> list[dict[
         if own:
             middles.append(
                 {
-                    "segment": name,
+                    # A long name has a line for each of its parts.
+                    "segment": name.replace(", ", ",\n"),
                     "x": sum(point["x"] for point in own) / len(own),
                     "y": sum(point["y"] for point in own) / len(own),
                 }
@@ -257,7 +259,13 @@ def share_bars(segments: list[dict[str, Any]], theme: Theme, *, width: int | str
             "segment:N",
             sort=order,
             title=None,
-            axis=alt.Axis(labelLimit=172, labelColor=theme.ink, labelFontSize=13),
+            # A long name has a line for each of its parts: Moderate Spenders, newer.
+            axis=alt.Axis(
+                labelLimit=172,
+                labelColor=theme.ink,
+                labelFontSize=13,
+                labelExpr="split(replace(datum.label, ', ', ',\\n'), '\\n')",
+            ),
             scale=alt.Scale(paddingInner=0.35),
         ),
         yOffset=alt.YOffset("measure:N", sort=measures),

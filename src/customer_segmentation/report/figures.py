@@ -12,6 +12,7 @@ from customer_segmentation.report.wording import (
     axis_title,
     lower_first,
     metric_meanings,
+    shares_sentence,
     shortened,
 )
 
@@ -21,6 +22,8 @@ METRICS = (
     ("silhouette_score", "Silhouette", 3),
     ("inertia", "Inertia", 1),
 )
+# A mark of a still picture takes more of the file than a customer's data.
+STILL_POINTS_AT_MOST = 1_500
 # The d3-format of a feature in the tooltip, by its unit.
 TOOLTIP_FORMATS = {"money": "$,.2f", "number": ",", "days": ",d"}
 
@@ -43,6 +46,8 @@ def segment_map(
     features: Mapping[str, Row],
     formatter: Formatter,
     theme: charts.Theme,
+    *,
+    with_ids: bool = True,
     **size: Any,
 ) -> dict[str, Any] | None:
     """The map of the customers; None if there are none.
@@ -55,10 +60,12 @@ def segment_map(
         features: The feature catalogue, by feature.
         formatter: Formats the numbers.
         theme: Colours and sizes.
+        with_ids: Whether the points name their customers.
         size: Width, height and legend, passed on to `charts.segment_scatter`.
 
     Returns:
-        `spec`, `description`, `titles` (of both axes), `shown` (the number of points) and `customers`.
+        `spec`, `still` (the chart of a still picture, with fewer points), `description`, `titles` (of both axes),
+        `shown` (the number of points) and `customers`.
     """
     if not points:
         return None
@@ -70,24 +77,28 @@ def segment_map(
             "s": place[row["segment_name"]],
             "x": round(row["x"], 3),
             "y": round(row["y"], 3),
-            "customer": shortened(row["customer_id"]),
         }
+        | ({"customer": shortened(row["customer_id"])} if with_ids else {})
         | {name: None if row[name] is None else float(row[name]) for name in shown}
         for row in points
     ]
     tooltip = [
-        ("customer:N", "Customer", ""),
+        *([("customer:N", "Customer", "")] if with_ids else []),
         *((f"{name}:Q", features[name]["label"], TOOLTIP_FORMATS[features[name]["unit"]]) for name in shown),
     ]
     titles = (axis_title(axes, "x", features, formatter), axis_title(axes, "y", features, formatter))
     names = [segment["segment_name"] for segment in clustered]
-    chart = charts.segment_scatter(records, names, (f"{titles[0]} →", f"{titles[1]} →"), tooltip, theme, **size)
+    arrows = (f"{titles[0]} →", f"{titles[1]} →")
+    chart = charts.segment_scatter(records, names, arrows, tooltip, theme, **size)
+    # The customers are in no order, so the first of them are a sample.
+    still = charts.segment_scatter(records[:STILL_POINTS_AT_MOST], names, arrows, tooltip, theme, **size)
     description = (
         f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
         f" To the right: {lower_first(titles[0])}. Upwards: {lower_first(titles[1])}."
     )
     return {
         "spec": charts.dressed(chart, theme, description),
+        "still": charts.dressed(still, theme, description),
         "description": description,
         "titles": titles,
         "shown": len(records),
@@ -113,6 +124,7 @@ def share_chart(segments: list[Row], formatter: Formatter, theme: charts.Theme, 
     return {
         "spec": charts.dressed(charts.share_bars(records, theme, **size), theme, description),
         "description": description,
+        "sentence": shares_sentence(compared, formatter),
     }
 
 

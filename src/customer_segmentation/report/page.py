@@ -6,6 +6,7 @@ import base64
 import functools
 import hashlib
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from customer_segmentation.report import ReportError, charts, figures, sections, wording
+from customer_segmentation.report import ReportError, charts, explorer, figures, sections, wording
+from customer_segmentation.report import moves as moves_of
 from customer_segmentation.report.reading import Marts
 from customer_segmentation.report.wording import Formatter
 
@@ -50,14 +52,27 @@ def chart_library() -> str:
 # ---- the page ---------------------------------------------------------------------------------------------------
 
 
-def page(marts: Marts, formatter: Formatter, title: str) -> str:
-    """The page as HTML."""
+def page(
+    marts: Marts, formatter: Formatter, title: str, *, customers_at_most: int = 10_000, with_ids: bool = True
+) -> str:
+    """The page as HTML.
+
+    Args:
+        marts: The marts to read.
+        formatter: Writes the numbers.
+        title: The title of the page.
+        customers_at_most: The page carries every customer, to be looked up and listed, if there are no more than this.
+        with_ids: Whether the page has any customer's id; without, nobody can be looked up.
+    """
     profiles, features, quality = marts.segment_profiles(), marts.features, marts.data_quality()
-    segments = sections.segments(profiles, marts.segment_features(), marts.segment_actions(), features, formatter)
+    actions = marts.segment_actions()
+    segments = sections.segments(
+        profiles, marts.segment_features(), actions, features, marts.expected_spending_days(), formatter
+    )
     average = sections.average_customer(profiles)
     as_of = marts.as_of_date()
     choice = sections.choice_of_k(marts.k_selection(), formatter)
-    scatter = _map(marts, segments, formatter, charts.PAGE)
+    scatter = _map(marts, segments, formatter, charts.PAGE, with_ids=with_ids)
     shares = figures.share_chart(segments, formatter, charts.PAGE)
     curves = figures.metric_curves(choice, formatter, charts.PAGE)
     specs = {f"chart-{curve['id']}": curve["spec"] for curve in curves}
@@ -65,9 +80,6 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         specs["chart-map"] = scatter["spec"]
     if shares:
         specs["chart-shares"] = shares["spec"]
-    library = chart_library() if specs else ""
-    template_files = files("customer_segmentation.report") / "templates"
-    starter = script_text((template_files / "start_charts.js").read_text(encoding="utf-8")) if specs else ""
     model, drift = marts.serving_model(), marts.latest_drift()
     clustered = [segment for segment in segments if segment["is_clustered"]]
     # None if the mart is missing, and an empty table if it has nothing to show.
@@ -75,12 +87,17 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         None if rows is None else sections.changes_table(rows, formatter) if rows else {}
         for rows in (marts.actions_due(), marts.latest_results())
     )
-    past = (
-        ("How the segments changed", marts.segment_events()),
-        ("Who moved by what they did", marts.latest_migrations("behaviour")),
-        ("Whom the new model moved", marts.latest_migrations("model")),
-        ("Do the segments still fit?", drift),
-    )
+    moves, events = moves_of.alluvial(marts.latest_migrations(), segments, formatter), marts.segment_events()
+    customers, has_explorer = marts.customer_count(), False
+    if segments and with_ids and customers <= customers_at_most:
+        has_explorer = True
+        listed = explorer.explorer(marts.customers(), segments, marts.moved_customers(), marts.contacts_due(), actions)
+        for row in due["rows"] if due else []:
+            # The list of the row, as the filter of the page numbers it.
+            _, segment, list_name = (cell["text"] for cell in row[:3])
+            names = [(each["id"] + ".csv", each["segment"]) for each in listed["lists"]]
+            row[2]["list"] = names.index((list_name, segment))
+    scripts = _scripts(bool(specs), has_explorer)
     environment = Environment(
         loader=PackageLoader("customer_segmentation.report"),
         autoescape=True,
@@ -105,28 +122,74 @@ def page(marts: Marts, formatter: Formatter, title: str) -> str:
         map=scatter,
         shares=shares,
         curves=curves,
+        still={
+            name: still_picture(name, scatter["still"] if name == "chart-map" else spec, formatter)
+            for name, spec in specs.items()
+        },
         attributes=sections.attribute_tables(marts.segment_attributes(), segments),
         due=due,
         results=results,
-        past=[(heading, sections.changes_table(rows, formatter)) for heading, rows in past if rows],
+        moves=moves,
+        moves_table=sections.changes_table(moves["moves"], formatter) if moves and moves["moves"] else None,
+        events=sections.changes_table(events, formatter) if events else None,
+        drift=sections.changes_table(drift, formatter) if drift else None,
+        customers=customers,
+        explorer=listed if has_explorer else None,
+        customer_data=explorer.compressed(listed) if has_explorer else "",
+        with_ids=with_ids,
         quality=sections.input_quality(quality, formatter),
         facts=sections.model_facts(model, quality, as_of, features, formatter),
         light=charts.LIGHT_PALETTE,
         dark=charts.DARK_PALETTE,
-        library=library,
-        starter=starter,
-        data=data_text({"charts": specs, "locale": formatter.chart_locale()}),
-        policy=" ".join(script_hash(code) for code in (library, starter) if code) or "'none'",
+        scripts=scripts,
+        data=data_text(
+            {
+                "charts": specs,
+                "locale": formatter.chart_locale(),
+                "language": str(formatter.locale).replace("_", "-"),
+                "currency": formatter.currency,
+            }
+        ),
+        policy=" ".join(map(script_hash, scripts)) or "'none'",
     )
 
 
+def _scripts(has_charts: bool, has_explorer: bool) -> list[str]:
+    """The scripts of a page, in their order."""
+    templates = files("customer_segmentation.report") / "templates"
+    own = (("start_charts.js", has_charts), ("find_customers.js", has_explorer))
+    return ([chart_library()] if has_charts else []) + [
+        script_text((templates / name).read_text(encoding="utf-8")) for name, is_used in own if is_used
+    ]
+
+
+def still_picture(chart: str, spec: dict[str, Any], formatter: Formatter) -> Markup:
+    """A chart as an SVG element, for readers without JavaScript."""
+    # The width of its container is not known here; the picture shrinks to it where that is narrower.
+    width = {"chart-map": 1000, "chart-shares": 560}.get(chart, 300)
+    svg = vl_convert.vegalite_to_svg(
+        spec | {"width": width}, vl_version=VEGA_LITE, format_locale=formatter.chart_locale(), allowed_base_urls=[]
+    )
+    # The names of clip paths go on from chart to chart within a process: give the same page the same names.
+    names = {name: f"{chart}-clip-{place}" for place, name in enumerate(dict.fromkeys(re.findall(r"\bclip\d+\b", svg)))}
+    return Markup(re.sub(r"\bclip\d+\b", lambda found: names[found[0]], svg))
+
+
 def _map(
-    marts: Marts, segments: list[dict[str, Any]], formatter: Formatter, theme: charts.Theme, **size: Any
+    marts: Marts,
+    segments: list[dict[str, Any]],
+    formatter: Formatter,
+    theme: charts.Theme,
+    *,
+    with_ids: bool = True,
+    **size: Any,
 ) -> dict[str, Any] | None:
     """The map of the customers of a warehouse."""
     points, customers = marts.map_points(figures.map_features(segments))
     axes = marts.segment_map_axes()
-    return figures.segment_map(points, customers, axes, segments, marts.features, formatter, theme, **size)
+    return figures.segment_map(
+        points, customers, axes, segments, marts.features, formatter, theme, with_ids=with_ids, **size
+    )
 
 
 # ---- the pictures -----------------------------------------------------------------------------------------------
@@ -139,7 +202,7 @@ def write_pictures(marts: Marts, formatter: Formatter, folder: Path) -> list[Pat
         ReportError: There are no customers to show.
     """
     profiles, features = marts.segment_profiles(), marts.features
-    segments = sections.segments(profiles, marts.segment_features(), marts.segment_actions(), features, formatter)
+    segments = sections.segments(profiles, marts.segment_features(), [], features, None, formatter)
     choice = sections.choice_of_k(marts.k_selection(), formatter)
     scatter = _map(marts, segments, formatter, charts.PICTURE, width=760, height=480, with_legend=True)
     curves = figures.metric_curves(choice, formatter, charts.PICTURE, with_value=True, width=760, height=300)

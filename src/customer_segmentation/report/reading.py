@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -27,6 +28,33 @@ REQUIRED_MARTS = (
     "segment_map_axes",
     "segment_profiles",
     "segmentation_models",
+)
+
+# What the page knows of each customer. The other columns of customer_360 are either derived from these or attributes.
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "segment_name",
+    "runner_up_segment_name",
+    "reason",
+    "is_one_time_buyer",
+    "is_quiet",
+    "total_spending",
+    "transaction_count",
+    "days_since_last_transaction",
+    "margin",
+)
+NOT_ATTRIBUTES = (
+    *CUSTOMER_COLUMNS,
+    "segment_key",
+    "archetype",
+    "model_segment_name",
+    "is_overridden",
+    "customer_since",
+    "first_purchase_date",
+    "last_purchase_date",
+    "average_transaction_value",
+    "usual_interval_days",
+    "returned_amount",
 )
 
 
@@ -98,6 +126,12 @@ class Marts:
             order by segment_actions.expected_spending desc nulls last, to_contact desc, list
             """
         )
+
+    def expected_spending_days(self) -> int | None:
+        """The days that expected spending is about; None if the mart is missing or empty."""
+        if "segment_expected_spending" not in self._names:
+            return None
+        return self._rows("select max(horizon_days) as days from marts.segment_expected_spending")[0]["days"]
 
     def latest_results(self) -> list[Row] | None:
         """What came of the actions of the last three waves after the longest horizon that has ended, latest first.
@@ -208,6 +242,72 @@ class Marts:
         )
         return points, points[0]["customers"] if points else 0
 
+    # ---- the customers ------------------------------------------------------------------------------------------
+
+    def customer_count(self) -> int:
+        """The number of customers, with or without a purchase."""
+        return self._rows("select count(*) as customers from marts.customer_segments")[0]["customers"]
+
+    def customers(self) -> dict[str, list[Any]]:
+        """Every customer as columns, those who have spent most first.
+
+        Returns:
+            The columns of CUSTOMER_COLUMNS, then the attributes. Without customer_360 there are no attributes.
+        """
+        source = "customer_360" if "customer_360" in self._names else "customer_segments"
+        found = self.connection.execute(f"from marts.{source} limit 0").description
+        attributes = [name for name, *_ in found if name not in NOT_ATTRIBUTES] if source == "customer_360" else []
+        names = (*CUSTOMER_COLUMNS, *attributes)
+        listed = ", ".join(f'"{name}"' for name in names)
+        rows = self.connection.execute(
+            f"select {listed} from marts.{source} order by total_spending desc nulls last, customer_id"
+        ).fetchall()
+        columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+        return {name: list(values) for name, values in zip(names, columns, strict=True)}
+
+    def moved_customers(self) -> list[Row]:
+        """The segments, one after the other, of each customer who has been in more than one; empty without a history.
+
+        Each row is a stay in a segment; `is_latest_move` says whether it began with the latest build. A new name of
+        the same segment is no move.
+        """
+        if not {"segment_history", "segment_migrations"} <= self._names:
+            return []
+        return self._rows(
+            """
+            with stays as (
+                select
+                    customer_id,
+                    segment_name,
+                    valid_from_build,
+                    valid_from_date,
+                    lag(segment_key) over customer as key_before,
+                    segment_key
+                from marts.segment_history
+                window customer as (partition by customer_id order by valid_from_build)
+            )
+
+            select
+                customer_id,
+                segment_name,
+                valid_from_date,
+                valid_from_build = (select max(build) from marts.segment_migrations) as is_latest_move
+            from stays
+            where key_before is distinct from segment_key
+            qualify count(*) over (partition by customer_id) > 1
+            order by customer_id, valid_from_build
+            """
+        )
+
+    def contacts_due(self) -> list[Row]:
+        """The customers whom each action is to reach now; empty if nobody, or if the mart is missing."""
+        if "audiences" not in self._names:
+            return []
+        return self._rows(
+            "select customer_id, action_id, segment_name from marts.audiences where status = 'treated'"
+            " order by action_id, segment_name, customer_id"
+        )
+
     # ---- the model and its data ---------------------------------------------------------------------------------
 
     def k_selection(self) -> list[Row]:
@@ -251,33 +351,29 @@ class Marts:
             """
         )
 
-    def latest_migrations(self, step: str) -> list[Row]:
-        """The moves of one step (behaviour or model) in the latest build, largest first; empty if the mart is missing.
+    def latest_migrations(self) -> list[Row]:
+        """How many customers the latest build has moved from segment to segment, or left where they were.
 
-        Moves go by segment_key. Two segments of one name are told apart by their keys.
+        Steps are `behaviour` (what customers did), `model` (a new model) and `both`. Empty if the mart is missing, and
+        before the second build. Segments go by their keys, so a new name is no move.
         """
         if "segment_migrations" not in self._names:
             return []
         return self._rows(
             """
             select
-                case
-                    when from_segment_key is null then 'New customers'
-                    when from_segment_name = to_segment_name then concat(from_segment_name, ' (', from_segment_key, ')')
-                    else from_segment_name
-                end as before,
-                case
-                    when to_segment_key is null then 'No longer here'
-                    when from_segment_name = to_segment_name then concat(to_segment_name, ' (', to_segment_key, ')')
-                    else to_segment_name
-                end as now,
+                step,
+                from_segment_key,
+                to_segment_key,
+                from_segment_name,
+                to_segment_name,
+                is_move,
                 customers,
                 total_spending
             from marts.segment_migrations
-            where step = $step and is_move and build = (select max(build) from marts.segment_migrations)
-            order by customers desc, from_segment_key nulls first, to_segment_key nulls first
-            """,
-            {"step": step},
+            where build = (select max(build) from marts.segment_migrations)
+            order by step, customers desc, from_segment_key nulls first, to_segment_key nulls first
+            """
         )
 
     def latest_drift(self) -> list[Row]:

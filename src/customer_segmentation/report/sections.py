@@ -17,6 +17,7 @@ from customer_segmentation.report.wording import (
     label,
     reached,
     separation,
+    stake,
     used_rows,
 )
 
@@ -50,6 +51,7 @@ def segments(
     segment_features: list[Row],
     actions: list[Row],
     features: Mapping[str, Row],
+    horizon: int | None,
     formatter: Formatter,
 ) -> list[Row]:
     """The segments in the order of their profiles.
@@ -59,6 +61,7 @@ def segments(
         segment_features: Rows of segment_features.
         actions: Rows of segment_actions.
         features: The catalogue of features.
+        horizon: The days that the expected spending of an action is about; None if it is not known.
         formatter: Writes the numbers.
 
     Returns:
@@ -75,7 +78,7 @@ def segments(
             "shape": charts.shape(place),
             "measures": _measures(row, average, segment_features, features, formatter),
             "actions": [
-                action | {"reached": reached(action, formatter)}
+                action | {"reached": reached(action, formatter), "stake": stake(action, horizon, formatter)}
                 for action in actions
                 if action["segment_name"] == row["segment_name"]
             ],

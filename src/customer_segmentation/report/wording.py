@@ -158,17 +158,17 @@ def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatte
 
     Returns:
         The features whose loadings are at least half as large as the largest, such as "More spending and joined more
-        recently (79% of the variance)".
+        recently (79% of the differences)".
     """
     loadings = [row for row in axes if row["axis"] == axis and abs(row["loading"]) > 1e-9]
     if not loadings or loadings[0]["explained_variance_share"] <= 0:
-        return "No further variance"
+        return "No further differences"
     largest = max(abs(row["loading"]) for row in loadings)
     heavy = [row for row in loadings if abs(row["loading"]) >= largest / 2]
     heavy.sort(key=lambda row: (-abs(row["loading"]), row["feature"]))
     words = [features[row["feature"]]["more" if row["loading"] > 0 else "less"] for row in heavy]
     share = formatter.percent(loadings[0]["explained_variance_share"])
-    return f"{enumeration(words).capitalize()} ({share} of the variance)"
+    return f"{enumeration(words).capitalize()} ({share} of the differences)"
 
 
 # ---- how clear the groups are -----------------------------------------------------------------------------------
@@ -307,6 +307,29 @@ def reached(action: Row, formatter: Formatter) -> str:
     if action["audience"] == "active":
         return f"{number} who {'is' if count == 1 else 'are'} active"
     return f"{number} who {'has' if count == 1 else 'have'} gone quiet"
+
+
+def stake(action: Row, horizon: int | None, formatter: Formatter) -> str:
+    """What the customers of an action can be expected to spend if nothing is done; empty if it is not known."""
+    if action["expected_spending"] is None or horizon is None:
+        return ""
+    expected, low, high = (formatter.money(action[f"expected_spending{end}"], 0) for end in ("", "_low", "_high"))
+    return f"They can be expected to spend {expected} in the next {formatter.number(horizon)} days ({low} to {high})."
+
+
+def shares_sentence(segments: list[Row], formatter: Formatter) -> str:
+    """What the chart of shares shows: the group with the most spending for its size, and the one with the least."""
+    compared = [row for row in segments if row["is_clustered"] and row["spending_share"] is not None]
+    rated = sorted(compared, key=lambda row: row["spending_share"] / row["customer_share"])
+    least, most = rated[0], rated[-1]
+
+    def words(row: Row) -> str:
+        return (
+            f"“{shortened(row['segment_name'])}” has {formatter.percent(row['customer_share'])} of the customers and"
+            f" {formatter.percent(row['spending_share'])} of the spending"
+        )
+
+    return f"{words(most)}; {words(least)}."
 
 
 def dates(model: Row | None, as_of: date | None, formatter: Formatter) -> str:

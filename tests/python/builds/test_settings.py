@@ -346,7 +346,8 @@ def test_unusual_valid_settings_are_accepted(runs):
 
 
 # Settings that Python reads from dbt_project.yml: the tests of the report and of publications cover their effect.
-READ_BY_PYTHON = {"report_locale", "report_currency", "publications_kept", "publication_storage_version"}
+READ_BY_PYTHON = {"report_locale", "report_currency", "report_customers", "report_ids"}
+READ_BY_PYTHON |= {"publications_kept", "publication_storage_version"}
 # Its name is put together (input ~ '_columns'), and no model needs more of it.
 READ_BY_PYTHON |= {"suppressions_columns"}
 READ_BY_PYTHON |= {"audience_columns", "contacts_location", "contacts_columns", "contacts_country"}

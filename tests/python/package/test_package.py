@@ -169,6 +169,19 @@ def test_only_names_among_our_settings_are_refused(host: Host):
     )
 
 
+def test_a_var_of_the_host_with_the_name_of_a_setting_is_refused(host: Host):
+    file = host.folder / "dbt_project.yml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content["vars"]["k"] = 3
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    refused = host.dbt("run", "--select", "int_as_of_date")
+    assert refused.returncode != 0
+    assert "The variable 'k' at the top level of vars in dbt_project.yml would be read as the setting" in refused.stdout
+    # With a value of its own, the setting is not that of the host.
+    host.change({"k": None})
+    host.green("run", "--select", "int_as_of_date")
+
+
 def test_an_input_that_is_not_named_is_asked_for(host: Host):
     host.change({"transactions_location": None, "customers_location": None})
     asked = host.dbt("run", "--select", "base_shop__transactions")
@@ -200,8 +213,10 @@ def test_models_of_one_name_need_a_flag(host: Host):
 
 
 def test_the_playbook_of_the_host_replaces_ours(host: Host):
-    host.change({"playbook_tables": {"segment_rules": "shop_segment_rules"}})
-    host.green("build", "--select", "shop_segment_rules", "int_segment_archetypes+", *SEGMENTS)
+    # A copy of ours as it is: dbt takes its empty column only_if for numbers.
+    shutil.copy(PROJECT / "seeds/playbook/segment_playbook.csv", host.folder / "seeds/shop_segment_playbook.csv")
+    host.change({"playbook_tables": {name: f"shop_{name}" for name in ("segment_rules", "segment_playbook")}})
+    host.green("build", "--select", "shop_segment_rules", "shop_segment_playbook", "int_segment_archetypes+", *SEGMENTS)
     names = host.rows("select archetype from analytics__segments.segment_profiles order by cluster_id")
     assert {name for (name,) in names} == {"High Value", "Low Activity"}
 

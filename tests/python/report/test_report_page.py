@@ -5,6 +5,7 @@ The browser is Debian's Chromium. The pages are built once per session, from sep
 
 from __future__ import annotations
 
+import csv
 import itertools
 import re
 import shutil
@@ -183,6 +184,8 @@ def opened(chromium: Browser) -> Iterator[Any]:
         it.page.goto(path.as_uri())
         if it.page.locator(".chart").count():
             it.page.wait_for_selector("html[data-charts=drawn]", timeout=30_000)
+        if it.page.locator("#customer-data").count():
+            it.page.wait_for_selector("html[data-customers=ready]", timeout=30_000)
         return it
 
     yield open_page
@@ -193,6 +196,11 @@ def opened(chromium: Browser) -> Iterator[Any]:
 def query(warehouse: Path, sql: str) -> list[tuple]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         return connection.execute(sql).fetchall()
+
+
+def open_analysts(page: Page) -> None:
+    page.locator("#analysts > summary").click()
+    page.wait_for_selector("#analysts[data-charts=drawn]")
 
 
 def marks(page: Page, chart: str, kind: str = "symbol") -> int:
@@ -221,6 +229,7 @@ def test_every_chart_has_a_mark_for_each_row(name, pages, warehouses, opened) ->
     [(segments,)] = query(warehouse, "select count(cluster_id) from marts.segment_profiles")
 
     assert marks(page, "chart-map") == customers
+    open_analysts(page)
     for metric in ("davies_bouldin_index", "silhouette_score", "inertia"):
         assert marks(page, f"chart-{metric}") == ks
     if segments > 1:
@@ -286,7 +295,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
     assert shown == {row[0]: [str(value) for value in row[1:]] for row in profiles}
 
     chosen = [
-        [row.locator("th").inner_text(), *(cell.get_attribute("data-value") for cell in row.locator("td").all()[:4])]
+        [row.locator("th").text_content(), *(cell.get_attribute("data-value") for cell in row.locator("td").all()[:4])]
         for row in page.locator("#k-table tbody tr").all()
     ]
     metrics = query(
@@ -313,7 +322,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
     assert sorted(actions) == sorted(query(warehouses[name], "select segment_name, action from marts.segment_actions"))
 
     due = page.locator("#due ~ .card").first.locator("tbody tr").all()
-    listed = [row.locator("td").all_inner_texts()[2:5] for row in due]
+    listed = [[text.split()[0] for text in row.locator("td").all_inner_texts()[2:5]] for row in due]
     assert sorted(listed) == sorted(
         [f"{action}.csv", str(treated), str(held_out)]
         for action, treated, held_out in query(
@@ -323,7 +332,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
             " having treated > 0",
         )
     )
-    assert "No list has been exported yet." in page.locator("#results + p").inner_text()
+    assert "No list has been exported yet." in page.locator("#results p").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -390,8 +399,13 @@ def test_the_sections_are_in_order(pages, opened) -> None:
     page = opened(pages["sample"]).page
     found = page.eval_on_selector_all("main > [id]", "all => all.map(one => one.id)")
 
-    order = "answer segments map choice profiles actions attributes quality method"
-    assert found == order.split()
+    assert found == ["answer", "actions", "segments", "customers", "results"]
+    [folded] = page.locator("main details#analysts").all()
+    assert folded.get_attribute("open") is None
+    assert folded.locator("section").evaluate_all("all => all.map(one => one.id)") == ["choice", "quality", "method"]
+    # Every link of the navigation leads to a part of the page.
+    for link in page.locator("nav a").all():
+        assert page.locator(link.get_attribute("href")).count() == 1
     assert page.locator(".answer").inner_text() == (
         "620 customers form 4 groups. “High Value” has 8% of the customers and 27% of the spending."
     )
@@ -401,7 +415,7 @@ def test_the_history_appears_from_the_second_build_on(warehouses, tmp_path) -> N
     first = page_of(Marts(warehouses["sample"]), formatter_for("en_GB", None), "Title")
     # Serving another k is another build with another model.
     second = page_of(Marts(warehouses["seven"]), formatter_for("en_GB", None), "Title")
-    for heading in ("How the segments changed", "Whom the new model moved", "Do the segments still fit?"):
+    for heading in ("Who moved", "How the groups changed", "Do the groups still fit?"):
         assert heading not in first
         assert heading in second
     ((before, now, moved),) = query(
@@ -410,11 +424,33 @@ def test_the_history_appears_from_the_second_build_on(warehouses, tmp_path) -> N
         " where step = 'model' and is_move and from_segment_name != to_segment_name"
         " order by customers desc, from_segment_key, to_segment_key limit 1",
     )
-    row = second.split("Whom the new model moved")[-1].split("</table>")[0]
-    assert all(f">{value}<" in row for value in (before, now, moved)), row
+    table = second.split("All moves in numbers")[-1].split("</table>")[0]
+    assert all(f">{value}<" in table for value in (before, now, moved)), table
     # The customers are the same, so nobody moved by what they did, and there is no drift to warn of first.
-    assert "Who moved by what they did" not in second
+    assert ">what they did<" not in table
+    assert "the new model moved them" in second
     assert 'class="warning"' not in second
+
+
+def test_the_bands_of_the_moves_are_the_migrations(warehouses, pages, opened) -> None:
+    page = opened(pages["seven"]).page
+    titles = page.locator(".flows .flow title").all_text_contents()
+    rows = query(
+        warehouses["seven"],
+        "select step, from_segment_key, from_segment_name, to_segment_key, to_segment_name, customers"
+        " from marts.segment_migrations",
+    )
+    # In the column between, a segment has the name that it had before.
+    before = {key: name for step, key, name, *_ in rows if step == "both"}
+    expected = [
+        f"{before.get(source, source_name)} → {before.get(target, name) if step == 'behaviour' else name}: "
+        f"{customers} {'customer' if customers == 1 else 'customers'}"
+        for step, source, source_name, target, name, customers in rows
+        if step != "both"
+    ]
+    assert sorted(titles) == sorted(expected)
+    moves = query(warehouses["seven"], "select count(*) from marts.segment_migrations where step != 'both' and is_move")
+    assert page.locator(".flows .flow.move").count() == moves[0][0]
 
 
 def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
@@ -424,11 +460,13 @@ def test_a_missing_or_empty_mart_has_no_section(warehouses, tmp_path) -> None:
         connection.execute("drop table marts.segment_events")
         connection.execute("delete from marts.segment_drift")
         connection.execute("delete from marts.segment_attributes")
+        # An attribute that the page offers as a filter would name the section, too.
+        connection.execute("drop table marts.customer_360")
     html = page_of(Marts(warehouse), formatter_for("en_GB", None), "Title")
 
-    assert "Whom the new model moved" in html
-    assert "How the segments changed" not in html
-    assert "Do the segments still fit?" not in html
+    assert "Who moved" in html
+    assert "How the groups changed" not in html
+    assert "Do the groups still fit?" not in html
     assert "Attributes of the groups" not in html
 
 
@@ -446,6 +484,299 @@ def test_customers_without_a_purchase_are_shown_and_not_compared(pages, opened) 
     assert page.locator("article.segment h3").inner_text() == "No Purchases"
 
 
+# ---- finding customers ------------------------------------------------------------------------------------------
+
+
+def listed(page: Page) -> list[list[str]]:
+    """The rows of the table of customers, all of them, as texts."""
+    while page.locator("#more").is_visible():
+        page.locator("#more").click()
+    return page.eval_on_selector_all(
+        "#customer-table tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+
+
+def choose(page: Page, **filters: str | bool) -> None:
+    """Set filters, and wait until the table follows."""
+    for name, value in filters.items():
+        control = page.locator(f"#filters [name={name}]")
+        if isinstance(value, bool):
+            control.set_checked(value)
+        elif name == "id":
+            control.fill(value)
+        else:
+            control.select_option(label=value)
+    page.wait_for_timeout(200)
+
+
+@pytest.mark.parametrize(
+    ("filters", "condition"),
+    [
+        ({}, "true"),
+        ({"segment": "High Value"}, "segment_name = 'High Value'"),
+        ({"recency": "Gone quiet"}, "is_quiet"),
+        ({"recency": "Active"}, "not is_quiet"),
+        ({"recency": "Within 30 days"}, "days_since_last_transaction <= 30"),
+        ({"recency": "More than 180 days ago"}, "days_since_last_transaction > 180"),
+        ({"border": True}, "round(margin, 3) < 0.1"),
+        ({"id": "c01"}, "customer_id ilike '%c01%'"),
+        ({"attribute0": "West", "recency": "Gone quiet"}, "region = 'West' and is_quiet"),
+        (
+            {"list": "Enrol them in a loyalty programme (Moderate Spenders)"},
+            "customer_id in (select customer_id from marts.audiences"
+            " where status = 'treated' and action_id = 'loyalty_programme')",
+        ),
+    ],
+)
+def test_filters_find_the_customers_of_the_mart(filters, condition, pages, warehouses, opened) -> None:
+    page = opened(pages["sample"]).page
+    choose(page, **filters)
+
+    expected = query(
+        warehouses["sample"],
+        "select customer_id, segment_name, total_spending, transaction_count, days_since_last_transaction"
+        f" from marts.customer_360 where {condition} order by total_spending desc, customer_id",
+    )
+    assert listed(page) == [
+        [customer, segment, f"{spending:,.2f}", str(purchases), str(days)]
+        for customer, segment, spending, purchases, days in expected
+    ]
+    total = sum(row[2] for row in expected)
+    assert expected
+    assert page.locator("#found").inner_text() == f"{len(expected)} of 620 customers, who have spent {total:,.2f}."
+
+
+def test_movers_and_their_history_are_those_of_the_marts(pages, warehouses, opened) -> None:
+    page = opened(pages["seven"]).page
+    choose(page, moved=True)
+    moved = query(
+        warehouses["seven"],
+        "select now.customer_id, before.segment_name, now.segment_name from marts.segment_history as before"
+        " inner join marts.segment_history as now on before.customer_id = now.customer_id"
+        " and before.valid_to_build = now.valid_from_build and before.segment_key != now.segment_key",
+    )
+    found = listed(page)
+    assert sorted(row[0] for row in found) == sorted(row[0] for row in moved)
+    page.locator("#customer-table tbody button").first.click()
+    ((_, before, now),) = [row for row in moved if row[0] == found[0][0]]
+    history = page.locator("tr.why-here dd").last.inner_text()
+    assert re.fullmatch(rf"{before} from [\w ]+, then {now} from [\w ]+", history)
+
+
+def test_every_button_of_an_action_shows_whom_it_is_for(pages, warehouses, opened) -> None:
+    page = opened(pages["sample"]).page
+    counts = dict(query(warehouses["sample"], "select segment_name || action, customers from marts.segment_actions"))
+    found = {}
+    for article in page.locator("#actions article").all():
+        for action in article.locator("li").all():
+            action.locator("button").click()
+            page.wait_for_timeout(50)
+            name = article.get_attribute("data-segment") + action.locator("strong").inner_text()
+            found[name] = int(page.locator("#found").inner_text().split(" of ")[0])
+    assert found == counts
+    assert page.evaluate("document.activeElement.id") == "customers-title"
+
+
+def test_a_customer_is_explained_by_keyboard_alone(pages, warehouses, opened) -> None:
+    page = opened(pages["sample"]).page
+    page.locator("#filters [name=id]").focus()
+    page.keyboard.type("C0614")
+    page.wait_for_timeout(200)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "C0614":
+            break
+    page.keyboard.press("Enter")
+
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    facts = dict(
+        zip(
+            page.locator("tr.why-here dt").all_inner_texts(),
+            page.locator("tr.why-here dd").all_inner_texts(),
+            strict=True,
+        )
+    )
+    ((reason, runner_up, days),) = query(
+        warehouses["sample"],
+        "select reason, runner_up_segment_name, days_since_last_transaction from marts.customer_360"
+        " where customer_id = 'C0614'",
+    )
+    assert facts["Why this group"] == reason
+    assert facts["Next nearest group"].startswith(f"{runner_up} (margin ")
+    assert facts["Last purchase"].startswith(f"{days} days ago")
+    page.keyboard.press("Enter")
+    assert page.locator("tr.why-here").count() == 0
+
+
+def test_columns_sort_both_ways_and_missing_values_come_last(pages, opened) -> None:
+    page = opened(pages["sample"]).page
+    for name, place in (("days", 4), ("purchases", 3), ("id", 0), ("segment", 1)):
+        for _ in range(2):
+            page.locator(f"#customer-table th[data-sort={name}] button").click()
+            values = [row[place] for row in listed(page)]
+            if name in ("days", "purchases"):
+                values = [int(value) for value in values]
+            order = page.locator(f"#customer-table th[data-sort={name}]").get_attribute("aria-sort")
+            if name == "segment":
+                # By average spending, as everywhere on the page.
+                names = page.locator("#segments article").evaluate_all("all => all.map(one => one.dataset.segment)")
+                values = [names.index(value) for value in values]
+            assert values == sorted(values, reverse=order == "descending")
+
+
+def test_the_download_is_the_list_and_no_cell_is_a_formula(warehouses, opened, tmp_path) -> None:
+    warehouse = tmp_path / "hostile.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        for mart in ("customer_360", "customer_segments", "audiences", "segment_map"):
+            connection.execute(
+                f"update marts.{mart} set customer_id = '=1+1\"x,' || customer_id where customer_id < 'C0010'"
+            )
+    page = opened(written(warehouse, tmp_path / "hostile.html")).page
+    choose(page, segment="Occasional Buyers")
+    with page.expect_download() as downloading:
+        page.locator("#download").click()
+    file = tmp_path / "list.csv"
+    downloading.value.save_as(file)
+
+    assert downloading.value.suggested_filename == "customers-occasional-buyers.csv"
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    with file.open(encoding="utf-8-sig", newline="") as opened_file:
+        rows = list(csv.DictReader(opened_file))
+    expected = query(
+        warehouse,
+        "select customer_id, segment_name, total_spending, transaction_count, is_quiet, reason, region"
+        " from marts.customer_360 where segment_name = 'Occasional Buyers' order by total_spending desc, customer_id",
+    )
+    assert any(customer.startswith("=") for customer, *_ in expected)
+    assert [
+        (
+            row["customer_id"].removeprefix("'"),
+            row["segment_name"],
+            row["total_spending"],
+            int(row["transaction_count"]),
+            row["is_quiet"] == "true",
+            row["reason"] or None,
+            row["Region"] or None,
+        )
+        for row in rows
+    ] == [(row[0], row[1], f"{row[2]:.2f}", *row[3:]) for row in expected]
+    assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())
+
+
+def test_the_ids_of_a_list_are_copied(pages, warehouses, chromium) -> None:
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(pages["sample"].as_uri())
+    page.wait_for_selector("html[data-customers=ready]")
+    choose(page, segment="High Value", recency="Gone quiet")
+    page.locator("#copy").click()
+    page.wait_for_function("document.getElementById('done').textContent.includes('clipboard')")
+
+    expected = query(
+        warehouses["sample"],
+        "select customer_id from marts.customer_360 where segment_name = 'High Value' and is_quiet"
+        " order by total_spending desc, customer_id",
+    )
+    assert page.evaluate("navigator.clipboard.readText()").split() == [customer for (customer,) in expected]
+    context.close()
+
+
+def test_nobody_is_listed_beyond_the_limit_or_without_ids(pages, warehouses, tmp_path) -> None:
+    formatter = formatter_for("en_GB", None)
+    many = pages["many"].read_text()
+    assert 'id="customer-data"' not in many
+    assert "does not list its 12,400 customers" in many
+
+    none = page_of(Marts(warehouses["sample"]), formatter, "Title", with_ids=False)
+    assert 'id="chart-map"' in none
+    assert re.search(r"C0\d\d\d", none) is None
+    few = page_of(Marts(warehouses["sample"]), formatter, "Title", customers_at_most=619)
+    assert 'id="customer-data"' not in few
+
+
+def test_settings_say_who_is_listed(warehouses, tmp_path) -> None:
+    settings = tmp_path / "shop.yml"
+    target = tmp_path / "page.html"
+    command = ["--warehouse", str(warehouses["sample"]), "--output", str(target), "--settings", str(settings)]
+    for text, further, has_list, has_ids in (
+        ("report_customers: 619\n", [], False, True),
+        ("report_customers: 619\n", ["--customers", "all"], True, True),
+        ("report_ids: false\n", ["--customers", "all"], False, False),
+    ):
+        settings.write_text(text)
+        main([*command, *further])
+        html = target.read_text()
+        assert ('id="customer-data"' in html, re.search(r"C0\d\d\d", html) is not None) == (has_list, has_ids)
+
+
+# ---- everywhere it is opened ------------------------------------------------------------------------------------
+
+
+def test_without_scripts_the_page_has_still_pictures_and_no_dead_controls(pages, chromium) -> None:
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto(pages["sample"].as_uri())
+
+    assert page.locator(".chart noscript svg").count() == 5
+    for picture in page.locator("#answer .chart noscript svg, #segments .chart noscript svg").all():
+        box = picture.bounding_box()
+        assert box["width"] > 250
+        assert box["x"] + box["width"] <= 390
+    assert page.locator("button:visible, input:visible, select:visible").count() == 0
+    page.locator("#analysts > summary").click()
+    assert page.locator("#choice .chart noscript svg").first.is_visible()
+    context.close()
+
+
+def test_a_finger_near_a_mark_shows_the_customer(pages, chromium) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(pages["sample"].as_uri())
+    page.wait_for_selector("html[data-charts=drawn]")
+    page.locator("#chart-map").scroll_into_view_if_needed()
+    # The mark that is furthest to the right has no other near it.
+    box = page.eval_on_selector_all(
+        "#chart-map .mark-symbol path",
+        """marks => marks.map(mark => mark.getBoundingClientRect()).reduce((a, b) => (b.x > a.x ? b : a))""",
+    )
+    page.touchscreen.tap(box["x"] - 9, box["y"] + 9)
+
+    assert "Customer" in page.wait_for_selector("#vg-tooltip-element.visible").inner_text()
+    context.close()
+
+
+def test_at_twice_the_size_nothing_is_cut_off(pages, chromium) -> None:
+    """A window of 1280 pixels at 200 % has room for 640."""
+    context = chromium.new_context(viewport={"width": 640, "height": 450}, device_scale_factor=2)
+    page = context.new_page()
+    page.goto(pages["sample"].as_uri())
+    page.wait_for_selector("html[data-customers=ready]")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 640
+    for control in page.locator("#filters select, #filters input, .tools button").all():
+        box = control.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 640
+    context.close()
+
+
+def test_four_segments_are_printed_on_four_pages(pages, opened) -> None:
+    page = opened(pages["sample"]).page
+    printed = page.pdf(prefer_css_page_size=True)
+
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 4
+    page.emulate_media(media="print")
+    sizes = page.evaluate(
+        """Object.fromEntries(["h2", "h3", "p.lead", "nav", "#customers"].map((one) => {
+            const style = getComputedStyle(document.querySelector("main " + one) ?? document.querySelector(one));
+            return [one, style.display === "none" ? 0 : parseFloat(style.fontSize)];
+        }))"""
+    )
+    assert sizes["h2"] > sizes["h3"] > sizes["p.lead"] > 0
+    assert sizes["nav"] == sizes["#customers"] == 0
+
+
 # ---- the file ---------------------------------------------------------------------------------------------------
 
 
@@ -454,7 +785,7 @@ def test_the_file_is_small_and_states_that_points_are_sampled(pages, warehouses,
     assert pages["many"].stat().st_size < 6_000_000
     page = opened(pages["many"]).page
     assert marks(page, "chart-map") == 5_000
-    assert "5,000 of 12,400 customers" in page.locator("#map figcaption").inner_text()
+    assert "5,000 of 12,400 customers" in page.locator("#segments figcaption").inner_text()
 
 
 def test_every_segment_is_sampled_by_its_size_and_a_small_one_is_kept(warehouses) -> None:

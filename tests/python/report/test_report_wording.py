@@ -105,9 +105,9 @@ def test_an_axis_is_named_by_what_drives_it() -> None:
     formatter = formatter_for("en_GB", None)
 
     assert axis_title(axes, "x", features, formatter) == (
-        "More spending, joined more recently and lower shoe size (79% of the variance)"
+        "More spending, joined more recently and lower shoe size (79% of the differences)"
     )
-    assert axis_title(axes, "y", features, formatter) == "No further variance"
+    assert axis_title(axes, "y", features, formatter) == "No further differences"
 
 
 def test_a_continuum_that_other_samples_cut_otherwise_is_arbitrary():

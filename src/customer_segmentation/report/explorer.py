@@ -1,0 +1,96 @@
+"""The customers as the page carries them: columns of codes and numbers, compressed, which its script reads."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from customer_segmentation.report import Row
+from customer_segmentation.report.wording import label
+
+# An attribute with more values than this is no filter, and can identify people: the page leaves it out.
+VALUES_AT_MOST = 100
+
+
+def explorer(
+    columns: dict[str, list[Any]], segments: list[Row], moved: list[Row], due: list[Row], actions: list[Row]
+) -> dict[str, Any]:
+    """What the page needs to look customers up.
+
+    Args:
+        columns: The customers, as returned by `Marts.customers`.
+        segments: The segments of the page.
+        moved: Stays in segments, as returned by `Marts.moved_customers`.
+        due: Whom each action is to reach now, as returned by `Marts.contacts_due`.
+        actions: Rows of segment_actions.
+
+    Returns:
+        `segments` and `reasons` (texts that customers refer to by their index), a list per column with an item per
+        customer, `attributes` (label, values, and the code of each customer), `lists` (the actions with the rows of
+        those to contact), and `history` (the stays of a row that has moved).
+    """
+    names = [segment["segment_name"] for segment in segments]
+    names += sorted({row["segment_name"] for row in moved} - set(names))
+    place = {name: index for index, name in enumerate(names)}
+    row_of = {customer: row for row, customer in enumerate(columns["customer_id"])}
+    reasons, reason_codes = coded(columns["reason"])
+    attributes = []
+    for name in list(columns)[10:]:
+        values, codes = coded(columns[name])
+        if len(values) <= VALUES_AT_MOST:
+            attributes.append({"label": label(name), "values": values, "codes": codes})
+    history: dict[int, list[tuple[int, str]]] = {}
+    latest: set[int] = set()
+    for stay in moved:
+        # Customers who are no longer in the input are not on the page.
+        if (row := row_of.get(stay["customer_id"])) is not None:
+            history.setdefault(row, []).append((place[stay["segment_name"]], stay["valid_from_date"].isoformat()))
+            if stay["is_latest_move"]:
+                latest.add(row)
+    titles = {(action["action_id"], action["segment_name"]): action["action"] for action in actions}
+    lists: dict[tuple[str, str], list[int]] = {}
+    for contact in due:
+        lists.setdefault((contact["action_id"], contact["segment_name"]), []).append(row_of[contact["customer_id"]])
+    return {
+        "segments": names,
+        "reasons": reasons,
+        "id": columns["customer_id"],
+        "segment": [place[name] for name in columns["segment_name"]],
+        "runnerUp": [place.get(name) for name in columns["runner_up_segment_name"]],
+        "reason": reason_codes,
+        "quiet": flags(columns["is_quiet"]),
+        "once": flags(columns["is_one_time_buyer"]),
+        "spending": [None if amount is None else float(amount) for amount in columns["total_spending"]],
+        "purchases": columns["transaction_count"],
+        "days": columns["days_since_last_transaction"],
+        "margin": [None if margin is None else round(margin, 3) for margin in columns["margin"]],
+        "attributes": attributes,
+        "lists": [
+            {"id": action, "segment": segment, "action": titles.get((action, segment), action), "rows": sorted(rows)}
+            for (action, segment), rows in lists.items()
+        ],
+        "history": history,
+        "moved": sorted(latest),
+    }
+
+
+def coded(values: Iterable[Any]) -> tuple[list[str], list[int | None]]:
+    """The distinct values as sorted texts, and for each value its place among them; None where it is missing."""
+    texts = [None if value is None else str(value) for value in values]
+    distinct = sorted({text for text in texts if text is not None})
+    places = {text: place for place, text in enumerate(distinct)}
+    return distinct, [None if text is None else places[text] for text in texts]
+
+
+def flags(values: Sequence[bool | None]) -> str:
+    """A character per value: 1 if it is true, otherwise 0."""
+    return "".join("1" if value else "0" for value in values)
+
+
+def compressed(value: Any) -> str:
+    """Data as JSON, compressed with gzip and written as base64. The same data give the same text."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

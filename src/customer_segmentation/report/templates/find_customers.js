@@ -1,0 +1,286 @@
+// Finds customers: filters, sorts, explains, copies and downloads them. Texts of the data are only ever set as text.
+const { language, currency } = JSON.parse(document.getElementById("chart-data").textContent);
+const AT_ONCE = 25;
+const NEAR_A_BORDER = 0.1;
+// A spreadsheet takes a cell that begins like this for a formula.
+const FORMULA = /^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/;
+
+const whole = new Intl.NumberFormat(language);
+const money = new Intl.NumberFormat(
+  language,
+  currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 },
+);
+const day = new Intl.DateTimeFormat(language.startsWith("en") ? language : "sv", {
+  dateStyle: language.startsWith("en") ? "long" : "short",
+  timeZone: "UTC",
+});
+const element = (id) => document.getElementById(id);
+
+const read = async () => {
+  const packed = Uint8Array.from(atob(element("customer-data").textContent), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+};
+
+const start = (all) => {
+  const filters = element("filters");
+  const body = element("customer-table").tBodies[0];
+  const moved = new Set(all.moved);
+  const lists = all.lists.map((list) => new Set(list.rows));
+  const order = { column: "spending", descending: true };
+  let found = [];
+  let shown = 0;
+  const value = (name) => (filters.elements[name] ? filters.elements[name].value : "");
+
+  const bought = {
+    "": () => true,
+    active: (row) => all.days[row] !== null && all.quiet[row] === "0",
+    quiet: (row) => all.quiet[row] === "1",
+  };
+  const boughtLast = (choice) =>
+    bought[choice] ??
+    ((row) => all.days[row] !== null && (choice < 0 ? all.days[row] <= -choice : all.days[row] > Number(choice)));
+
+  const select = () => {
+    const part = value("id").trim().toLowerCase();
+    const segment = value("segment") === "" ? -1 : Number(value("segment"));
+    const recency = boughtLast(value("recency"));
+    const list = value("list") === "" ? null : lists[value("list")];
+    const chosen = all.attributes
+      .map((attribute, place) => [attribute.codes, value(`attribute${place}`)])
+      .filter(([, code]) => code !== "");
+    const border = filters.elements.border.checked;
+    const movers = filters.elements.moved?.checked;
+    found = [];
+    for (let row = 0; row < all.id.length; row += 1) {
+      if (
+        (segment < 0 || all.segment[row] === segment) &&
+        (part === "" || all.id[row].toLowerCase().includes(part)) &&
+        recency(row) &&
+        (list === null || list.has(row)) &&
+        chosen.every(([codes, code]) => codes[row] === Number(code)) &&
+        (!border || (all.margin[row] !== null && all.margin[row] < NEAR_A_BORDER)) &&
+        (!movers || moved.has(row))
+      ) {
+        found.push(row);
+      }
+    }
+    sort();
+  };
+
+  const sort = () => {
+    const column = all[order.column];
+    const sign = order.descending ? -1 : 1;
+    const compare =
+      order.column === "id"
+        ? (one, other) => (column[one] < column[other] ? -sign : column[one] > column[other] ? sign : 0)
+        : (one, other) => sign * (column[one] - column[other]);
+    // Missing values come last, whatever the direction. Sorting is stable: equal rows keep their order.
+    found.sort((one, other) => {
+      const missing = (column[one] === null) - (column[other] === null);
+      return missing || (column[one] === null ? 0 : compare(one, other)) || one - other;
+    });
+    show();
+  };
+
+  const show = () => {
+    body.replaceChildren();
+    shown = 0;
+    const spent = found.reduce((sum, row) => sum + Math.round((all.spending[row] ?? 0) * 100), 0) / 100;
+    element("found").textContent =
+      found.length === 0
+        ? "No customer has all of this."
+        : `${whole.format(found.length)} of ${whole.format(all.id.length)} customers, who have spent ${money.format(spent)}.`;
+    element("done").textContent = "";
+    for (const id of ["download", "copy"]) element(id).disabled = found.length === 0;
+    more();
+  };
+
+  const more = () => {
+    const next = found.slice(shown, shown + AT_ONCE);
+    shown += next.length;
+    body.append(...next.map(rowOf));
+    element("more").hidden = shown >= found.length;
+  };
+
+  const cell = (text, className) => {
+    const td = document.createElement("td");
+    td.textContent = text;
+    if (className) td.className = className;
+    return td;
+  };
+
+  const rowOf = (row) => {
+    const tr = document.createElement("tr");
+    const name = document.createElement("td");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = all.id[row];
+    button.setAttribute("aria-expanded", "false");
+    button.addEventListener("click", () => {
+      const open = button.getAttribute("aria-expanded") === "true";
+      if (open) tr.nextElementSibling.remove();
+      else tr.after(explained(row));
+      button.setAttribute("aria-expanded", String(!open));
+    });
+    name.className = "name";
+    name.append(button);
+    tr.append(
+      name,
+      cell(all.segments[all.segment[row]], "words"),
+      cell(all.spending[row] === null ? "–" : money.format(all.spending[row])),
+      cell(all.purchases[row] === null ? "–" : whole.format(all.purchases[row])),
+      cell(all.days[row] === null ? "–" : whole.format(all.days[row])),
+    );
+    return tr;
+  };
+
+  // Why this customer is here.
+  const explained = (row) => {
+    const facts = [];
+    if (all.reason[row] !== null) facts.push(["Why this group", all.reasons[all.reason[row]]]);
+    if (all.runnerUp[row] !== null && all.margin[row] !== null) {
+      const near = all.margin[row] < NEAR_A_BORDER;
+      facts.push([
+        "Next nearest group",
+        `${all.segments[all.runnerUp[row]]} (margin ${all.margin[row].toLocaleString(language)}` +
+          `${near ? ", near the border" : ""}; 0 is on the border, 1 at the middle of the group)`,
+      ]);
+    }
+    if (all.days[row] !== null) {
+      facts.push([
+        "Last purchase",
+        `${whole.format(all.days[row])} ${all.days[row] === 1 ? "day" : "days"} ago: ` +
+          (all.quiet[row] === "1" ? "has gone quiet" : "active") +
+          (all.once[row] === "1" ? ", bought once" : ""),
+      ]);
+    }
+    all.attributes.forEach(({ label, values, codes }) => {
+      if (codes[row] !== null) facts.push([label, values[codes[row]]]);
+    });
+    const contacts = all.lists.filter((list, place) => lists[place].has(row)).map((list) => list.action);
+    if (contacts.length) facts.push(["To contact now", contacts.join("; ")]);
+    const stays = all.history[row];
+    facts.push([
+      "Groups so far",
+      stays
+        ? stays.map(([segment, from]) => `${all.segments[segment]} from ${day.format(new Date(from))}`).join(", then ")
+        : "always this one",
+    ]);
+    const tr = document.createElement("tr");
+    tr.className = "why-here";
+    const td = document.createElement("td");
+    td.colSpan = 5;
+    const dl = document.createElement("dl");
+    for (const [term, text] of facts) {
+      const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+      dt.textContent = term;
+      dd.textContent = text;
+      dl.append(dt, dd);
+    }
+    td.append(dl);
+    tr.append(td);
+    return tr;
+  };
+
+  // ---- lists to take away
+
+  const csv = () => {
+    const quoted = (content) => {
+      if (content === null || content === undefined) return "";
+      const text = typeof content === "string" && FORMULA.test(content) ? `'${content}` : String(content);
+      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const header = [
+      ...["customer_id", "segment_name", "total_spending", "transaction_count", "days_since_last_transaction"],
+      ...["is_quiet", "margin", "runner_up_segment_name", "reason"],
+      ...all.attributes.map(({ label }) => label),
+    ];
+    const lines = found.map((row) => [
+      ...[all.id[row], all.segments[all.segment[row]], all.spending[row]?.toFixed(2), all.purchases[row]],
+      ...[all.days[row], all.days[row] === null ? null : all.quiet[row] === "1", all.margin[row]],
+      ...[all.segments[all.runnerUp[row]], all.reasons[all.reason[row]]],
+      ...all.attributes.map(({ values, codes }) => values[codes[row]]),
+    ]);
+    // A byte-order mark tells Excel that the file is in UTF-8.
+    return `\ufeff${[header, ...lines].map((line) => line.map(quoted).join(",")).join("\r\n")}\r\n`;
+  };
+
+  const fileName = () => {
+    const list = value("list") === "" ? "" : all.lists[value("list")].id;
+    const segment = all.segments[value("segment")];
+    const words = [list, segment, value("recency").replace(/^-/, "within-")].filter(Boolean).join(" ");
+    return `${["customers", ...(words.toLowerCase().match(/[a-z0-9]+/g) ?? [])].join("-").slice(0, 80)}.csv`;
+  };
+
+  element("download").addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([csv()], { type: "text/csv;charset=utf-8" }));
+    link.download = fileName();
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    element("done").textContent = `${link.download} has ${whole.format(found.length)} customers.`;
+  });
+
+  element("copy").addEventListener("click", async () => {
+    const ids = found.map((row) => all.id[row]).join("\n");
+    try {
+      await navigator.clipboard.writeText(ids);
+    } catch {
+      // Where the page may not write to the clipboard, as in some previews.
+      const area = document.createElement("textarea");
+      area.value = ids;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+      element("copy").focus();
+    }
+    element("done").textContent = `${whole.format(found.length)} ids are on the clipboard, one per line.`;
+  });
+
+  // ---- controls
+
+  let waiting;
+  filters.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(select, 80);
+  });
+  filters.addEventListener("reset", () => setTimeout(select));
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  element("more").addEventListener("click", more);
+  for (const th of document.querySelectorAll("#customer-table th[data-sort]")) {
+    th.addEventListener("click", () => {
+      const isSame = order.column === th.dataset.sort;
+      // Numbers begin with the largest, texts with the first.
+      order.descending = isSame ? !order.descending : !["id", "segment"].includes(th.dataset.sort);
+      order.column = th.dataset.sort;
+      for (const other of th.parentElement.children) other.removeAttribute("aria-sort");
+      th.setAttribute("aria-sort", order.descending ? "descending" : "ascending");
+      sort();
+    });
+  }
+  for (const button of document.querySelectorAll("button.show")) {
+    button.addEventListener("click", () => {
+      filters.reset();
+      const { list, segment, audience } = button.dataset;
+      if (list !== undefined) {
+        filters.elements.list.value = list;
+      } else {
+        filters.elements.segment.value = segment;
+        filters.elements.recency.value = audience === "everyone" ? "" : audience;
+      }
+      setTimeout(() => {
+        select();
+        element("customers-title").focus({ preventScroll: true });
+        element("customers").scrollIntoView();
+      });
+    });
+  }
+  select();
+  document.documentElement.setAttribute("data-customers", "ready");
+};
+
+read().then((all) => {
+  document.querySelectorAll(".scripted").forEach((part) => (part.hidden = false));
+  start(all);
+});
