@@ -38,6 +38,17 @@
 {% endmacro %}
 
 
+{% macro playbook_place(name) %}
+    {#- Where to change a table of the playbook, for a message. -#}
+    {%- set replacement = setting('playbook_tables').get(name) -%}
+    {%- if replacement -%}{%- do return(replacement) -%}{%- endif -%}
+    {%- do return(
+        'a seed of yours that takes the place of ' ~ name ~ ' (playbook_tables)' if is_package()
+        else 'seeds/playbook/' ~ name ~ '.csv'
+    ) -%}
+{% endmacro %}
+
+
 {% macro check_playbook() %}
     {#- Stops a run before any work if the rules leave a segment without a name or an archetype without an action. The
         seeds are not in the warehouse yet, so their files are read. -#}
@@ -56,12 +67,12 @@
     {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
         {%- do exceptions.raise_compiler_error(
             'The number of rules without a condition is ' ~ last[0] ~ ', and the last rule_order is ' ~ last[1]
-            ~ '; exactly one rule must have no condition, and it must be the last. Change it in'
-            ~ ' seeds/playbook/segment_rules.csv.'
+            ~ '; exactly one rule must have no condition, and it must be the last. Change it in '
+            ~ playbook_place('segment_rules') ~ '.'
         ) -%}
     {%- endif -%}
-    {%- for kind, rows, file in (
-        ('rule', rules, 'segment_rules.csv'), ('condition', conditions, 'segment_conditions.csv')
+    {%- for kind, rows, table in (
+        ('rule', rules, 'segment_rules'), ('condition', conditions, 'segment_conditions')
     ) -%}
         {%- set asked = run_query(
             'select distinct measure from ' ~ rows ~ ' where measure is not null order by measure'
@@ -69,19 +80,19 @@
         {%- for row in asked if row['measure'] not in known_measures() -%}
             {%- do exceptions.raise_compiler_error(
                 'A ' ~ kind ~ " is on '" ~ row['measure'] ~ "', which is not a measure; the measures are "
-                ~ known_measures() | join(', ') ~ '. Change it in seeds/playbook/' ~ file ~ '.'
+                ~ known_measures() | join(', ') ~ '. Change it in ' ~ playbook_place(table) ~ '.'
             ) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- for rows, file in ((playbook, 'segment_playbook.csv'), (descriptions, 'segment_descriptions.csv')) -%}
+    {%- for rows, table in ((playbook, 'segment_playbook'), (descriptions, 'segment_descriptions')) -%}
         {%- set unknown = run_query(
             'select only_if from ' ~ rows ~ ' where only_if not in (select condition from ' ~ conditions
             ~ ') order by only_if limit 1'
         ) -%}
         {%- if unknown | length -%}
             {%- do exceptions.raise_compiler_error(
-                "only_if is '" ~ unknown.rows[0][0] ~ "', which is not a condition. Define it in"
-                ~ ' seeds/playbook/segment_conditions.csv, or change it in seeds/playbook/' ~ file ~ '.'
+                "only_if is '" ~ unknown.rows[0][0] ~ "', which is not a condition. Define it in "
+                ~ playbook_place('segment_conditions') ~ ', or change it in ' ~ playbook_place(table) ~ '.'
             ) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -95,8 +106,8 @@
     {%- if without | length -%}
         {%- do exceptions.raise_compiler_error(
             "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without an action; it needs one for"
-            ~ ' everyone, or one for active and one for quiet customers, without only_if. Add it to'
-            ~ ' seeds/playbook/segment_playbook.csv.'
+            ~ ' everyone, or one for active and one for quiet customers, without only_if. Add it to '
+            ~ playbook_place('segment_playbook') ~ '.'
         ) -%}
     {%- endif -%}
     {%- set without = run_query(
@@ -106,7 +117,7 @@
     {%- if without | length -%}
         {%- do exceptions.raise_compiler_error(
             "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without a description; it needs a"
-            ~ ' sentence without only_if. Add it to seeds/playbook/segment_descriptions.csv.'
+            ~ ' sentence without only_if. Add it to ' ~ playbook_place('segment_descriptions') ~ '.'
         ) -%}
     {%- endif -%}
 {% endmacro %}

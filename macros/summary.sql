@@ -124,10 +124,11 @@
     ) -%}
     {%- if 'rejected' in found.columns['outcome'].values() -%}{%- do print('') -%}{%- endif -%}
     {%- for row in found if row['outcome'] == 'rejected' -%}
+        {%- set rejects = 'int_rejected_' ~ row['input'] -%}
         {%- do print(
             row['input'] | capitalize ~ ', rejected: ' ~ row['row_count'] ~ ' (' ~ aligned_percent(row['share']) ~ ') '
             ~ row['rule'] ~ ', ' ~ lower_first(row['label']) ~ ('; ' ~ row['remedy'] if row['remedy'] else '')
-            ~ ' (rejects.int_rejected_' ~ row['input'] ~ ').'
+            ~ ' (' ~ graph.nodes[model_id_of(rejects)].schema ~ '.' ~ rejects ~ ').'
         ) -%}
     {%- endfor -%}
 {% endmacro %}

@@ -489,10 +489,13 @@ def test_customers_without_a_purchase_are_shown_and_not_compared(pages, opened) 
 
 def listed(page: Page) -> list[list[str]]:
     """The rows of the table of customers, all of them, as texts."""
-    while page.locator("#more").is_visible():
-        page.locator("#more").click()
-    return page.eval_on_selector_all(
-        "#customer-table tbody tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    return page.evaluate(
+        """() => {
+            const more = document.getElementById("more");
+            while (!more.hidden) more.click();
+            const rows = document.querySelectorAll("#customer-table tbody tr");
+            return [...rows].map(row => [...row.cells].map(cell => cell.textContent));
+        }"""
     )
 
 
@@ -671,7 +674,7 @@ def test_the_ids_of_a_list_are_copied(pages, warehouses, chromium) -> None:
     page.wait_for_selector("html[data-customers=ready]")
     choose(page, segment="High Value", recency="Gone quiet")
     page.locator("#copy").click()
-    page.wait_for_function("document.getElementById('done').textContent.includes('clipboard')")
+    page.locator("#done", has_text="clipboard").wait_for()
 
     expected = query(
         warehouses["sample"],
