@@ -52,7 +52,7 @@ def multiply(warehouse: Path, customers: int) -> int:
 
 
 def opened(file: Path) -> tuple[float, float, float]:
-    """Seconds until something is painted, until the charts are drawn, and until a search has answered."""
+    """Seconds until something is painted, until customers can be searched, and until all charts are drawn."""
     seconds = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -62,11 +62,12 @@ def opened(file: Path) -> tuple[float, float, float]:
             tab = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
             started = time.perf_counter()
             tab.goto(file.as_uri())
+            tab.wait_for_selector("html[data-customers=ready]")
+            searched = time.perf_counter() - started
             tab.wait_for_selector("html[data-charts=drawn]")
             drawn = time.perf_counter() - started
-            tab.wait_for_selector("html[data-customers=ready]")
             painted = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
-            seconds.append((painted, drawn, time.perf_counter() - started))
+            seconds.append((painted, searched, drawn))
             tab.close()
         browser.close()
     first, second, third = zip(*seconds, strict=True)
@@ -87,10 +88,10 @@ def main() -> None:
         html = page(Marts(warehouse), formatter_for("en_GB", None), "Customers", customers_at_most=customers)
         written = time.perf_counter() - started
         file.write_text(html, encoding="utf-8")
-        painted, drawn, searched = opened(file)
+        painted, searched, drawn = opened(file)
         print(
             f"| {customers:,} | {len(html.encode()) / 1e6:.1f} MB | {written:.1f} s | {painted:.2f} s"
-            f" | {drawn:.2f} s | {searched:.2f} s |"
+            f" | {searched:.2f} s | {drawn:.2f} s |"
         )
 
 

@@ -187,6 +187,13 @@ nearest as (
 {% endmacro %}
 
 
+{% macro alternative_ks() %}
+    {#- The numbers of segments that segment_alternatives describes: those that are tried, up to 12. -#}
+    {%- set last = [[setting('k_max'), 12] | min, setting('k_min')] | max -%}
+    {%- do return(range(setting('k_min'), last + 1) | list) -%}
+{% endmacro %}
+
+
 {% macro previous_clusters_at_most() %}
     {#- The possible numbers of the clusters of any stored model; k_max may have been lowered since it was trained. -#}
     {%- set register = stored_relation('int_model_register') -%}

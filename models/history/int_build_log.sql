@@ -17,6 +17,7 @@
     'feature_catalogue',
     'k_selection',
     'segment_actions',
+    'segment_alternatives',
     'segment_attributes',
     'segment_borders',
     'segment_expected_spending',

@@ -1,12 +1,4 @@
-{#-
-    Names that tell the segments of one archetype apart: "Moderate Spenders, newer". Segments that share a name are
-    divided at the largest gap between their averages in any feature, and each side gets the feature's words. The sides
-    are divided again while segments share a name, each time by another feature.
--#}
-{% set divisions = 3 %}
-{#- In standard deviations of a feature; a smaller gap does not tell segments apart. -#}
-{% set gap_required = 0.25 %}
-
+{#- Names that tell the segments of one archetype apart; macros/naming.sql. -#}
 with segment_archetypes as (
     select * from {{ ref('int_segment_archetypes') }}
 ),
@@ -19,84 +11,7 @@ feature_catalogue as (
     select * from {{ ref('int_feature_catalogue') }}
 ),
 
-divided_0 as (
-    select
-        cluster,
-        cluster_id,
-        archetype,
-        archetype as segment_name,
-        ';' as features_used
-    from segment_archetypes
-),
-
-{% for division in range(1, divisions + 1) -%}
-{%- set before = 'divided_' ~ (division - 1) -%}
-gaps_{{ division }} as (
-    select
-        {{ before }}.segment_name,
-        segment_features.feature,
-        segment_features.feature_order,
-        segment_features.standardised_difference as average,
-        segment_features.standardised_difference
-        - lag(segment_features.standardised_difference) over (
-            partition by {{ before }}.segment_name, segment_features.feature
-            order by segment_features.standardised_difference
-        ) as gap
-    from {{ before }}
-    inner join segment_features
-        on {{ before }}.cluster = segment_features.cluster
-    where
-        {{ before }}.features_used not like concat('%;', segment_features.feature, ';%')
-),
-
-largest_gaps_{{ division }} as (
-    select
-        segment_name,
-        min_by(feature, {{ sort_key(['-gap', 'feature_order', 'average']) }})
-            as feature,
-        min_by(average, {{ sort_key(['-gap', 'feature_order', 'average']) }})
-            as upper_from
-    from gaps_{{ division }}
-    where gap >= {{ gap_required }}
-    group by segment_name
-),
-
-divided_{{ division }} as (
-    select
-        {{ before }}.cluster,
-        {{ before }}.cluster_id,
-        {{ before }}.archetype,
-        concat_ws(
-            ', ',
-            {{ before }}.segment_name,
-            case
-                when segment_features.standardised_difference >= largest.upper_from
-                    then feature_catalogue.more
-                else feature_catalogue.less
-            end
-        ) as segment_name,
-        concat({{ before }}.features_used, coalesce(largest.feature, ''), ';')
-            as features_used
-    from {{ before }}
-    left join largest_gaps_{{ division }} as largest
-        on {{ before }}.segment_name = largest.segment_name
-    left join segment_features
-        on
-            {{ before }}.cluster = segment_features.cluster
-            and largest.feature = segment_features.feature
-    left join feature_catalogue
-        on largest.feature = feature_catalogue.feature
-),
-
-{% endfor -%}
-numbered as (
-    select
-        *,
-        row_number() over (partition by segment_name order by cluster_id desc)
-            as number,
-        count(*) over (partition by segment_name) as namesakes
-    from divided_{{ divisions }}
-)
+{{ names_told_apart() }}
 
 -- Where nothing tells segments apart, a number does; number 1 spends the most.
 select

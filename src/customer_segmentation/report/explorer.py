@@ -30,7 +30,7 @@ def explorer(
     Returns:
         `segments` and `reasons` (texts that customers refer to by their index), a list per column with an item per
         customer, `attributes` (label, values, and the code of each customer), `lists` (the actions with the rows of
-        those to contact), and `history` (the stays of a row that has moved).
+        those to contact, and of those held out), and `history` (the stays of a row that has moved).
     """
     names = [segment["segment_name"] for segment in segments]
     names += sorted({row["segment_name"] for row in moved} - set(names))
@@ -50,10 +50,11 @@ def explorer(
             history.setdefault(row, []).append((place[stay["segment_name"]], stay["valid_from_date"].isoformat()))
             if stay["is_latest_move"]:
                 latest.add(row)
-    titles = {(action["action_id"], action["segment_name"]): action["action"] for action in actions}
-    lists: dict[tuple[str, str], list[int]] = {}
+    titles = {action["action_id"]: action["action"] for action in actions}
+    lists: dict[str, dict[str, list[int]]] = {}
     for contact in due:
-        lists.setdefault((contact["action_id"], contact["segment_name"]), []).append(row_of[contact["customer_id"]])
+        of_action = lists.setdefault(contact["action_id"], {"treated": [], "holdout": []})
+        of_action[contact["status"]].append(row_of[contact["customer_id"]])
     return {
         "segments": names,
         "reasons": reasons,
@@ -69,8 +70,14 @@ def explorer(
         "margin": [None if margin is None else round(margin, 3) for margin in columns["margin"]],
         "attributes": attributes,
         "lists": [
-            {"id": action, "segment": segment, "action": titles.get((action, segment), action), "rows": sorted(rows)}
-            for (action, segment), rows in lists.items()
+            {
+                "id": action,
+                "action": titles.get(action, action),
+                "rows": sorted(rows["treated"]),
+                "heldOut": sorted(rows["holdout"]),
+            }
+            for action, rows in lists.items()
+            if rows["treated"]
         ],
         "history": history,
         "moved": sorted(latest),

@@ -7,6 +7,7 @@ template; it needs no script, and prints.
 from __future__ import annotations
 
 import textwrap
+from datetime import date
 from typing import Any
 
 from customer_segmentation.report import Row
@@ -21,7 +22,9 @@ LETTERS = 22
 NEW, GONE = "New customers", "No longer here"
 
 
-def alluvial(migrations: list[Row], segments: list[Row], formatter: Formatter) -> dict[str, Any] | None:
+def alluvial(
+    migrations: list[Row], segments: list[Row], before: date | None, formatter: Formatter
+) -> dict[str, Any] | None:
     """The flows of customers from the segments of the build before to those of the latest build.
 
     Where a new model moved customers, there is a column between: where the model before would have put them today. So
@@ -30,6 +33,7 @@ def alluvial(migrations: list[Row], segments: list[Row], formatter: Formatter) -
     Args:
         migrations: The latest moves, as returned by `Marts.latest_migrations`.
         segments: The segments of the page.
+        before: The day as of which the build before described the customers.
         formatter: Writes the numbers.
 
     Returns:
@@ -41,7 +45,7 @@ def alluvial(migrations: list[Row], segments: list[Row], formatter: Formatter) -
     steps = {step: [row for row in migrations if row["step"] == step] for step in ("behaviour", "model", "both")}
     has_new_model = any(row["is_move"] for row in steps["model"])
     shown = [steps["behaviour"], steps["model"]] if has_new_model else [steps["both"]]
-    headings = ["Build before", "By what they did", "With the new model"] if has_new_model else ["Build before", "Now"]
+    headings = ["Last time", "By what they did", "Grouped anew"] if has_new_model else ["Last time", "Now"]
     colours = {segment["segment_key"]: segment["colour"] for segment in segments}
     order = {segment["segment_key"]: segment["place"] for segment in segments}
     names = {row["to_segment_key"]: row["to_segment_name"] for row in steps["both"]}
@@ -102,11 +106,13 @@ def alluvial(migrations: list[Row], segments: list[Row], formatter: Formatter) -
         "flows": flows,
         "width": WIDTH,
         "height": max(node["y"] + node["height"] for node in nodes),
-        "sentence": sentence(steps, formatter),
+        "sentence": sentence(steps, before, formatter),
         "moves": [
             {
                 "from": row["from_segment_name"] or NEW,
-                "to": row["to_segment_name"] or GONE,
+                "to": (names_before.get(row["to_segment_key"]) if name == "behaviour" else None)
+                or row["to_segment_name"]
+                or GONE,
                 "because of": "what they did" if name == "behaviour" else "the new model",
                 "customers": row["customers"],
                 "total_spending": row["total_spending"],
@@ -118,7 +124,7 @@ def alluvial(migrations: list[Row], segments: list[Row], formatter: Formatter) -
     }
 
 
-def sentence(steps: dict[str, list[Row]], formatter: Formatter) -> str:
+def sentence(steps: dict[str, list[Row]], before: date | None, formatter: Formatter) -> str:
     """How many customers have moved, why, and the largest move."""
 
     def moved(rows: list[Row]) -> list[Row]:
@@ -132,23 +138,24 @@ def sentence(steps: dict[str, list[Row]], formatter: Formatter) -> str:
     new = sum(row["customers"] for row in steps["both"] if not row["from_segment_key"])
     gone = sum(row["customers"] for row in steps["both"] if not row["to_segment_key"])
     words = [
-        f"Of the {count_with_noun(compared, 'customer', 'customers', formatter)} of the build before,"
-        f" {formatter.number(count) if count else 'none'} moved to another group"
+        f"Of the {count_with_noun(compared, 'customer', 'customers', formatter)} of last time"
+        + (f" ({formatter.date(before)})" if before else "")
+        + f", {formatter.number(count) if count else 'none'} are in another group now"
         + (f" ({formatter.percent(count / compared)})." if count else ".")
     ]
     if by_behaviour and by_model:
         words.append(
-            f"What they did moved {formatter.number(by_behaviour)}, and the new model {formatter.number(by_model)};"
-            " some moved twice, or there and back."
+            f"By what they did, {formatter.number(by_behaviour)} would have moved. Then all were grouped anew, by a new"
+            f" model, which moved {formatter.number(by_model)}: some of them a second time, and some back."
         )
     elif by_model:
-        words.append("None of them did anything else than before: the new model moved them.")
+        words.append("None of them moved by what they did: all were grouped anew, and the new model moved them.")
     elif by_behaviour:
         words.append("What they did moved them; the model is the same.")
     if moves:
         largest = max(moves, key=lambda row: row["customers"])
         words.append(
-            f"The largest move: {formatter.number(largest['customers'])} from"
+            f"Most of all, {formatter.number(largest['customers'])} went from"
             f" “{shortened(largest['from_segment_name'])}” to “{shortened(largest['to_segment_name'])}”."
         )
     if new:

@@ -87,16 +87,17 @@ def page(
         None if rows is None else sections.changes_table(rows, formatter) if rows else {}
         for rows in (marts.actions_due(), marts.latest_results())
     )
-    moves, events = moves_of.alluvial(marts.latest_migrations(), segments, formatter), marts.segment_events()
+    moves = moves_of.alluvial(marts.latest_migrations(), segments, marts.previous_date(), formatter)
+    events = marts.segment_events()
     customers, has_explorer = marts.customer_count(), False
     if segments and with_ids and customers <= customers_at_most:
         has_explorer = True
         listed = explorer.explorer(marts.customers(), segments, marts.moved_customers(), marts.contacts_due(), actions)
+        lists = {each["id"]: place for place, each in enumerate(listed["lists"])}
+        places = {segment["segment_name"]: segment["place"] for segment in segments}
+        # The list and the segment of a row, as the filters of the page number them.
         for row in due["rows"] if due else []:
-            # The list of the row, as the filter of the page numbers it.
-            _, segment, list_name = (cell["text"] for cell in row[:3])
-            names = [(each["id"] + ".csv", each["segment"]) for each in listed["lists"]]
-            row[2]["list"] = names.index((list_name, segment))
+            row[2] |= {"list": lists[row[2]["text"].removesuffix(".csv")], "segment": places[row[1]["text"]]}
     scripts = _scripts(bool(specs), has_explorer)
     environment = Environment(
         loader=PackageLoader("customer_segmentation.report"),
@@ -119,6 +120,7 @@ def page(
         as_of=as_of,
         choice=choice,
         borders=marts.segment_borders(),
+        alternatives=sections.alternatives(marts.segment_alternatives()),
         map=scatter,
         shares=shares,
         curves=curves,
@@ -135,6 +137,9 @@ def page(
         drift=sections.changes_table(drift, formatter) if drift else None,
         customers=customers,
         explorer=listed if has_explorer else None,
+        contacts=sections.contacts(marts.actions_due() or []),
+        days=marts.expected_spending_days(),
+        is_fixed_k=bool(model and "fixed" in (model["selected_by"] or "")),
         customer_data=explorer.compressed(listed) if has_explorer else "",
         with_ids=with_ids,
         quality=sections.input_quality(quality, formatter),

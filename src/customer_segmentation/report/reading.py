@@ -300,12 +300,12 @@ class Marts:
         )
 
     def contacts_due(self) -> list[Row]:
-        """The customers whom each action is to reach now; empty if nobody, or if the mart is missing."""
+        """The customers whom each action is to reach now, and those held out; empty if the mart is missing."""
         if "audiences" not in self._names:
             return []
         return self._rows(
-            "select customer_id, action_id, segment_name from marts.audiences where status = 'treated'"
-            " order by action_id, segment_name, customer_id"
+            "select customer_id, action_id, status from marts.audiences where status in ('treated', 'holdout')"
+            " order by action_id, customer_id"
         )
 
     # ---- the model and its data ---------------------------------------------------------------------------------
@@ -313,6 +313,22 @@ class Marts:
     def k_selection(self) -> list[Row]:
         """The metrics of each k."""
         return self._rows("from marts.k_selection order by k")
+
+    def segment_alternatives(self) -> list[Row]:
+        """The segments of each other k, those that spend most first.
+
+        Empty if the mart is missing, or is not that of the serving model.
+        """
+        if "segment_alternatives" not in self._names:
+            return []
+        return self._rows(
+            """
+            select *
+            from marts.segment_alternatives
+            where not is_selected and (select bool_or(is_selected) from marts.segment_alternatives)
+            order by k, cluster_id desc
+            """
+        )
 
     def data_quality(self) -> list[Row]:
         """The input rows by outcome and rule: transactions before customers, and used rows first."""
@@ -330,6 +346,13 @@ class Marts:
     def serving_model(self) -> Row | None:
         """The serving model; None if there is none."""
         return next(iter(self._rows("from marts.segmentation_models where is_serving")), None)
+
+    def previous_date(self) -> date | None:
+        """The day as of which the build before the latest described the customers; None if the mart is missing."""
+        if "segmentation_builds" not in self._names:
+            return None
+        days = self._rows("select as_of_date from marts.segmentation_builds order by build desc limit 2")
+        return days[1]["as_of_date"] if len(days) > 1 else None
 
     # ---- the past -----------------------------------------------------------------------------------------------
 

@@ -130,6 +130,11 @@ def _recency(profile: Row, formatter: Formatter) -> list[Row]:
     return [{"label": term, "text": text, "words": "", "side": "near"} for term, text in lines.items()]
 
 
+def contacts(due: list[Row]) -> dict[tuple[str, str], Row]:
+    """How many customers of a segment an action is to reach now, and how many are held out, by segment and list."""
+    return {(row["segment"], row["list"]): row for row in due}
+
+
 # ---- the choice of k --------------------------------------------------------------------------------------------
 
 
@@ -174,6 +179,16 @@ def _role(row: Row) -> tuple[str, str]:
     if row["is_local_minimum"]:
         return "local minimum", "Local minimum"
     return "other", ""
+
+
+def alternatives(rows: list[Row]) -> list[dict[str, Any]]:
+    """The segments of every k that is not served, from rows of segment_alternatives: `k`, `validity` and `segments`."""
+    ks = dict.fromkeys(row["k"] for row in rows)
+    found = []
+    for k in ks:
+        own = [row for row in rows if row["k"] == k]
+        found.append({"k": k, "validity": own[0]["validity"], "segments": own})
+    return found
 
 
 # ---- attributes -------------------------------------------------------------------------------------------------
@@ -240,15 +255,21 @@ def changes_table(rows: list[Row], formatter: Formatter) -> dict[str, Any]:
     """The rows of a mart, at least one, as a table: `columns`, the first `rows` as cells, and their `total`."""
     return {
         "columns": [label(column) for column in rows[0]],
-        "rows": [[_cell(value, formatter) for value in row.values()] for row in rows[:CHANGES_AT_MOST]],
+        "rows": [
+            [
+                _cell(value, formatter, "spending" in column or column.startswith("difference_"))
+                for column, value in row.items()
+            ]
+            for row in rows[:CHANGES_AT_MOST]
+        ],
         "total": len(rows),
     }
 
 
-def _cell(value: Any, formatter: Formatter) -> dict[str, Any]:
+def _cell(value: Any, formatter: Formatter, is_money: bool) -> dict[str, Any]:
     """A value of any type as a cell."""
     if isinstance(value, (int, float, Decimal)):
-        number = formatter.number(value, 0 if isinstance(value, int) else 2)
+        number = formatter.money(value) if is_money else formatter.number(value, 0 if isinstance(value, int) else 2)
         return {"text": number, "is_number": True, "is_missing": False}
     if isinstance(value, date):
         return {"text": formatter.date(value), "is_number": False, "is_missing": False}

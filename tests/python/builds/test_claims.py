@@ -132,7 +132,7 @@ def tables(warehouse: Path) -> dict[str, pd.DataFrame]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         found = {
             name: connection.sql(f"from marts.{name}").df()
-            for name in ("segment_profiles", "segment_actions", "customer_segments")
+            for name in ("segment_profiles", "segment_actions", "customer_segments", "segment_alternatives")
         }
         features = connection.sql("from intermediate.int_customer_features").df()
     found["customers"] = features.merge(found["customer_segments"][["customer_id", "segment_key"]], on="customer_id")
@@ -253,6 +253,25 @@ def test_what_is_said_of_a_segment_is_true_and_complete(shops: dict, name: str, 
         assert ("The name compares them" in said) == (profile.segment_name != profile.archetype)
         assert ("number 1 spends the most" in said) == profile.segment_name.endswith(")")
     assert checked or k == 1
+
+
+@pytest.mark.parametrize(("name", "k"), [case for case in CASES if case[1] > 1])
+def test_the_alternative_that_is_served_has_the_names_and_figures_of_the_segments(shops: dict, name: str, k: int):
+    if (name, k) not in shops:
+        pytest.skip(f"the package with {name} is not installed")
+    found = tables(shops[name, k])
+    alternatives, profiles = found["segment_alternatives"], found["segment_profiles"]
+    served = alternatives[alternatives["is_selected"]].sort_values("cluster_id")
+    profiles = profiles[profiles["cluster_id"].notna()].sort_values("cluster_id")
+    assert set(served["k"]) == {k}
+    same = ["segment_name", "archetype", "customers", "customer_share", "spending_share", "avg_total_spending"]
+    same += ["avg_quantity", "avg_transactions", "avg_days_since_signup", "one_time_share", "quiet_share"]
+    for column in same:
+        assert served[column].tolist() == pytest.approx(profiles[column].tolist(), rel=1e-12, nan_ok=True), column
+    # Every other k has as many segments, with different names, and the same customers.
+    for tried, own in alternatives.groupby("k"):
+        assert len(own) == own["segment_name"].nunique() == tried
+        assert own["customers"].sum() == profiles["customers"].sum()
 
 
 @pytest.mark.parametrize(("name", "k"), CASES)

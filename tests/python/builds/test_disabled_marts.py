@@ -14,6 +14,7 @@ from conftest import PROJECT, Built, build, green
 
 LEFT_OUT = {
     "customer_360",
+    "segment_alternatives",
     "segment_attributes",
     "segment_borders",
     "segment_features",

@@ -129,6 +129,18 @@ def test_the_segments_are_the_clusters_of_scikit_learn(sample: Built, scaled: pd
     assert (crossed > 0).sum(axis=1).tolist() == [1] * 4
 
 
+@pytest.mark.parametrize("k", [2, 5, 7])
+def test_the_alternatives_are_the_clusters_of_scikit_learn(sample: Built, sample_input: Sample, scaled, k):
+    labels = KMeans(k, n_init=100, random_state=0).fit(scaled).labels_
+    spending = sample_input.features.loc[scaled.index, "total_spending"].astype(float).groupby(labels)
+    found = sample.rows(
+        f"select customers, avg_total_spending from marts.segment_alternatives where k = {k} order by cluster_id"
+    )
+    expected = sorted(zip(spending.size(), spending.mean(), strict=True), key=lambda segment: segment[1])
+    assert [customers for customers, _ in found] == [customers for customers, _ in expected]
+    assert [average for _, average in found] == pytest.approx([average for _, average in expected])
+
+
 def test_the_index_is_that_of_the_segments_in_the_mart(sample: Built, scaled: pd.DataFrame):
     found = sample.frame("select customer_id, cluster_id from marts.customer_segments").set_index("customer_id")
     expected = davies_bouldin_score(scaled, found.loc[scaled.index, "cluster_id"])
@@ -191,6 +203,7 @@ PROMISED = {
     "segment_map_axes": "axis feature loading explained_variance_share",
     "k_selection": "k davies_bouldin_index inertia silhouette_score silhouette_standard_error calinski_harabasz_index"
     " smallest_cluster_size is_local_minimum is_selected reason",
+    "segment_alternatives": "k cluster_id segment_name archetype validity is_selected customers avg_total_spending",
     "segmentation_models": "model_id is_serving as_of_date features transforms seed k customers_clustered"
     " python_version numpy_version scikit_learn_version",
     "data_quality": "input rule row_count amount share",
@@ -216,6 +229,7 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
         ("segment_map", "customer_id", 620),
         ("segment_map_axes", "axis, feature", 8),
         ("k_selection", "k", 9),
+        ("segment_alternatives", "k, cluster_id", 54),
         ("segmentation_models", "model_id", 1),
     ],
 )

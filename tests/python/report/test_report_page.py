@@ -314,6 +314,21 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
     )
     assert page.locator("#borders li").all_text_contents() == [description for (description,) in borders]
 
+    alternatives = [
+        (int(details.get_attribute("data-k")), row.locator("th").text_content(), row.locator("td").first.text_content())
+        for details in page.locator("details[data-k]").all()
+        for row in details.locator("tbody tr").all()
+    ]
+    # Nothing was trained without a purchase, and a k that was not trained last has no alternatives.
+    assert alternatives == [
+        (k, segment, str(customers))
+        for k, segment, customers in query(
+            warehouses[name],
+            "select k, segment_name, customers from marts.segment_alternatives where not is_selected"
+            " order by k, cluster_id desc",
+        )
+    ]
+
     actions = [
         (article.get_attribute("data-segment"), action)
         for article in page.locator("#actions article").all()
@@ -525,7 +540,7 @@ def choose(page: Page, **filters: str | bool) -> None:
         ({"id": "c01"}, "customer_id ilike '%c01%'"),
         ({"attribute0": "West", "recency": "Gone quiet"}, "region = 'West' and is_quiet"),
         (
-            {"list": "Enrol them in a loyalty programme (Moderate Spenders)"},
+            {"list": "Enrol them in a loyalty programme"},
             "customer_id in (select customer_id from marts.audiences"
             " where status = 'treated' and action_id = 'loyalty_programme')",
         ),
@@ -568,7 +583,16 @@ def test_movers_and_their_history_are_those_of_the_marts(pages, warehouses, open
 
 def test_every_button_of_an_action_shows_whom_it_is_for(pages, warehouses, opened) -> None:
     page = opened(pages["sample"]).page
-    counts = dict(query(warehouses["sample"], "select segment_name || action, customers from marts.segment_actions"))
+    # Those to contact now, if there are any; otherwise everyone whom the action is for.
+    counts = dict(
+        query(
+            warehouses["sample"],
+            "select segment_name || action, coalesce(nullif((select count(*) from marts.audiences"
+            " where audiences.action_id = segment_actions.action_id and audiences.status = 'treated'"
+            " and audiences.segment_key = segment_actions.segment_key), 0), customers) from marts.segment_actions",
+        )
+    )
+    held_out = query(warehouses["sample"], "select customer_id from marts.audiences where status = 'holdout' limit 1")
     found = {}
     for article in page.locator("#actions article").all():
         for action in article.locator("li").all():
@@ -578,6 +602,10 @@ def test_every_button_of_an_action_shows_whom_it_is_for(pages, warehouses, opene
             found[name] = int(page.locator("#found").inner_text().split(" of ")[0])
     assert found == counts
     assert page.evaluate("document.activeElement.id") == "customers-title"
+    page.locator("#filters [type=reset]").click()
+    choose(page, id=held_out[0][0])
+    page.locator("#customer-table tbody button").first.click()
+    assert "(do not contact)" in page.locator("tr.why-here").inner_text()
 
 
 def test_a_customer_is_explained_by_keyboard_alone(pages, warehouses, opened) -> None:
@@ -605,7 +633,7 @@ def test_a_customer_is_explained_by_keyboard_alone(pages, warehouses, opened) ->
         " where customer_id = 'C0614'",
     )
     assert facts["Why this group"] == reason
-    assert facts["Next nearest group"].startswith(f"{runner_up} (margin ")
+    assert facts["Next nearest group"].startswith(f"{runner_up}; ")
     assert facts["Last purchase"].startswith(f"{days} days ago")
     page.keyboard.press("Enter")
     assert page.locator("tr.why-here").count() == 0
@@ -664,6 +692,10 @@ def test_the_download_is_the_list_and_no_cell_is_a_formula(warehouses, opened, t
         )
         for row in rows
     ] == [(row[0], row[1], f"{row[2]:.2f}", *row[3:]) for row in expected]
+    statuses = dict(query(warehouse, "select customer_id, status from marts.audiences where status != 'not yet'"))
+    for row in rows:
+        told = "treated" if row["to_contact_now"] else "holdout" if row["held_out_of"] else None
+        assert told == statuses.get(row["customer_id"].removeprefix("'"))
     assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())
 
 

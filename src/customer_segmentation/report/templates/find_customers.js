@@ -26,6 +26,8 @@ const start = (all) => {
   const body = element("customer-table").tBodies[0];
   const moved = new Set(all.moved);
   const lists = all.lists.map((list) => new Set(list.rows));
+  const heldOut = all.lists.map((list) => new Set(list.heldOut));
+  const actionsOf = (row, sets) => all.lists.filter((list, place) => sets[place].has(row)).map((list) => list.action);
   const order = { column: "spending", descending: true };
   let found = [];
   let shown = 0;
@@ -142,8 +144,8 @@ const start = (all) => {
       const near = all.margin[row] < NEAR_A_BORDER;
       facts.push([
         "Next nearest group",
-        `${all.segments[all.runnerUp[row]]} (margin ${all.margin[row].toLocaleString(language)}` +
-          `${near ? ", near the border" : ""}; 0 is on the border, 1 at the middle of the group)`,
+        `${all.segments[all.runnerUp[row]]}; ${all.margin[row].toLocaleString(language)} on a scale from 0, on the` +
+          ` border, to 1, in the middle of this group${near ? ": near the border" : ""}`,
       ]);
     }
     if (all.days[row] !== null) {
@@ -157,8 +159,9 @@ const start = (all) => {
     all.attributes.forEach(({ label, values, codes }) => {
       if (codes[row] !== null) facts.push([label, values[codes[row]]]);
     });
-    const contacts = all.lists.filter((list, place) => lists[place].has(row)).map((list) => list.action);
+    const [contacts, without] = [actionsOf(row, lists), actionsOf(row, heldOut)];
     if (contacts.length) facts.push(["To contact now", contacts.join("; ")]);
+    if (without.length) facts.push(["Held out of", `${without.join("; ")} (do not contact)`]);
     const stays = all.history[row];
     facts.push([
       "Groups so far",
@@ -192,13 +195,14 @@ const start = (all) => {
     };
     const header = [
       ...["customer_id", "segment_name", "total_spending", "transaction_count", "days_since_last_transaction"],
-      ...["is_quiet", "margin", "runner_up_segment_name", "reason"],
+      ...["is_quiet", "margin", "runner_up_segment_name", "reason", "to_contact_now", "held_out_of"],
       ...all.attributes.map(({ label }) => label),
     ];
     const lines = found.map((row) => [
       ...[all.id[row], all.segments[all.segment[row]], all.spending[row]?.toFixed(2), all.purchases[row]],
       ...[all.days[row], all.days[row] === null ? null : all.quiet[row] === "1", all.margin[row]],
       ...[all.segments[all.runnerUp[row]], all.reasons[all.reason[row]]],
+      ...[actionsOf(row, lists).join("; "), actionsOf(row, heldOut).join("; ")],
       ...all.attributes.map(({ values, codes }) => values[codes[row]]),
     ]);
     // A byte-order mark tells Excel that the file is in UTF-8.
@@ -263,12 +267,9 @@ const start = (all) => {
     button.addEventListener("click", () => {
       filters.reset();
       const { list, segment, audience } = button.dataset;
-      if (list !== undefined) {
-        filters.elements.list.value = list;
-      } else {
-        filters.elements.segment.value = segment;
-        filters.elements.recency.value = audience === "everyone" ? "" : audience;
-      }
+      filters.elements.segment.value = segment;
+      if (list !== undefined) filters.elements.list.value = list;
+      else filters.elements.recency.value = audience === "everyone" ? "" : audience;
       setTimeout(() => {
         select();
         element("customers-title").focus({ preventScroll: true });
@@ -280,7 +281,10 @@ const start = (all) => {
   document.documentElement.setAttribute("data-customers", "ready");
 };
 
-read().then((all) => {
-  document.querySelectorAll(".scripted").forEach((part) => (part.hidden = false));
-  start(all);
-});
+// A browser that cannot unpack the customers shows the page without them.
+read()
+  .then((all) => {
+    document.querySelectorAll(".scripted").forEach((part) => (part.hidden = false));
+    start(all);
+  })
+  .finally(() => document.dispatchEvent(new Event("customers-ready")));

@@ -16,10 +16,18 @@ const drawChart = (id) =>
 
 // A chart in a closed part of the page has no width yet: it is drawn when the part is opened.
 const undrawn = new Set(Object.keys(page.charts));
+// The map takes the longest: it is drawn after the customers can be searched.
+const customersReady = document.getElementById("customer-data")
+  ? new Promise((ready) =>
+      document.addEventListener("customers-ready", () => requestAnimationFrame(() => setTimeout(ready))),
+    )
+  : Promise.resolve();
 const drawVisible = () => {
   const visible = [...undrawn].filter((id) => !document.getElementById(id).closest("details:not([open])"));
   visible.forEach((id) => undrawn.delete(id));
-  return Promise.all(visible.map(drawChart));
+  return Promise.all(
+    visible.map((id) => (id === "chart-map" ? customersReady.then(() => drawChart(id)) : drawChart(id))),
+  );
 };
 for (const details of document.querySelectorAll("details")) {
   details.addEventListener("toggle", () => drawVisible().then(() => details.setAttribute("data-charts", "drawn")));

@@ -1,0 +1,142 @@
+{#
+    How segments get their names, for the model that serves and for every other number of segments that was tried. A
+    model gives its clusters numbers that no other cluster of it has: with several k, of k and cluster.
+#}
+
+{% macro archetypes_found() -%}
+    {#- CTEs that follow segments (cluster, cluster_id), rules, and segment_measures. The last one, archetypes, has the
+        archetype of each cluster. -#}
+-- A rule has one row per condition and holds if all of them hold. A condition without a measure always holds; one on a
+-- measure without a value does not.
+rules_tried as (
+    select
+        segments.cluster,
+        rules.rule_order,
+        rules.archetype,
+        min(
+            case
+                when rules.measure is null then 1
+                else {{ bounds_hold('segment_measures.value', 'rules') }}
+            end
+        ) as holds
+    from segments
+    cross join rules
+    left join segment_measures
+        on
+            segments.cluster = segment_measures.cluster
+            and rules.measure = segment_measures.measure
+    group by segments.cluster, rules.rule_order, rules.archetype
+),
+
+first_match as (
+    select
+        cluster,
+        min(rule_order) as rule_order
+    from rules_tried
+    where holds = 1
+    group by cluster
+),
+
+archetypes as (
+    select
+        segments.cluster,
+        segments.cluster_id,
+        rules_tried.archetype
+    from segments
+    inner join first_match
+        on segments.cluster = first_match.cluster
+    inner join rules_tried
+        on
+            first_match.cluster = rules_tried.cluster
+            and first_match.rule_order = rules_tried.rule_order
+)
+{%- endmacro %}
+
+
+{% macro names_told_apart() -%}
+    {#- CTEs that follow segment_archetypes, segment_features and feature_catalogue. The last one, numbered, has a name
+        for each cluster: "Moderate Spenders, newer". Segments that share a name are divided at the largest gap between
+        their averages in any feature, and each side gets the feature's words. The sides are divided again while
+        segments share a name, each time by another feature. -#}
+    {%- set divisions = 3 -%}
+    {#- In standard deviations of a feature; a smaller gap does not tell segments apart. -#}
+    {%- set gap_required = 0.25 %}
+divided_0 as (
+    select
+        cluster,
+        cluster_id,
+        archetype,
+        archetype as segment_name,
+        ';' as features_used
+    from segment_archetypes
+),
+
+{% for division in range(1, divisions + 1) -%}
+{%- set before = 'divided_' ~ (division - 1) -%}
+gaps_{{ division }} as (
+    select
+        {{ before }}.segment_name,
+        segment_features.feature,
+        segment_features.feature_order,
+        segment_features.standardised_difference as average,
+        segment_features.standardised_difference
+        - lag(segment_features.standardised_difference) over (
+            partition by {{ before }}.segment_name, segment_features.feature
+            order by segment_features.standardised_difference
+        ) as gap
+    from {{ before }}
+    inner join segment_features
+        on {{ before }}.cluster = segment_features.cluster
+    where
+        {{ before }}.features_used not like concat('%;', segment_features.feature, ';%')
+),
+
+largest_gaps_{{ division }} as (
+    select
+        segment_name,
+        min_by(feature, {{ sort_key(['-gap', 'feature_order', 'average']) }})
+            as feature,
+        min_by(average, {{ sort_key(['-gap', 'feature_order', 'average']) }})
+            as upper_from
+    from gaps_{{ division }}
+    where gap >= {{ gap_required }}
+    group by segment_name
+),
+
+divided_{{ division }} as (
+    select
+        {{ before }}.cluster,
+        {{ before }}.cluster_id,
+        {{ before }}.archetype,
+        concat_ws(
+            ', ',
+            {{ before }}.segment_name,
+            case
+                when segment_features.standardised_difference >= largest.upper_from
+                    then feature_catalogue.more
+                else feature_catalogue.less
+            end
+        ) as segment_name,
+        concat({{ before }}.features_used, coalesce(largest.feature, ''), ';')
+            as features_used
+    from {{ before }}
+    left join largest_gaps_{{ division }} as largest
+        on {{ before }}.segment_name = largest.segment_name
+    left join segment_features
+        on
+            {{ before }}.cluster = segment_features.cluster
+            and largest.feature = segment_features.feature
+    left join feature_catalogue
+        on largest.feature = feature_catalogue.feature
+),
+
+{% endfor -%}
+numbered as (
+    select
+        *,
+        row_number() over (partition by segment_name order by cluster_id desc)
+            as number,
+        count(*) over (partition by segment_name) as namesakes
+    from divided_{{ divisions }}
+)
+{%- endmacro %}

@@ -1,0 +1,225 @@
+{{ config(enabled='segment_alternatives' not in setting('disabled_marts')) }}
+{%- set features, clustered = clusterable_features(), setting('features') %}
+with alternative_sums as (
+    select
+        *,
+        -- A number that no cluster of another k has.
+        k * 1000 + cluster as alternative
+    from {{ ref('int_alternative_sums') }}
+),
+
+serving_verdicts as (
+    select * from {{ ref('int_serving_verdicts') }}
+),
+
+serving_model as (
+    select * from {{ ref('int_serving_model') }}
+),
+
+trained_model as (
+    select * from {{ ref('int_trained_model') }}
+),
+
+rules as (
+    select * from {{ playbook_table('segment_rules') }}
+),
+
+feature_catalogue as (
+    select * from {{ ref('int_feature_catalogue') }}
+),
+
+-- No row if another model than the one trained last serves: the alternatives are those of the training.
+served as (
+    select max(serving_model.k) as k
+    from serving_model
+    where serving_model.model_id in (select trained_model.model_id from trained_model)
+),
+
+averaged as (
+    select
+        alternative,
+        k,
+        cluster,
+        customers,
+        {{ divide('total_spending', 'customers') }} as avg_total_spending,
+        {{ divide('transaction_count_sum', 'customers') }} as avg_transactions,
+        {%- for feature in features %}
+        {{ divide(feature ~ '_sum', 'customers') }} as {{ feature }},
+        {{ divide(
+            'sum(' ~ feature ~ '_sum) over (partition by k)',
+            'sum(customers) over (partition by k)'
+        ) }} as {{ feature }}_overall,
+        {%- endfor %}
+        {%- for feature in clustered %}
+        {{ round_significant(
+            divide(feature ~ '_scaled_sum', 'customers') ~ ' - ' ~ divide(
+                'sum(' ~ feature ~ '_scaled_sum) over (partition by k)',
+                'sum(customers) over (partition by k)'
+            ), 9
+        ) }} as {{ feature }}_difference,
+        {%- endfor %}
+        {{ divide('customers', 'sum(customers) over (partition by k)') }}
+            as customer_share,
+        {{ divide('total_spending', 'sum(total_spending) over (partition by k)') }}
+            as spending_share,
+        {{ divide('below_average', 'customers') }} as below_average_share,
+        {{ divide('one_time_buyers', 'customers') }} as one_time_share,
+        {{ divide('quiet_customers', 'customers') }} as quiet_share
+    from alternative_sums
+),
+
+measured as (
+    select
+        averaged.*,
+        averaged.alternative as cluster_of_k,
+        rank() over (
+            partition by averaged.k order by averaged.avg_total_spending desc
+        ) as spending_rank,
+        rank() over (
+            partition by averaged.k order by averaged.avg_transactions desc
+        ) as purchases_rank,
+        averaged.k as segments,
+        serving_verdicts.validity,
+        case when serving_verdicts.validity = 'natural groups' then 1 else 0 end
+            as natural_groups,
+        {{ 1 if has_signups() else 0 }} as has_signups,
+        cast(
+            row_number() over (
+                partition by averaged.k
+                order by averaged.avg_total_spending, averaged.cluster
+            ) - 1 as integer
+        ) as cluster_id
+    from averaged
+    left join serving_verdicts
+        on averaged.k = serving_verdicts.k
+),
+
+segments as (
+    select
+        alternative as cluster,
+        cluster_id
+    from measured
+),
+
+averages_unpivoted as (
+    {{- unpivot('averaged', features, 'feature', 'average', ['alternative']) }}
+),
+
+overall_unpivoted as (
+    {%- for feature in features %}
+    select
+        alternative,
+        '{{ feature }}' as feature,
+        {{ feature }}_overall as average
+    from averaged
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+differences_unpivoted as (
+    {%- for feature in clustered %}
+    select
+        alternative,
+        '{{ feature }}' as feature,
+        {{ feature }}_difference as difference
+    from averaged
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+segment_features as (
+    select
+        averages_unpivoted.alternative as cluster,
+        feature_catalogue.feature_order,
+        feature_catalogue.feature,
+        {{ divide('averages_unpivoted.average', 'overall_unpivoted.average') }}
+            as ratio_to_average,
+        differences_unpivoted.difference as standardised_difference
+    from averages_unpivoted
+    inner join overall_unpivoted
+        on
+            averages_unpivoted.alternative = overall_unpivoted.alternative
+            and averages_unpivoted.feature = overall_unpivoted.feature
+    inner join feature_catalogue
+        on averages_unpivoted.feature = feature_catalogue.feature
+    left join differences_unpivoted
+        on
+            averages_unpivoted.alternative = differences_unpivoted.alternative
+            and averages_unpivoted.feature = differences_unpivoted.feature
+),
+
+measures_united as (
+    {{- unpivot(
+        'measured', segment_measures().keys(), 'measure', 'value', ['alternative']
+    ) }}
+    union all
+    select
+        cluster as alternative,
+        feature as measure,
+        ratio_to_average as value
+    from segment_features
+),
+
+segment_measures as (
+    select
+        alternative as cluster,
+        measure,
+        value
+    from measures_united
+),
+
+{{ archetypes_found() }},
+
+-- Names are told apart among the segments of one k, which begins them here.
+segment_archetypes as (
+    select
+        archetypes.cluster,
+        archetypes.cluster_id,
+        concat(cast(measured.k as string), ': ', archetypes.archetype) as archetype
+    from archetypes
+    inner join measured
+        on archetypes.cluster = measured.alternative
+),
+
+{{ names_told_apart() }},
+
+named as (
+    select
+        cluster,
+        case
+            when namesakes = 1 then segment_name
+            else concat(segment_name, ' (', cast(number as string), ')')
+        end as segment_name
+    from numbered
+)
+
+select
+    ---- ids
+    measured.k,
+    measured.cluster_id,
+
+    ---- strings
+    {{ regexp_replace('named.segment_name', '^[0-9]+: ', '') }} as segment_name,
+    archetypes.archetype,
+    coalesce(measured.validity, 'not measured') as validity,
+
+    ---- booleans
+    coalesce(measured.k = served.k, false) as is_selected,
+
+    ---- numerics
+    measured.customers,
+    measured.customer_share,
+    measured.spending_share,
+    measured.avg_total_spending,
+    measured.total_quantity as avg_quantity,
+    measured.avg_transactions,
+    measured.days_since_signup as avg_days_since_signup,
+    measured.one_time_share,
+    measured.quiet_share
+from measured
+cross join served
+inner join archetypes
+    on measured.alternative = archetypes.cluster
+inner join named
+    on measured.alternative = named.cluster
+order by measured.k, measured.cluster_id

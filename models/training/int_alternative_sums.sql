@@ -1,0 +1,70 @@
+{%- set features, clustered = clusterable_features(), setting('features') %}
+with alternative_clusters as (
+    select * from {{ ref('int_alternative_clusters') }}
+),
+
+customer_features as (
+    select * from {{ ref('int_customer_features') }}
+),
+
+customer_activity as (
+    select * from {{ ref('int_customer_activity') }}
+),
+
+scaled as (
+    select * from {{ ref('int_training_features_scaled') }}
+),
+
+overall as (
+    select {{ divide('sum(total_spending)', 'count(*)') }} as avg_total_spending
+    from customer_features
+    where is_clustered
+),
+
+customers as (
+    select
+        {%- for k in alternative_ks() %}
+        alternative_clusters.cluster_{{ k }},
+        {%- endfor %}
+        {%- for feature in features %}
+        customer_features.{{ feature }},
+        {%- endfor %}
+        {%- for feature in clustered %}
+        scaled.{{ feature }} as {{ feature }}_scaled,
+        {%- endfor %}
+        customer_features.total_spending as spending,
+        case
+            when customer_features.total_spending < overall.avg_total_spending then 1
+        end as is_below_average,
+        case when customer_activity.is_one_time_buyer then 1 end as is_one_time_buyer,
+        case when customer_activity.is_quiet then 1 end as is_quiet
+    from alternative_clusters
+    inner join customer_features
+        on alternative_clusters.customer_id = customer_features.customer_id
+    inner join customer_activity
+        on alternative_clusters.customer_id = customer_activity.customer_id
+    inner join scaled
+        on alternative_clusters.customer_id = scaled.customer_id
+    cross join overall
+)
+
+{%- for k in alternative_ks() %}
+select
+    cast({{ k }} as bigint) as k,
+    cast(cluster_{{ k }} as bigint) as cluster,
+    count(*) as customers,
+    sum(spending) as total_spending,
+    {%- for feature in features %}
+    {{ exact_sum(feature) }} as {{ feature }}_sum,
+    {%- endfor %}
+    {%- for feature in clustered %}
+    {{ exact_sum(feature ~ '_scaled') }} as {{ feature }}_scaled_sum,
+    {%- endfor %}
+    count(is_below_average) as below_average,
+    count(is_one_time_buyer) as one_time_buyers,
+    count(is_quiet) as quiet_customers
+from customers
+where cluster_{{ k }} is not null
+group by cluster_{{ k }}
+{{ 'union all' if not loop.last }}
+{%- endfor %}
