@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from customer_segmentation.report import Row
+from customer_segmentation.report.reading import CUSTOMER_COLUMNS
 from customer_segmentation.report.wording import label
 
 # An attribute with more values than this is no filter, and can identify people: the page leaves it out.
@@ -38,7 +39,7 @@ def explorer(
     row_of = {customer: row for row, customer in enumerate(columns["customer_id"])}
     reasons, reason_codes = coded(columns["reason"])
     attributes = []
-    for name in list(columns)[10:]:
+    for name in list(columns)[len(CUSTOMER_COLUMNS) :]:
         values, codes = coded(columns[name])
         if len(values) <= VALUES_AT_MOST:
             attributes.append({"label": label(name), "values": values, "codes": codes})

@@ -63,7 +63,7 @@ def alluvial(
             last = column == len(totals) - 1
             name = (NEW if column == 0 else GONE) if key is None else (names if last else names_before).get(key)
             name = name or names.get(key) or names_before.get(key) or str(key)
-            is_renamed = last and names_before.get(key, name) != name
+            is_renamed = last and key is not None and names_before.get(key, name) != name
             nodes.append(
                 {
                     "column": column,
