@@ -347,7 +347,7 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
             " having treated > 0",
         )
     )
-    assert "No list has been exported yet." in page.locator("#results p").inner_text()
+    assert "No list has been exported yet" in page.locator("#results p").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
