@@ -182,6 +182,7 @@ def test_a_var_of_the_host_with_the_name_of_a_setting_is_refused(host: Host):
     host.green("run", "--select", "int_as_of_date")
 
 
+@pytest.mark.long
 def test_an_input_that_is_not_named_is_asked_for(host: Host):
     host.change({"transactions_location": None, "customers_location": None})
     asked = host.dbt("run", "--select", "base_shop__transactions")
@@ -221,6 +222,7 @@ def test_the_playbook_of_the_host_replaces_ours(host: Host):
     assert {name for (name,) in names} == {"High Value", "Low Activity"}
 
 
+@pytest.mark.long
 def test_a_source_and_a_file_are_inputs_too(host: Host):
     columns = {"customer_id": "customer_id", "signup_date": "signup_date"}
     host.change({"customers_location": "source('crm', 'customers')", "customers_columns": columns})
@@ -240,6 +242,7 @@ def test_a_source_and_a_file_are_inputs_too(host: Host):
 # ---- how hosts work ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_two_inputs_have_two_targets(host: Host):
     """Business customers beside consumers: the same project with another schema and input."""
     columns = "{customer_id: customer_id, transaction_date: transaction_date, amount: amount, quantity: quantity}"
@@ -268,6 +271,7 @@ def test_a_build_in_the_host_is_logged_and_scored(host: Host):
     ]
 
 
+@pytest.mark.long
 def test_deferral_reads_the_models_of_production(host: Host):
     shutil.copytree(host.folder / "target", host.folder / "production")
     host.green(*("run", "--select", "base_shop__transactions", "--defer", "--state", "production"), schema="developer")
@@ -278,6 +282,7 @@ def test_deferral_reads_the_models_of_production(host: Host):
     assert "analytics__marts.fct_orders" in definition.replace('"', "")
 
 
+@pytest.mark.long
 def test_an_empty_build_of_the_host_passes(host: Host):
     host.green("build", "--empty", *SEGMENTS, schema="empty")
     assert host.rows("select count(*) from empty__segments.customer_segments") == [(0,)]
