@@ -68,6 +68,26 @@ scaled as (
 {%- endmacro %}
 
 
+{% macro squared_distance(customers, features, centroid) -%}
+    {#- The squared distance of a customer to a centroid of centroids_pivoted, whose columns end in its number. -#}
+        {%- for feature in features %}
+        {{ '+ ' if not loop.first -}}
+        ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ centroid }})
+        * ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ centroid }})
+        {%- endfor %}
+{%- endmacro %}
+
+
+{% macro cluster_at_least_distance(clusters, prefix) -%}
+    {#- The cluster whose column of distances holds the least. A tie goes to the lower number, as in the fit. -#}
+        case {{ greatest_or_least('least', clusters, prefix) }}
+            {%- for cluster in clusters %}
+            when {{ prefix }}{{ cluster }} then {{ cluster }}
+            {%- endfor %}
+        end
+{%- endmacro %}
+
+
 {% macro nearest_clusters(features, clusters, customers='scaled', ids=['customer_id']) -%}
     {#- CTEs that follow `customers` (one row per customer, scaled) and model (one row per cluster). The last one,
         nearest, has one row per customer with the nearest and the second-nearest centroid. -#}
@@ -91,27 +111,18 @@ distances_measured as (
         {{ customers }}.{{ id }},
         {%- endfor %}
         {%- for cluster in clusters %}
-        {%- for feature in features %}
-        {{ '+ ' if not loop.first -}}
-        ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
-        * ({{ customers }}.{{ feature }} - centroids_pivoted.{{ feature }}_{{ cluster }})
-        {%- endfor %} as squared_distance_{{ cluster }}
+        {{- squared_distance(customers, features, cluster) }} as squared_distance_{{ cluster }}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from {{ customers }}
     cross join centroids_pivoted
 ),
 
--- A tie goes to the cluster with the lower number, as in the fit.
 nearest_found as (
     select
         *,
         {{ greatest_or_least('least', clusters, 'squared_distance_') }} as nearest_squared_distance,
-        case {{ greatest_or_least('least', clusters, 'squared_distance_') }}
-            {%- for cluster in clusters %}
-            when squared_distance_{{ cluster }} then {{ cluster }}
-            {%- endfor %}
-        end as nearest_cluster
+        {{ cluster_at_least_distance(clusters, 'squared_distance_') }} as nearest_cluster
     from distances_measured
 ),
 
@@ -138,11 +149,7 @@ nearest as (
         cast(nearest_cluster as bigint) as cluster,
         sqrt(nearest_squared_distance) as distance_to_centroid,
         cast(
-            case {{ greatest_or_least('least', clusters, 'other_squared_distance_') }}
-                {%- for cluster in clusters %}
-                when other_squared_distance_{{ cluster }} then {{ cluster }}
-                {%- endfor %}
-            end as bigint
+            {{ cluster_at_least_distance(clusters, 'other_squared_distance_') }} as bigint
         ) as runner_up_cluster,
         sqrt({{ greatest_or_least('least', clusters, 'other_squared_distance_') }}) as distance_to_runner_up
     from others_left

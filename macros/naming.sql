@@ -54,8 +54,8 @@ archetypes as (
 
 
 {% macro names_told_apart() -%}
-    {#- CTEs that follow segment_archetypes, segment_features and feature_catalogue. The last one, numbered, has a name
-        for each cluster: "Moderate Spenders, newer". Segments that share a name are divided at the largest gap between
+    {#- CTEs that follow segment_archetypes, segment_features and feature_catalogue. The last one, named, has a name for
+        each cluster: "Moderate Spenders, newer". Segments that share a name are divided at the largest gap between
         their averages in any feature, and each side gets the feature's words. The sides are divided again while
         segments share a name, each time by another feature. -#}
     {%- set divisions = 3 -%}
@@ -138,5 +138,20 @@ numbered as (
             as number,
         count(*) over (partition by segment_name) as namesakes
     from divided_{{ divisions }}
+),
+
+-- Where nothing tells segments apart, a number does; number 1 spends the most.
+named as (
+    select
+        cluster,
+        cluster_id,
+        archetype,
+        case
+            when namesakes = 1 then segment_name
+            else concat(segment_name, ' (', cast(number as string), ')')
+        end as segment_name,
+        segment_name != archetype as is_told_apart,
+        namesakes > 1 as is_numbered
+    from numbered
 )
 {%- endmacro %}

@@ -243,14 +243,17 @@
     {%- set on_command_line = (
         [] if is_package() else (invocation_args_dict.get('vars') or {}).keys() | list
     ) -%}
-    {%- for name in on_command_line + project_file_vars() if name not in rules and name != 'customer_segmentation' -%}
+    {#- In another project, the settings are under customer_segmentation, and its other vars are its own. -#}
+    {%- set given = vars_of_project_file() -%}
+    {%- set own = (given.get('customer_segmentation') or {}) if is_package() else given -%}
+    {%- for name in on_command_line + own.keys() | list if name not in rules and name != 'customer_segmentation' -%}
         {%- do exceptions.raise_compiler_error(
             "Setting '" ~ name ~ "' is unknown; the settings are " ~ rules.keys() | sort | join(', ') ~ ". "
             ~ where_settings_are()
         ) -%}
     {%- endfor -%}
     {%- for name in rules -%}{%- do setting(name) -%}{%- endfor -%}
-    {%- for name in foreign_vars() if name in rules -%}
+    {%- for name in given if name in rules and name not in own -%}
         {%- do exceptions.raise_compiler_error(
             "The variable '" ~ name ~ "' at the top level of vars in dbt_project.yml would be read as the setting of"
             ~ ' this name, too. Give the setting its own value, under vars, customer_segmentation; that comes first.'
@@ -312,22 +315,6 @@
     {%- set file = (invocation_args_dict.get('project_dir') or '.') ~ '/dbt_project.yml' -%}
     {%- set text = run_query('select content from read_text(' ~ quote_literal(file) ~ ')').columns[0].values()[0] -%}
     {%- do return(fromyaml(text).get('vars') or {}) -%}
-{% endmacro %}
-
-
-{% macro project_file_vars() %}
-    {#- The names of settings in dbt_project.yml; in another project, those under customer_segmentation. -#}
-    {%- set given = vars_of_project_file() -%}
-    {%- do return(((given.get('customer_segmentation') or {}) if is_package() else given).keys() | list) -%}
-{% endmacro %}
-
-
-{% macro foreign_vars() %}
-    {#- The names of another project's own vars that are not given as settings as well; none in this project. -#}
-    {%- if not is_package() -%}{%- do return([]) -%}{%- endif -%}
-    {%- set given = vars_of_project_file() -%}
-    {%- set own = given.get('customer_segmentation') or {} -%}
-    {%- do return(given.keys() | reject('in', own) | list) -%}
 {% endmacro %}
 
 

@@ -26,11 +26,8 @@ distances_measured as (
     select
         {%- for k in ks %}
         {%- for cluster in range(k) %}
-        {%- for feature in features %}
-        {{ '+ ' if not loop.first -}}
-        (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ k }}_{{ cluster }})
-        * (scaled.{{ feature }} - centroids_pivoted.{{ feature }}_{{ k }}_{{ cluster }})
-        {%- endfor %} as squared_distance_{{ k }}_{{ cluster }},
+        {{- squared_distance('scaled', features, k ~ '_' ~ cluster) }}
+            as squared_distance_{{ k }}_{{ cluster }},
         {%- endfor %}
         {%- endfor %}
         scaled.customer_id
@@ -38,16 +35,11 @@ distances_measured as (
     cross join centroids_pivoted
 )
 
--- A tie goes to the cluster with the lower number, as in the fit.
 select
     {%- for k in ks %}
-    {%- set prefix = 'squared_distance_' ~ k ~ '_' %}
     cast(
-        case {{ greatest_or_least('least', range(k) | list, prefix) }}
-            {%- for cluster in range(k) %}
-            when {{ prefix }}{{ cluster }} then {{ cluster }}
-            {%- endfor %}
-        end as smallint
+        {{ cluster_at_least_distance(range(k) | list, 'squared_distance_' ~ k ~ '_') }}
+        as smallint
     ) as cluster_{{ k }},
     {%- endfor %}
     customer_id

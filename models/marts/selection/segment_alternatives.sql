@@ -42,21 +42,8 @@ averaged as (
         cluster,
         customers,
         {{ divide('total_spending', 'customers') }} as avg_total_spending,
-        {{ divide('transaction_count_sum', 'customers') }} as avg_transactions,
         {%- for feature in features %}
         {{ divide(feature ~ '_sum', 'customers') }} as {{ feature }},
-        {{ divide(
-            'sum(' ~ feature ~ '_sum) over (partition by k)',
-            'sum(customers) over (partition by k)'
-        ) }} as {{ feature }}_overall,
-        {%- endfor %}
-        {%- for feature in clustered %}
-        {{ round_significant(
-            divide(feature ~ '_scaled_sum', 'customers') ~ ' - ' ~ divide(
-                'sum(' ~ feature ~ '_scaled_sum) over (partition by k)',
-                'sum(customers) over (partition by k)'
-            ), 9
-        ) }} as {{ feature }}_difference,
         {%- endfor %}
         {{ divide('customers', 'sum(customers) over (partition by k)') }}
             as customer_share,
@@ -68,15 +55,48 @@ averaged as (
     from alternative_sums
 ),
 
+scaled_averaged as (
+    select
+        alternative,
+        {%- for feature in clustered %}
+        {{ divide(feature ~ '_scaled_sum', 'customers') }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from alternative_sums
+),
+
+-- All clustered customers are the same with every k.
+overall_averaged as (
+    select
+        k,
+        {%- for feature in features %}
+        {{ divide(exact_sum(feature ~ '_sum'), 'sum(customers)') }} as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from alternative_sums
+    group by k
+),
+
+scaled_overall_averaged as (
+    select
+        k,
+        {%- for feature in clustered %}
+        {{ divide(exact_sum(feature ~ '_scaled_sum'), 'sum(customers)') }}
+            as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from alternative_sums
+    group by k
+),
+
 measured as (
     select
         averaged.*,
-        averaged.alternative as cluster_of_k,
         rank() over (
             partition by averaged.k order by averaged.avg_total_spending desc
         ) as spending_rank,
         rank() over (
-            partition by averaged.k order by averaged.avg_transactions desc
+            partition by averaged.k order by averaged.transaction_count desc
         ) as purchases_rank,
         averaged.k as segments,
         serving_verdicts.validity,
@@ -101,71 +121,58 @@ segments as (
     from measured
 ),
 
-averages_unpivoted as (
-    {{- unpivot('averaged', features, 'feature', 'average', ['alternative']) }}
+averages as (
+    {{- unpivot('averaged', features, 'feature', 'average', ['alternative', 'k']) }}
 ),
 
-overall_unpivoted as (
-    {%- for feature in features %}
-    select
-        alternative,
-        '{{ feature }}' as feature,
-        {{ feature }}_overall as average
-    from averaged
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+overall as (
+    {{- unpivot('overall_averaged', features, 'feature', 'average', ['k']) }}
 ),
 
-differences_unpivoted as (
-    {%- for feature in clustered %}
-    select
-        alternative,
-        '{{ feature }}' as feature,
-        {{ feature }}_difference as difference
-    from averaged
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+scaled_averages as (
+    {{- unpivot('scaled_averaged', clustered, 'feature', 'average', ['alternative']) }}
+),
+
+scaled_overall as (
+    {{- unpivot('scaled_overall_averaged', clustered, 'feature', 'average', ['k']) }}
 ),
 
 segment_features as (
     select
-        averages_unpivoted.alternative as cluster,
+        averages.alternative as cluster,
         feature_catalogue.feature_order,
         feature_catalogue.feature,
-        {{ divide('averages_unpivoted.average', 'overall_unpivoted.average') }}
-            as ratio_to_average,
-        differences_unpivoted.difference as standardised_difference
-    from averages_unpivoted
-    inner join overall_unpivoted
+        {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
+        {{ round_significant('scaled_averages.average - scaled_overall.average', 9) }}
+            as standardised_difference
+    from averages
+    inner join overall
         on
-            averages_unpivoted.alternative = overall_unpivoted.alternative
-            and averages_unpivoted.feature = overall_unpivoted.feature
+            averages.k = overall.k
+            and averages.feature = overall.feature
     inner join feature_catalogue
-        on averages_unpivoted.feature = feature_catalogue.feature
-    left join differences_unpivoted
+        on averages.feature = feature_catalogue.feature
+    left join scaled_averages
         on
-            averages_unpivoted.alternative = differences_unpivoted.alternative
-            and averages_unpivoted.feature = differences_unpivoted.feature
-),
-
-measures_united as (
-    {{- unpivot(
-        'measured', segment_measures().keys(), 'measure', 'value', ['alternative']
-    ) }}
-    union all
-    select
-        cluster as alternative,
-        feature as measure,
-        ratio_to_average as value
-    from segment_features
+            averages.alternative = scaled_averages.alternative
+            and averages.feature = scaled_averages.feature
+    left join scaled_overall
+        on
+            averages.k = scaled_overall.k
+            and averages.feature = scaled_overall.feature
 ),
 
 segment_measures as (
+    {{- unpivot(
+        'measured', segment_measures().keys(), 'measure', 'value',
+        ['alternative as cluster']
+    ) }}
+    union all
     select
-        alternative as cluster,
-        measure,
-        value
-    from measures_united
+        cluster,
+        feature as measure,
+        ratio_to_average as value
+    from segment_features
 ),
 
 {{ archetypes_found() }},
@@ -181,17 +188,7 @@ segment_archetypes as (
         on archetypes.cluster = measured.alternative
 ),
 
-{{ names_told_apart() }},
-
-named as (
-    select
-        cluster,
-        case
-            when namesakes = 1 then segment_name
-            else concat(segment_name, ' (', cast(number as string), ')')
-        end as segment_name
-    from numbered
-)
+{{ names_told_apart() }}
 
 select
     ---- ids
@@ -212,7 +209,7 @@ select
     measured.spending_share,
     measured.avg_total_spending,
     measured.total_quantity as avg_quantity,
-    measured.avg_transactions,
+    measured.transaction_count as avg_transactions,
     measured.days_since_signup as avg_days_since_signup,
     measured.one_time_share,
     measured.quiet_share

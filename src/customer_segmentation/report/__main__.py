@@ -71,14 +71,8 @@ def main(given: list[str]) -> None:
         return
     if arguments.settings:
         check_settings(marts, settings, arguments.settings, source)
-    at_most = arguments.customers if arguments.customers is not None else settings.get("report_customers", 10_000)
-    html = page(
-        marts,
-        formatter,
-        arguments.title,
-        customers_at_most=at_most,
-        with_ids=settings.get("report_ids", True),
-    )
+    at_most = settings["report_customers"] if arguments.customers is None else arguments.customers
+    html = page(marts, formatter, arguments.title, customers_at_most=at_most, with_ids=settings["report_ids"])
     output = arguments.output or output_of(arguments.warehouse or warehouse_path())
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(html, encoding="utf-8")

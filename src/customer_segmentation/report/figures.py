@@ -89,16 +89,19 @@ def segment_map(
     titles = (axis_title(axes, "x", features, formatter), axis_title(axes, "y", features, formatter))
     names = [segment["segment_name"] for segment in clustered]
     arrows = (f"{titles[0]} →", f"{titles[1]} →")
-    chart = charts.segment_scatter(records, names, arrows, tooltip, theme, **size)
-    # The customers are in no order, so the first of them are a sample.
-    still = charts.segment_scatter(records[:STILL_POINTS_AT_MOST], names, arrows, tooltip, theme, **size)
     description = (
         f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
         f" To the right: {lower_first(titles[0])}. Upwards: {lower_first(titles[1])}."
     )
+
+    def drawn(shown: list[Row]) -> dict[str, Any]:
+        return charts.dressed(charts.segment_scatter(shown, names, arrows, tooltip, theme, **size), theme, description)
+
+    spec = drawn(records)
     return {
-        "spec": charts.dressed(chart, theme, description),
-        "still": charts.dressed(still, theme, description),
+        "spec": spec,
+        # The customers are in no order, so the first of them are a sample.
+        "still": spec if len(records) <= STILL_POINTS_AT_MOST else drawn(records[:STILL_POINTS_AT_MOST]),
         "description": description,
         "titles": titles,
         "shown": len(records),

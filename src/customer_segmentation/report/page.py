@@ -65,9 +65,9 @@ def page(
         with_ids: Whether the page has any customer's id; without, nobody can be looked up.
     """
     profiles, features, quality = marts.segment_profiles(), marts.features, marts.data_quality()
-    actions = marts.segment_actions()
+    actions, to_contact, days = marts.segment_actions(), marts.actions_due(), marts.expected_spending_days()
     segments = sections.segments(
-        profiles, marts.segment_features(), actions, features, marts.expected_spending_days(), formatter
+        profiles, marts.segment_features(), actions, to_contact or [], features, days, formatter
     )
     average = sections.average_customer(profiles)
     as_of = marts.as_of_date()
@@ -85,20 +85,18 @@ def page(
     # None if the mart is missing, and an empty table if it has nothing to show.
     due, results = (
         None if rows is None else sections.changes_table(rows, formatter) if rows else {}
-        for rows in (marts.actions_due(), marts.latest_results())
+        for rows in (to_contact, marts.latest_results())
     )
     moves = moves_of.alluvial(marts.latest_migrations(), segments, marts.previous_date(), formatter)
     events = marts.segment_events()
-    customers, has_explorer = marts.customer_count(), False
+    customers, listed = marts.customer_count(), None
     if segments and with_ids and customers <= customers_at_most:
-        has_explorer = True
         listed = explorer.explorer(marts.customers(), segments, marts.moved_customers(), marts.contacts_due(), actions)
-        lists = {each["id"]: place for place, each in enumerate(listed["lists"])}
         places = {segment["segment_name"]: segment["place"] for segment in segments}
-        # The list and the segment of a row, as the filters of the page number them.
+        # The list of a row is shown with these filters.
         for row in due["rows"] if due else []:
-            row[2] |= {"list": lists[row[2]["text"].removesuffix(".csv")], "segment": places[row[1]["text"]]}
-    scripts = _scripts(bool(specs), has_explorer)
+            row[2] |= {"list": row[2]["text"].removesuffix(".csv"), "segment": places[row[1]["text"]]}
+    scripts = _scripts(bool(specs), listed is not None)
     environment = Environment(
         loader=PackageLoader("customer_segmentation.report"),
         autoescape=True,
@@ -136,25 +134,18 @@ def page(
         events=sections.changes_table(events, formatter) if events else None,
         drift=sections.changes_table(drift, formatter) if drift else None,
         customers=customers,
-        explorer=listed if has_explorer else None,
-        contacts=sections.contacts(marts.actions_due() or []),
-        days=marts.expected_spending_days(),
+        explorer=listed,
+        days=days,
         is_fixed_k=bool(model and "fixed" in (model["selected_by"] or "")),
-        customer_data=explorer.compressed(listed) if has_explorer else "",
+        customer_data=explorer.compressed(listed) if listed else "",
+        language=str(formatter.locale).replace("_", "-"),
         with_ids=with_ids,
         quality=sections.input_quality(quality, formatter),
         facts=sections.model_facts(model, quality, as_of, features, formatter),
         light=charts.LIGHT_PALETTE,
         dark=charts.DARK_PALETTE,
         scripts=scripts,
-        data=data_text(
-            {
-                "charts": specs,
-                "locale": formatter.chart_locale(),
-                "language": str(formatter.locale).replace("_", "-"),
-                "currency": formatter.currency,
-            }
-        ),
+        data=data_text({"charts": specs, "locale": formatter.chart_locale()}) if specs else "",
         policy=" ".join(map(script_hash, scripts)) or "'none'",
     )
 
@@ -207,7 +198,7 @@ def write_pictures(marts: Marts, formatter: Formatter, folder: Path) -> list[Pat
         ReportError: There are no customers to show.
     """
     profiles, features = marts.segment_profiles(), marts.features
-    segments = sections.segments(profiles, marts.segment_features(), [], features, None, formatter)
+    segments = sections.segments(profiles, marts.segment_features(), [], [], features, None, formatter)
     choice = sections.choice_of_k(marts.k_selection(), formatter)
     scatter = _map(marts, segments, formatter, charts.PICTURE, width=760, height=480, with_legend=True)
     curves = figures.metric_curves(choice, formatter, charts.PICTURE, with_value=True, width=760, height=300)

@@ -50,6 +50,7 @@ def segments(
     profiles: list[Row],
     segment_features: list[Row],
     actions: list[Row],
+    due: list[Row],
     features: Mapping[str, Row],
     horizon: int | None,
     formatter: Formatter,
@@ -60,6 +61,7 @@ def segments(
         profiles: Rows of segment_profiles.
         segment_features: Rows of segment_features.
         actions: Rows of segment_actions.
+        due: How many customers each action is to reach now, as returned by `Marts.actions_due`.
         features: The catalogue of features.
         horizon: The days that the expected spending of an action is about; None if it is not known.
         formatter: Writes the numbers.
@@ -69,6 +71,7 @@ def segments(
         `measures` (the lines of its card) and `actions`.
     """
     average = average_customer(profiles)
+    contacts = {(row["segment"], row["list"]): row for row in due}
     return [
         row
         | {
@@ -78,7 +81,12 @@ def segments(
             "shape": charts.shape(place),
             "measures": _measures(row, average, segment_features, features, formatter),
             "actions": [
-                action | {"reached": reached(action, formatter), "stake": stake(action, horizon, formatter)}
+                action
+                | {
+                    "reached": reached(action, formatter),
+                    "stake": stake(action, horizon, formatter),
+                    "contact": contacts.get((action["segment_name"], f"{action['action_id']}.csv")),
+                }
                 for action in actions
                 if action["segment_name"] == row["segment_name"]
             ],
@@ -128,11 +136,6 @@ def _recency(profile: Row, formatter: Formatter) -> list[Row]:
         "Gone quiet": formatter.percent(profile["quiet_share"]),
     }
     return [{"label": term, "text": text, "words": "", "side": "near"} for term, text in lines.items()]
-
-
-def contacts(due: list[Row]) -> dict[tuple[str, str], Row]:
-    """How many customers of a segment an action is to reach now, and how many are held out, by segment and list."""
-    return {(row["segment"], row["list"]): row for row in due}
 
 
 # ---- the choice of k --------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // Finds customers: filters, sorts, explains, copies and downloads them. Texts of the data are only ever set as text.
-const { language, currency } = JSON.parse(document.getElementById("chart-data").textContent);
+const element = (id) => document.getElementById(id);
+const { language, currency } = element("customer-data").dataset;
 const AT_ONCE = 25;
 const NEAR_A_BORDER = 0.1;
 // A spreadsheet takes a cell that begins like this for a formula.
@@ -14,7 +15,6 @@ const day = new Intl.DateTimeFormat(language.startsWith("en") ? language : "sv",
   dateStyle: language.startsWith("en") ? "long" : "short",
   timeZone: "UTC",
 });
-const element = (id) => document.getElementById(id);
 
 const read = async () => {
   const packed = Uint8Array.from(atob(element("customer-data").textContent), (letter) => letter.charCodeAt(0));
@@ -25,9 +25,9 @@ const start = (all) => {
   const filters = element("filters");
   const body = element("customer-table").tBodies[0];
   const moved = new Set(all.moved);
-  const lists = all.lists.map((list) => new Set(list.rows));
-  const heldOut = all.lists.map((list) => new Set(list.heldOut));
-  const actionsOf = (row, sets) => all.lists.filter((list, place) => sets[place].has(row)).map((list) => list.action);
+  const setsOf = (rows) => new Map(all.lists.map((list) => [list.id, new Set(list[rows])]));
+  const [toContact, heldOut] = [setsOf("rows"), setsOf("heldOut")];
+  const actionsOf = (row, sets) => all.lists.filter(({ id }) => sets.get(id).has(row)).map(({ action }) => action);
   const order = { column: "spending", descending: true };
   let found = [];
   let shown = 0;
@@ -46,7 +46,7 @@ const start = (all) => {
     const part = value("id").trim().toLowerCase();
     const segment = value("segment") === "" ? -1 : Number(value("segment"));
     const recency = boughtLast(value("recency"));
-    const list = value("list") === "" ? null : lists[value("list")];
+    const list = toContact.get(value("list"));
     const chosen = all.attributes
       .map((attribute, place) => [attribute.codes, value(`attribute${place}`)])
       .filter(([, code]) => code !== "");
@@ -58,7 +58,7 @@ const start = (all) => {
         (segment < 0 || all.segment[row] === segment) &&
         (part === "" || all.id[row].toLowerCase().includes(part)) &&
         recency(row) &&
-        (list === null || list.has(row)) &&
+        (!list || list.has(row)) &&
         chosen.every(([codes, code]) => codes[row] === Number(code)) &&
         (!border || (all.margin[row] !== null && all.margin[row] < NEAR_A_BORDER)) &&
         (!movers || moved.has(row))
@@ -159,7 +159,7 @@ const start = (all) => {
     all.attributes.forEach(({ label, values, codes }) => {
       if (codes[row] !== null) facts.push([label, values[codes[row]]]);
     });
-    const [contacts, without] = [actionsOf(row, lists), actionsOf(row, heldOut)];
+    const [contacts, without] = [actionsOf(row, toContact), actionsOf(row, heldOut)];
     if (contacts.length) facts.push(["To contact now", contacts.join("; ")]);
     if (without.length) facts.push(["Held out of", `${without.join("; ")} (do not contact)`]);
     const stays = all.history[row];
@@ -202,7 +202,7 @@ const start = (all) => {
       ...[all.id[row], all.segments[all.segment[row]], all.spending[row]?.toFixed(2), all.purchases[row]],
       ...[all.days[row], all.days[row] === null ? null : all.quiet[row] === "1", all.margin[row]],
       ...[all.segments[all.runnerUp[row]], all.reasons[all.reason[row]]],
-      ...[actionsOf(row, lists).join("; "), actionsOf(row, heldOut).join("; ")],
+      ...[actionsOf(row, toContact).join("; "), actionsOf(row, heldOut).join("; ")],
       ...all.attributes.map(({ values, codes }) => values[codes[row]]),
     ]);
     // A byte-order mark tells Excel that the file is in UTF-8.
@@ -210,9 +210,8 @@ const start = (all) => {
   };
 
   const fileName = () => {
-    const list = value("list") === "" ? "" : all.lists[value("list")].id;
     const segment = all.segments[value("segment")];
-    const words = [list, segment, value("recency").replace(/^-/, "within-")].filter(Boolean).join(" ");
+    const words = [value("list"), segment, value("recency").replace(/^-/, "within-")].filter(Boolean).join(" ");
     return `${["customers", ...(words.toLowerCase().match(/[a-z0-9]+/g) ?? [])].join("-").slice(0, 80)}.csv`;
   };
 

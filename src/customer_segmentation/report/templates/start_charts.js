@@ -49,7 +49,7 @@ openTarget();
 // A finger is wider than a mark: a tap shows the customer whose mark is nearest.
 const map = document.getElementById("chart-map");
 const NEAR_ENOUGH = 24;
-const shown = { mark: null };
+let shownMark = null;
 if (map) {
   map.addEventListener("pointerup", (tap) => {
     if (tap.pointerType !== "touch") return;
@@ -67,9 +67,9 @@ if (map) {
       );
     // After the events that the browser itself makes of a tap.
     setTimeout(() => {
-      if (shown.mark) send(shown.mark, ["pointerout", "mouseout"]);
+      if (shownMark) send(shownMark, ["pointerout", "mouseout"]);
       if (nearest) send(nearest, ["pointerover", "mouseover", "pointermove", "mousemove"]);
-      shown.mark = nearest;
+      shownMark = nearest;
     }, 60);
   });
 }
