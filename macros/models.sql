@@ -194,6 +194,94 @@ nearest as (
 {% endmacro %}
 
 
+{% macro loadings_pivoted(axes, features) -%}
+    {#- A CTE that follows `axes` (one row per axis and feature): its loadings in one row. -#}
+loadings_pivoted as (
+    select
+        {%- for feature in features %}
+        max(case when axis = 1 and feature = '{{ feature }}' then loading end)
+            as {{ feature }}_x,
+        max(case when axis = 2 and feature = '{{ feature }}' then loading end)
+            as {{ feature }}_y
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ axes }}
+)
+{%- endmacro %}
+
+
+{% macro position_on_map(features) -%}
+    {#- The columns x and y of a customer in scaled, with loadings_pivoted. -#}
+    {%- for axis in ['x', 'y'] %}
+    {%- for feature in features %}
+    {{ '+ ' if not loop.first -}}
+    scaled.{{ feature }} * loadings_pivoted.{{ feature }}_{{ axis }}
+    {%- endfor %} as {{ axis }}
+    {{- ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}
+
+
+{% macro borders_described(also=[]) -%}
+    {#- CTEs that follow serving_borders and segments (k, cluster, cluster_id, segment_name and further columns). The
+        last one, borders_described, has one row per pair of neighbours; the segment that spends less comes first. -#}
+borders_found as (
+    select
+        serving_borders.k,
+        segments.cluster_id,
+        neighbours.cluster_id as neighbour_cluster_id,
+        {%- for column in also %}
+        segments.{{ column }},
+        neighbours.{{ column }} as neighbour_{{ column }},
+        {%- endfor %}
+        segments.segment_name,
+        neighbours.segment_name as neighbour_segment_name,
+        serving_borders.verdict,
+        case serving_borders.verdict
+            when 'no gap' then 'there is no gap'
+            else concat(
+                case
+                    when serving_borders.verdict = 'gap' then 'there is a gap: '
+                    else ''
+                end,
+                'customers thin out to ',
+                {{ format_number('100 * serving_borders.density_ratio', 0) }},
+                ' % of the density of the thinner side'
+            )
+        end as finding,
+        serving_borders.customers as customers_between,
+        serving_borders.customers_near,
+        serving_borders.customers_measured,
+        serving_borders.density_ratio,
+        serving_borders.p_value,
+        serving_borders.local_density_ratio
+    from serving_borders
+    inner join segments
+        on
+            serving_borders.k = segments.k
+            and segments.cluster in (serving_borders.cluster, serving_borders.neighbour)
+    inner join segments as neighbours
+        on
+            serving_borders.k = neighbours.k
+            and neighbours.cluster in (serving_borders.cluster, serving_borders.neighbour)
+            and segments.cluster_id < neighbours.cluster_id
+),
+
+borders_described as (
+    select
+        *,
+        concat(
+            'Between ', segment_name, ' and ', neighbour_segment_name, ' ', finding, '; ',
+            cast(customers_near as string), ' of the ', cast(customers_between as string),
+            ' customers between them ',
+            case when customers_near = 1 then 'is' else 'are' end,
+            ' within 10 % of the border.'
+        ) as description
+    from borders_found
+)
+{%- endmacro %}
+
+
 {% macro alternative_ks() %}
     {#- The numbers of segments that segment_alternatives describes: those that are tried, up to 12. -#}
     {%- set last = [[setting('k_max'), 12] | min, setting('k_min')] | max -%}

@@ -59,8 +59,9 @@
 {% macro optional_marts() %}
     {#- The marts that no other model reads, except the log of builds. -#}
     {%- do return([
-        'customer_360', 'segment_alternatives', 'segment_attributes', 'segment_borders', 'segment_features',
-        'segment_map', 'segment_map_axes', 'segment_months', 'segmentation_model_centroids',
+        'customer_360', 'segment_alternative_borders', 'segment_alternative_map', 'segment_alternatives',
+        'segment_attributes', 'segment_borders', 'segment_features', 'segment_map', 'segment_map_axes',
+        'segment_months', 'segmentation_model_centroids',
     ]) -%}
 {% endmacro %}
 

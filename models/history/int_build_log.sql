@@ -17,6 +17,8 @@
     'feature_catalogue',
     'k_selection',
     'segment_actions',
+    'segment_alternative_borders',
+    'segment_alternative_map',
     'segment_alternatives',
     'segment_attributes',
     'segment_borders',

@@ -14,17 +14,7 @@ serving_axes as (
     select * from {{ ref('int_serving_axes') }}
 ),
 
-loadings_pivoted as (
-    select
-        {%- for feature in features %}
-        max(case when axis = 1 and feature = '{{ feature }}' then loading end)
-            as {{ feature }}_x,
-        max(case when axis = 2 and feature = '{{ feature }}' then loading end)
-            as {{ feature }}_y
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from serving_axes
-)
+{{ loadings_pivoted('serving_axes', features) }}
 
 select
     ---- ids
@@ -35,13 +25,7 @@ select
     customer_segments.model_segment_name as segment_name,
 
     ---- numerics
-    {%- for axis in ['x', 'y'] %}
-    {%- for feature in features %}
-    {{ '+ ' if not loop.first -}}
-    scaled.{{ feature }} * loadings_pivoted.{{ feature }}_{{ axis }}
-    {%- endfor %} as {{ axis }}
-    {{- ',' if not loop.last }}
-    {%- endfor %}
+    {{ position_on_map(features) }}
 from scaled
 inner join customer_segments
     on scaled.customer_id = customer_segments.customer_id

@@ -109,6 +109,46 @@ def segment_map(
     }
 
 
+def alternative_maps(
+    points: list[Row],
+    alternatives: list[dict[str, Any]],
+    titles: tuple[str, str],
+    formatter: Formatter,
+    theme: charts.Theme,
+) -> dict[str, Any] | None:
+    """A map for every k that is not served; None if no customer can be shown.
+
+    Args:
+        points: The customers to show, as returned by `Marts.alternative_map`.
+        alternatives: The segments of each k, as returned by `sections.alternatives`.
+        titles: The titles of both axes.
+        formatter: Formats the numbers.
+        theme: Colours and sizes.
+
+    Returns:
+        `specs` by k, without the customers; `points`, the positions of the customers, which all maps share; `places`
+        by k, where each character is the place of a customer's segment, in base 36; and `descriptions` by k.
+    """
+    if not points or not alternatives:
+        return None
+    arrows = (f"{titles[0]} →", f"{titles[1]} →")
+    positions = [(round(row["x"], 3), round(row["y"], 3)) for row in points]
+    maps: dict[str, Any] = {"points": positions, "specs": {}, "places": {}, "descriptions": {}}
+    for each in alternatives:
+        k, names = each["k"], [segment["segment_name"] for segment in each["segments"]]
+        place_of = {segment["cluster_id"]: segment["place"] for segment in each["segments"]}
+        places = [place_of[row["cluster_ids"][k]] for row in points]
+        records = [{"s": place, "x": x, "y": y} for place, (x, y) in zip(places, positions, strict=True)]
+        description = f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
+        spec = charts.dressed(charts.segment_scatter(records, names, arrows, [], theme, height=360), theme, description)
+        # Customers are the data of the whole chart, or of its first layer if another has data of its own.
+        (spec if "data" in spec else spec["layer"][0]).pop("data")
+        maps["specs"][k] = spec
+        maps["places"][k] = "".join("0123456789abcdefghijklmnopqrstuvwxyz"[place] for place in places)
+        maps["descriptions"][k] = description
+    return maps
+
+
 def share_chart(segments: list[Row], formatter: Formatter, theme: charts.Theme, **size: Any) -> dict[str, Any] | None:
     """The chart of each segment's share of customers and of spending; None for fewer than two segments."""
     compared = [segment for segment in segments if segment["is_clustered"] and segment["spending_share"] is not None]

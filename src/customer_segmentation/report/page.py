@@ -75,6 +75,10 @@ def page(
     scatter = _map(marts, segments, formatter, charts.PAGE, with_ids=with_ids)
     shares = figures.share_chart(segments, formatter, charts.PAGE)
     curves = figures.metric_curves(choice, formatter, charts.PAGE)
+    alternatives = sections.alternatives(marts.segment_alternatives(), marts.alternative_borders())
+    other_maps = scatter and figures.alternative_maps(
+        marts.alternative_map(), alternatives, scatter["titles"], formatter, charts.PAGE
+    )
     specs = {f"chart-{curve['id']}": curve["spec"] for curve in curves}
     if scatter:
         specs["chart-map"] = scatter["spec"]
@@ -118,7 +122,8 @@ def page(
         as_of=as_of,
         choice=choice,
         borders=marts.segment_borders(),
-        alternatives=sections.alternatives(marts.segment_alternatives()),
+        alternatives=alternatives,
+        other_maps=other_maps,
         map=scatter,
         shares=shares,
         curves=curves,
@@ -145,9 +150,18 @@ def page(
         light=charts.LIGHT_PALETTE,
         dark=charts.DARK_PALETTE,
         scripts=scripts,
-        data=data_text({"charts": specs, "locale": formatter.chart_locale()}) if specs else "",
+        data=data_text(_chart_data(specs, other_maps, formatter)) if specs else "",
         policy=" ".join(map(script_hash, scripts)) or "'none'",
     )
+
+
+def _chart_data(specs: dict[str, Any], other_maps: dict[str, Any] | None, formatter: Formatter) -> dict[str, Any]:
+    """What start_charts.js draws: the charts by their ids, and the customers that the maps of other k share."""
+    data = {"charts": specs, "locale": formatter.chart_locale()}
+    if other_maps:
+        by_id = {name: {f"chart-map-{k}": of_k for k, of_k in other_maps[name].items()} for name in ("specs", "places")}
+        data |= {"charts": specs | by_id["specs"], "points": other_maps["points"], "places": by_id["places"]}
+    return data
 
 
 def _scripts(has_charts: bool, has_explorer: bool) -> list[str]:

@@ -330,6 +330,32 @@ class Marts:
             """
         )
 
+    def alternative_borders(self) -> list[Row]:
+        """What is between each pair of neighbouring segments of each k; empty if the mart is missing."""
+        if "segment_alternative_borders" not in self._names:
+            return []
+        return self._rows("from marts.segment_alternative_borders order by k, cluster_id, neighbour_cluster_id")
+
+    def alternative_map(self) -> list[Row]:
+        """The customers of a sample with their position, and for each k their segment; empty if the mart is missing.
+
+        Returns:
+            One row per customer: `x`, `y` and `cluster_ids`, a dictionary by k.
+        """
+        if "segment_alternative_map" not in self._names:
+            return []
+        return self._rows(
+            """
+            select
+                any_value(x) as x,
+                any_value(y) as y,
+                map_from_entries(list((k, cluster_id))) as cluster_ids
+            from marts.segment_alternative_map
+            group by customer_id
+            order by md5(customer_id), customer_id
+            """
+        )
+
     def data_quality(self) -> list[Row]:
         """The input rows by outcome and rule: transactions before customers, and used rows first."""
         return self._rows("from marts.data_quality order by input desc, outcome desc, row_count desc, rule")

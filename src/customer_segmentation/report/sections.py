@@ -184,13 +184,25 @@ def _role(row: Row) -> tuple[str, str]:
     return "other", ""
 
 
-def alternatives(rows: list[Row]) -> list[dict[str, Any]]:
-    """The segments of every k that is not served, from rows of segment_alternatives: `k`, `validity` and `segments`."""
-    ks = dict.fromkeys(row["k"] for row in rows)
+def alternatives(rows: list[Row], borders: list[Row]) -> list[dict[str, Any]]:
+    """The segments of every k that is not served.
+
+    Args:
+        rows: Rows of segment_alternatives, those that spend most first.
+        borders: Rows of segment_alternative_borders.
+
+    Returns:
+        `k`, `validity`, `segments` (each row with its `place`, `colour` and `shape`) and `borders` (sentences).
+    """
     found = []
-    for k in ks:
+    for k in dict.fromkeys(row["k"] for row in rows):
         own = [row for row in rows if row["k"] == k]
-        found.append({"k": k, "validity": own[0]["validity"], "segments": own})
+        segments = [
+            row | {"place": place, "colour": charts.colour_place(place), "shape": charts.shape(place)}
+            for place, row in enumerate(own)
+        ]
+        between = [border["description"] for border in borders if border["k"] == k]
+        found.append({"k": k, "validity": own[0]["validity"], "segments": segments, "borders": between})
     return found
 
 

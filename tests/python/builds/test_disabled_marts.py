@@ -14,6 +14,8 @@ from conftest import PROJECT, Built, build, green
 
 LEFT_OUT = {
     "customer_360",
+    "segment_alternative_borders",
+    "segment_alternative_map",
     "segment_alternatives",
     "segment_attributes",
     "segment_borders",

@@ -203,6 +203,9 @@ PROMISED = {
     "segment_map_axes": "axis feature loading explained_variance_share",
     "k_selection": "k davies_bouldin_index inertia silhouette_score silhouette_standard_error calinski_harabasz_index"
     " smallest_cluster_size is_local_minimum is_selected reason",
+    "segment_alternative_borders": "k cluster_id neighbour_cluster_id segment_name neighbour_segment_name verdict"
+    " description customers_between customers_near density_ratio p_value",
+    "segment_alternative_map": "k customer_id cluster_id x y",
     "segment_alternatives": "k cluster_id segment_name archetype validity is_selected customers avg_total_spending",
     "segmentation_models": "model_id is_serving as_of_date features transforms seed k customers_clustered"
     " python_version numpy_version scikit_learn_version",
@@ -229,6 +232,7 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
         ("segment_map", "customer_id", 620),
         ("segment_map_axes", "axis, feature", 8),
         ("k_selection", "k", 9),
+        ("segment_alternative_map", "k, customer_id", 9 * 620),
         ("segment_alternatives", "k, cluster_id", 54),
         ("segmentation_models", "model_id", 1),
     ],

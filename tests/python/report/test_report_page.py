@@ -329,6 +329,18 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
         )
     ]
 
+    borders = [
+        (int(details.get_attribute("data-k")), border)
+        for details in page.locator("details[data-k]").all()
+        for border in details.locator(".borders li").all_text_contents()
+    ]
+    assert borders == query(
+        warehouses[name],
+        "select k, description from marts.segment_alternative_borders"
+        " where k not in (select k from marts.segment_alternatives where is_selected)"
+        " order by k, cluster_id, neighbour_cluster_id",
+    )
+
     actions = [
         (article.get_attribute("data-segment"), action)
         for article in page.locator("#actions article").all()
@@ -348,6 +360,31 @@ def test_the_tables_equal_the_marts(name, pages, warehouses, opened) -> None:
         )
     )
     assert "No list has been exported yet" in page.locator("#results p").inner_text()
+
+
+@pytest.mark.parametrize("name", ["sample", "ten"])
+def test_the_map_of_another_k_draws_each_customer_as_its_segment(name, pages, warehouses, opened) -> None:
+    page = opened(pages[name]).page
+    page.locator("details#analysts").evaluate("details => { details.open = true; }")
+    for k in (2, 5):
+        if not page.locator(f"details[data-k='{k}']").count():
+            continue
+        page.locator(f"details[data-k='{k}']").evaluate("details => { details.open = true; }")
+        page.locator(f"#chart-map-{k} .mark-symbol path").first.wait_for()
+
+        glyphs = page.locator(f"details[data-k='{k}'] tbody svg path")
+        colours = glyphs.evaluate_all("all => all.map(one => getComputedStyle(one).fill)")
+
+        drawn = page.locator(f"#chart-map-{k} .mark-symbol path").evaluate_all(
+            "all => all.map(one => getComputedStyle(one).fill)"
+        )
+        expected = query(
+            warehouses[name],
+            f"select count(*) from marts.segment_alternative_map where k = {k}"
+            " group by cluster_id order by cluster_id desc",
+        )
+        assert len(set(colours)) == k
+        assert [(drawn.count(colour),) for colour in colours] == expected
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

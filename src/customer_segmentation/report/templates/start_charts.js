@@ -1,7 +1,15 @@
 // Draws every chart of the page. SVG, so that CSS sets the colours and print is sharp; `ast`, so that no text is run as code.
 const page = JSON.parse(document.getElementById("chart-data").textContent);
+// The maps of other numbers of groups share their customers; a character is the place of a customer's group.
+const chartOf = (id) =>
+  page.places?.[id]
+    ? {
+        ...page.charts[id],
+        data: { values: page.points.map(([x, y], customer) => ({ s: parseInt(page.places[id][customer], 36), x, y })) },
+      }
+    : page.charts[id];
 const drawChart = (id) =>
-  vegaEmbed(`#${id}`, page.charts[id], {
+  vegaEmbed(`#${id}`, chartOf(id), {
     mode: "vega-lite",
     renderer: "svg",
     actions: false,
