@@ -57,6 +57,7 @@
         'tenure_from': {'type': 'text', 'among': ['earliest', 'signup', 'first_purchase']},
         'quiet_after_intervals': {'type': 'number', 'at_least': 0.1, 'at_most': 1000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
+        'history_format': {'type': 'text', 'among': ['parquet', 'iceberg', 'delta', 'none']},
         'disabled_marts': {'type': 'list', 'may_be_empty': true, 'among': optional_marts()},
         'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
         'suppressions_location': {'type': 'text', 'nullable': true},

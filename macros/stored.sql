@@ -13,6 +13,59 @@
 {% endmacro %}
 
 
+{% macro builds_one_at_a_time() %}
+    {#- Whether the engine itself lets only one process build: a DuckDB file and an embedded Derby catalog are locked. -#}
+    {%- if target.type == 'duckdb' -%}{%- do return(true) -%}{%- endif -%}
+    {%- set catalog = target.get('server_side_parameters', {}).get('spark.hadoop.javax.jdo.option.ConnectionURL', '') -%}
+    {%- do return('jdbc:derby:' in catalog) -%}
+{% endmacro %}
+
+
+{% macro build_in_progress() %}
+    {#- The table that is there while a build runs, beside the register. -#}
+    {%- set node = graph.nodes[model_id_of('int_model_register')] -%}
+    {%- do return(api.Relation.create(
+        database=node.database, schema=node.schema, identifier='build_in_progress', type='table'
+    )) -%}
+{% endmacro %}
+
+
+{% macro begin_build() %}
+    {#- Refuses a second build of a warehouse that one is building, and a way to keep history that the engine lacks. -#}
+    {%- if not execute or target.type == 'duckdb' or flags.WHICH not in ('build', 'run') -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- if setting('history_format') == 'parquet' and run_query('select version()').rows[0][0].startswith('0.') -%}
+        {%- do refuse_setting(
+            'history_format', 'parquet', 'Sail adds no partitions to a table; iceberg keeps the history, none does not'
+        ) -%}
+    {%- endif -%}
+    {%- if builds_one_at_a_time() -%}{%- do return('') -%}{%- endif -%}
+    {%- set mark = build_in_progress() -%}
+    {%- if load_relation(mark) -%}
+        {%- set other = run_query('select invocation_id, begun_at from ' ~ mark).rows[0] -%}
+        {%- do exceptions.raise_compiler_error(
+            'The build ' ~ other['invocation_id'] ~ ', begun at ' ~ other['begun_at'] ~ ', is still running here, or was'
+            ~ ' killed. Two at once would mix their marts. If none is running: dbt run-operation end_build --target '
+            ~ target.name
+        ) -%}
+    {%- endif -%}
+    {%- do adapter.create_schema(mark) -%}
+    {%- do run_query(
+        'create table ' ~ mark ~ ' as select ' ~ current_invocation() ~ ' as invocation_id, now() as begun_at'
+    ) -%}
+{% endmacro %}
+
+
+{% macro end_build() %}
+    {#- Lets the next build begin. Also for the command line, after a build was killed. -#}
+    {%- if not execute or builds_one_at_a_time() or flags.WHICH not in ('build', 'run', 'run-operation') -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- do run_query('drop table if exists ' ~ build_in_progress()) -%}
+{% endmacro %}
+
+
 {% macro current_invocation() -%}
     {#- The id of this dbt run. It distinguishes a model trained by this run from one that an earlier run left. -#}
     {{ quote_literal(invocation_id) }}

@@ -1,9 +1,4 @@
-{{ config(
-    materialized='incremental' if keeps_history() else 'table',
-    incremental_strategy='append',
-    on_schema_change='append_new_columns',
-    full_refresh=false
-) }}
+{{ history_config(partition_by='wave', on_schema_change='append_new_columns') }}
 {#- A build creates the table and adds nothing; an export (make audiences) adds its rows in one transaction. -#}
 select
     cast(null as integer) as wave,

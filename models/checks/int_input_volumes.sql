@@ -1,4 +1,5 @@
-{#- Reads its own previous version for the row counts of the previous build. -#}
+{#- Reads its own previous version for the row counts of the previous build. Spark can do so if it replaces partitions. -#}
+{{ history_config(partition_by='input') if target.type != 'duckdb' and setting('history_format') == 'parquet' }}
 {% set previous = load_relation(this) if execute and keeps_history() else none %}
 
 with transactions as (

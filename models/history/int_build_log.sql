@@ -1,8 +1,4 @@
-{{ config(
-    materialized='incremental' if keeps_history() else 'table',
-    incremental_strategy='append',
-    full_refresh=false
-) }}
+{{ history_config(partition_by='build') }}
 {#-
     A build is logged in a single insert, and so atomically. The log depends on every mart and every tested table, so
     that dbt build reaches it only after all of them have been built and passed their tests.

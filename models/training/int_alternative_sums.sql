@@ -52,6 +52,8 @@ customers as (
 select
     cast({{ k }} as bigint) as k,
     cast(cluster_{{ k }} as bigint) as cluster,
+    -- A number that no cluster of another k has.
+    cast({{ 1000 * k }} + cluster_{{ k }} as bigint) as alternative,
     count(*) as customers,
     sum(spending) as total_spending,
     {%- for feature in features %}

@@ -1,9 +1,4 @@
-{{ config(
-    materialized='incremental' if keeps_history() else 'table',
-    incremental_strategy='append',
-    on_schema_change='append_new_columns',
-    full_refresh=false
-) }}
+{{ history_config(partition_by='sequence', on_schema_change='append_new_columns') }}
 {#- One row per model, so that a model is stored atomically. -#}
 {% set features = setting('features') %}
 

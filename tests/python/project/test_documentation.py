@@ -264,8 +264,8 @@ def test_no_link_is_broken(document: Path):
 
 
 def test_every_mart_is_in_the_readme(project: Project):
-    rows = set(re.findall(r"^\| `(\w+)` \|", (PROJECT / "README.md").read_text(), re.M))
-    assert project.schemas["marts"] - rows == set()
+    first_cells = re.findall(r"^\| (`.*?`) \|", (PROJECT / "README.md").read_text(), re.M)
+    assert project.schemas["marts"] - set(re.findall(r"`(\w+)`", " ".join(first_cells))) == set()
 
 
 def test_every_document_can_be_reached_from_the_readme():

@@ -65,12 +65,16 @@ class SparkSessionAdapter(SparkAdapter):
 
     @available
     def describe_columns(self, relation: BaseRelation, comments: dict[str, str]) -> None:
-        """Set the comments of the columns of a table. comments: {column: SQL literal}.
+        """Set the comments of the columns of a table where it has others. comments: {column: SQL literal}.
 
         If the engine does not support this (Sail has no such statement), the table's other columns are skipped and the
         build continues.
         """
+        _, described = self.execute(f"describe table {relation}", fetch=True)
+        existing = {row["col_name"]: self.literal(row["comment"] or "") for row in described.rows}
         for column, comment in comments.items():
+            if existing.get(column) == comment:
+                continue
             try:
                 self.execute(f"alter table {relation} change column {self.quote(column)} comment {comment}")
             except DbtRuntimeError as error:

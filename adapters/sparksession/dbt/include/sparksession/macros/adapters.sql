@@ -29,6 +29,26 @@
     {%- endif -%}
 {% endmacro %}
 
+{# A table takes over the comments of the columns of a view. One statement for all of them instead of one for each, which
+   takes half a second in Hive's metastore. #}
+{% macro sparksession__create_table_as(temporary, relation, compiled_code, language="sql") -%}
+    {%- if language == "sql" and not temporary and config.persist_column_docs() and model.columns -%}
+        {%- set view = relation.incorporate(path={"identifier": relation.identifier ~ "__described"}) -%}
+        {%- set view = view.include(database=false, schema=false) -%}
+        {%- set columns = [] -%}
+        {%- for name in get_columns_in_query(compiled_code) -%}
+            {%- do columns.append(get_column_comment_sql(name, model.columns)) -%}
+        {%- endfor -%}
+        {%- do run_query(
+            "create or replace temporary view " ~ view ~ " (" ~ columns | join(", ") ~ ") as " ~ compiled_code
+        ) -%}
+        {%- set compiled_code = "select * from " ~ view -%}
+        {{- spark__create_table_as(temporary, relation, compiled_code, language) -}}
+    {%- else -%}
+        {{- spark__create_table_as(temporary, relation, compiled_code, language) -}}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Upstream keeps the comments of columns for Delta Lake, Hudi and Iceberg alone. A view has its own already. #}
 {% macro sparksession__persist_docs(relation, model, for_relation, for_columns) -%}
     {%- if config.get("materialized") != "view" -%}
