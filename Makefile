@@ -50,8 +50,8 @@ report: setup  ## Write the report from the publication, or from the warehouse i
 ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; without Q, list the questions
 	@.venv/bin/python -m customer_segmentation.ask $(Q) $(if $(Q),$(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS))
 
-publish: setup  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build
-	.venv/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") -- $(ARGS)
+publish: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build, and TARGET=spark
+	$(if $(filter spark,$(TARGET)),.venv-spark,.venv)/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") $(if $(TARGET),--target $(TARGET)) -- $(ARGS)
 
 audiences: setup  ## Build, test, and write a list of customers for each action; takes VARS and ARGS like build
 	.venv/bin/python -m customer_segmentation.audiences $(if $(VARS),--settings "$(VARS)") $(if $(CONTACT_DATE),--contact-date $(CONTACT_DATE)) -- $(ARGS)

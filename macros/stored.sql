@@ -14,10 +14,16 @@
 
 
 {% macro builds_one_at_a_time() %}
-    {#- Whether the engine itself lets only one process build: a DuckDB file and an embedded Derby catalog are locked. -#}
+    {#- Whether the engine lets only one process build: a DuckDB file and an embedded Derby catalog are locked. -#}
     {%- if target.type == 'duckdb' -%}{%- do return(true) -%}{%- endif -%}
-    {%- set catalog = target.get('server_side_parameters', {}).get('spark.hadoop.javax.jdo.option.ConnectionURL', '') -%}
-    {%- do return('jdbc:derby:' in catalog) -%}
+    {%- if is_sail() -%}{%- do return(false) -%}{%- endif -%}
+    {%- set catalog = run_query('set spark.hadoop.javax.jdo.option.ConnectionURL').rows[0]['value'] -%}
+    {%- do return(catalog.startswith('jdbc:derby:;')) -%}
+{% endmacro %}
+
+
+{% macro is_sail() %}
+    {%- do return(run_query('select version()').rows[0][0].startswith('0.')) -%}
 {% endmacro %}
 
 
@@ -31,29 +37,26 @@
 
 
 {% macro begin_build() %}
-    {#- Refuses a second build of a warehouse that one is building, and a way to keep history that the engine lacks. -#}
+    {#- Refuses a second build of a warehouse that one is building. The last check before a run, since a run that
+        another check stops has no end. -#}
     {%- if not execute or target.type == 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
-    {%- endif -%}
-    {%- if setting('history_format') == 'parquet' and run_query('select version()').rows[0][0].startswith('0.') -%}
-        {%- do refuse_setting(
-            'history_format', 'parquet', 'Sail adds no partitions to a table; iceberg keeps the history, none does not'
-        ) -%}
     {%- endif -%}
     {%- if builds_one_at_a_time() -%}{%- do return('') -%}{%- endif -%}
     {%- set mark = build_in_progress() -%}
     {%- if load_relation(mark) -%}
         {%- set other = run_query('select invocation_id, begun_at from ' ~ mark).rows[0] -%}
         {%- do exceptions.raise_compiler_error(
-            'The build ' ~ other['invocation_id'] ~ ', begun at ' ~ other['begun_at'] ~ ', is still running here, or was'
-            ~ ' killed. Two at once would mix their marts. If none is running: dbt run-operation end_build --target '
-            ~ target.name
+            'The build ' ~ other['invocation_id'] ~ ', begun at ' ~ other['begun_at'] ~ ', is still running, or'
+            ~ ' was killed. Two at once would mix their marts. If none is running: dbt run-operation end_build'
+            ~ ' --target ' ~ target.name
         ) -%}
     {%- endif -%}
     {%- do adapter.create_schema(mark) -%}
-    {%- do run_query(
-        'create table ' ~ mark ~ ' as select ' ~ current_invocation() ~ ' as invocation_id, now() as begun_at'
-    ) -%}
+    {#- Sail's answer to this statement cannot be fetched. -#}
+    {%- call statement('begin_build') -%}
+        create table {{ mark }} using parquet as select {{ current_invocation() }} as invocation_id, now() as begun_at
+    {%- endcall -%}
 {% endmacro %}
 
 

@@ -74,6 +74,20 @@ centroids_fingerprinted as (
             as versions
     from selected
 )
+{%- if fixed_k is not none %},
+
+ks_tried as (
+    select
+        max(k) as largest_k,
+        {{ string_agg(
+            'cast(k as string)', ', ', 'cast(k as string)', distinct=true
+        ) }} as ks
+    from int_kmeans_sweep
+    having
+        count(*) > 0
+        and count(case when k = {{ fixed_k }} then 1 end) = 0
+)
+{%- endif %}
 
 select
     substr(
@@ -101,18 +115,13 @@ cross join scaling_fingerprinted
 cross join centroids_fingerprinted
 {%- if fixed_k is not none %}
 union all
--- A sweep from a run with other settings may not have this k.
+-- A sweep from a run with other settings may not have this k. Spark computes the columns of an aggregate before it
+-- looks at `having`, so that the error is raised outside of it.
 select
     {{ raise_error(
         'concat('
         ~ quote_literal("Setting 'k' is " ~ fixed_k ~ ', but the last sweep tried k = ')
-        ~ ', '
-        ~ string_agg(
-            'cast(int_kmeans_sweep.k as string)',
-            ', ',
-            'cast(int_kmeans_sweep.k as string)',
-            distinct=true
-        ) ~ ', '
+        ~ ', ks_tried.ks, '
         ~ quote_literal(
             '. Run the sweep with this k: dbt build,'
             ~ ' or dbt build --select int_kmeans_sweep+.'
@@ -120,15 +129,12 @@ select
         ~ ')'
     ) }} as model_id,
     '' as input_fingerprint,
-    max(int_kmeans_sweep.k) as k,
+    ks_tried.largest_k as k,
     0 as cluster,
     {%- for feature in features %}
     cast(0 as double) as {{ feature }},
     {%- endfor %}
     0 as cluster_size,
     '' as invocation_id
-from int_kmeans_sweep
-having
-    count(*) > 0
-    and count(case when int_kmeans_sweep.k = {{ fixed_k }} then 1 end) = 0
+from ks_tried
 {%- endif %}

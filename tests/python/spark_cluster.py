@@ -122,7 +122,20 @@ def sail(folder: Path) -> Iterator[str]:
     port, log = free_port(), folder / "sail.log"
     with running([sys.executable, "-c", SERVE_SAIL, HOST, str(port)], log) as process:
         wait_until(lambda: listens(port), "Sail", process, log)
-        yield f"sc://{HOST}:{port}/;session_id={uuid.uuid4()}"
+        remote = f"sc://{HOST}:{port}/;session_id={uuid.uuid4()}"
+        put_tables_into(remote, folder / "warehouse")
+        yield remote
+
+
+def put_tables_into(remote: str, warehouse: Path) -> None:
+    """Give a session of Sail an absolute warehouse folder, which tables of Iceberg need."""
+    let_the_client_be_imported()
+    from pyspark.sql.connect.session import SparkSession  # only where it is installed
+
+    session = SparkSession.builder.remote(remote).create()
+    session.release_session_on_close = False
+    session.conf.set("spark.sql.warehouse.dir", str(warehouse))
+    session.stop()
 
 
 # ---- Spark -------------------------------------------------------------------------------------------------------

@@ -7,25 +7,36 @@ builds as (
     select
         build,
         as_of_date,
-        segments,
-        lag(segments) over (order by build) as previous_segments
+        lag(build) over (order by build) as previous_build
+    from build_log
+    where is_build
+),
+
+segments_stored as (
+    select
+        build,
+        {{ unnest_structs('segments') }}  -- noqa: AL03
     from build_log
     where is_build
 ),
 
 segments_now as (
-    select
-        build,
-        {{ unnest_structs('segments') }}  -- noqa: AL03
-    from builds
-    where previous_segments is not null
+    select segments_stored.*
+    from segments_stored
+    inner join builds
+        on segments_stored.build = builds.build
+    where builds.previous_build is not null
 ),
 
 segments_before as (
     select
-        build,
-        {{ unnest_structs('previous_segments') }}  -- noqa: AL03
-    from builds
+        builds.build,
+        segments_stored.segment_key,
+        segments_stored.segment_name,
+        segments_stored.customers
+    from segments_stored
+    inner join builds
+        on segments_stored.build = builds.previous_build
 ),
 
 compared as (

@@ -7,9 +7,16 @@ builds as (
     select
         build,
         as_of_date,
-        segments,
-        lag(segments) over (order by build) as previous_segments,
+        lag(build) over (order by build) as previous_build,
         migrations
+    from build_log
+    where is_build
+),
+
+segments_stored as (
+    select
+        build,
+        {{ unnest_structs('segments') }}  -- noqa: AL03
     from build_log
     where is_build
 ),
@@ -17,15 +24,19 @@ builds as (
 names_united as (
     select
         build,
-        2 as precedence,
-        {{ unnest_structs('segments') }}  -- noqa: AL03
-    from builds
+        segment_key,
+        segment_name,
+        2 as precedence
+    from segments_stored
     union all
     select
-        build,
-        1 as precedence,
-        {{ unnest_structs('previous_segments') }}  -- noqa: AL03
-    from builds
+        builds.build,
+        segments_stored.segment_key,
+        segments_stored.segment_name,
+        1 as precedence
+    from segments_stored
+    inner join builds
+        on segments_stored.build = builds.previous_build
 ),
 
 names_before as (
@@ -53,7 +64,7 @@ migrations_unnested as (
         {{ unnest_structs('migrations') }}  -- noqa: AL03
     from builds
     -- The first build has no previous segments.
-    where previous_segments is not null
+    where previous_build is not null
 )
 
 select

@@ -1,6 +1,7 @@
 """The command line for publications and for the warehouse file.
 
-Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [-- further arguments of dbt build]
+Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [--target spark] [-- further
+           arguments of dbt build]
        python -m customer_segmentation.publication rollback [NUMBER]    default: the one before the current one
        python -m customer_segmentation.publication list
        python -m customer_segmentation.publication check-warehouse
@@ -13,9 +14,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 
-from customer_segmentation.publication.dbt_build import build
+from customer_segmentation.publication.dbt_build import build, target_folder
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import (
     CURRENT,
@@ -26,22 +28,34 @@ from customer_segmentation.publication.publications import (
     publish_marts,
     roll_back,
 )
+from customer_segmentation.publication.spark import fetch_marts, spark_warehouse
 from customer_segmentation.publication.warehouse import WarehouseError, check_warehouse, move_aside, warehouse_path
 from customer_segmentation.settings import SettingsError, project_settings, read_settings
 
 
-def publish(settings: Path | None, arguments: list[str]) -> None:
-    """Build and test, then make the marts the current publication. settings: a YAML settings file."""
-    project, warehouse = Path.cwd(), warehouse_path().resolve()
+def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = False) -> None:
+    """Build and test, then make the marts the current publication.
+
+    Args:
+        settings: A YAML settings file.
+        arguments: Further arguments of dbt build.
+        on_spark: Whether to build on the target `spark`; the marts then go through a DuckDB file.
+    """
+    project = Path.cwd()
+    warehouse = (spark_warehouse() if on_spark else warehouse_path()).resolve()
     folder = publications_folder(warehouse)
     if settings:
         read_settings(settings)  # raises before the build starts
-    check_warehouse(warehouse)
-    with locked(folder):
-        given = build(project, settings, arguments)
+    if not on_spark:
+        check_warehouse(warehouse)
+    with locked(folder), tempfile.TemporaryDirectory() as aside:
+        given = build(project, settings, [*(["--target", "spark"] if on_spark else []), *arguments])
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
-        number = publish_marts(warehouse, folder, valid["publications_kept"], valid["publication_storage_version"])
+        source = Path(aside) / f"{warehouse.name}.duckdb" if on_spark else warehouse
+        if on_spark:
+            fetch_marts(warehouse, target_folder(project, arguments), source)
+        number = publish_marts(source, folder, valid["publications_kept"], valid["publication_storage_version"])
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 
@@ -75,6 +89,7 @@ def main(given: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     publishing = commands.add_parser("publish", help="build, test, and publish the marts")
     publishing.add_argument("--settings", type=Path, help="a YAML settings file for the build")
+    publishing.add_argument("--target", choices=["spark"], help="build on Apache Spark (default: DuckDB)")
     publishing.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
     rolling_back = commands.add_parser("rollback", help="make an earlier publication the current one")
     rolling_back.add_argument("number", type=int, nargs="?", help="default: the one before the current one")
@@ -83,7 +98,7 @@ def main(given: list[str]) -> None:
     commands.add_parser("move-warehouse-aside", help="rename the warehouse file, so that a build creates a new one")
     arguments = parser.parse_args(given)
     if arguments.command == "publish":
-        publish(arguments.settings, arguments.arguments)
+        publish(arguments.settings, arguments.arguments, on_spark=arguments.target == "spark")
     elif arguments.command == "rollback":
         rollback(arguments.number)
     elif arguments.command == "list":

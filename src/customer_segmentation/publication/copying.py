@@ -29,10 +29,10 @@ def copy_marts(warehouse: Path, target: Path, storage_version: str = OLDEST_READ
     """
     with duckdb.connect() as connection:
         connection.execute(
-            f"attach {_literal(str(target / DATABASE))} as segments (storage_version {_literal(storage_version)})"
+            f"attach {literal(str(target / DATABASE))} as segments (storage_version {literal(storage_version)})"
         )
         connection.execute("use segments")
-        connection.execute(f"attach {_literal(str(warehouse))} as warehouse (read_only)")
+        connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("create schema marts")
         marts = connection.execute(
@@ -46,8 +46,8 @@ def copy_marts(warehouse: Path, target: Path, storage_version: str = OLDEST_READ
             )
         summaries = {}
         for mart, create_table in marts:
-            source, copy = f"warehouse.marts.{_identifier(mart)}", f"marts.{_identifier(mart)}"
-            parquet = _literal(str(target / f"{mart}.parquet"))
+            source, copy = f"warehouse.marts.{identifier(mart)}", f"marts.{identifier(mart)}"
+            parquet = literal(str(target / f"{mart}.parquet"))
             if create_table:
                 # The original `create table` statement includes the constraints.
                 connection.execute(create_table)
@@ -81,7 +81,7 @@ def _content(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int,
     amounts = {}
     for column, kind, *_ in connection.execute(f"describe select * from {relation}").fetchall():
         if kind.startswith("DECIMAL"):
-            (total,) = connection.execute(f"select sum({_identifier(column)}) from {relation}").fetchone()
+            (total,) = connection.execute(f"select sum({identifier(column)}) from {relation}").fetchone()
             if total is not None:
                 amounts[column] = str(total)
     return int(rows), int(hashes), amounts
@@ -97,21 +97,21 @@ def _copy_comments(connection: duckdb.DuckDBPyConnection, mart: str) -> None:
         [mart, mart],
     ).fetchall()
     for (comment,) in of_mart:
-        connection.execute(f"comment on table marts.{_identifier(mart)} is {_literal(comment)}")
+        connection.execute(f"comment on table marts.{identifier(mart)} is {literal(comment)}")
     of_columns = connection.execute(
         "select column_name, comment from duckdb_columns() where database_name = 'warehouse'"
         " and schema_name = 'marts' and table_name = ? and comment is not null",
         [mart],
     ).fetchall()
     for column, comment in of_columns:
-        connection.execute(f"comment on column marts.{_identifier(mart)}.{_identifier(column)} is {_literal(comment)}")
+        connection.execute(f"comment on column marts.{identifier(mart)}.{identifier(column)} is {literal(comment)}")
 
 
-def _identifier(name: str) -> str:
+def identifier(name: str) -> str:
     """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Quote a text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"

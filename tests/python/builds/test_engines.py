@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,20 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield remote
 
 
+# Sail appends to tables of Iceberg as a whole; it adds no partitions to those of Parquet.
+ICEBERG = {"history_format": "iceberg"}
+
+
 def on_sail(folder: Path, remote: str, settings: dict[str, Any], *arguments: str) -> Built:
-    return warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).run(folder, settings, *arguments)
+    return warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).run(folder, ICEBERG | settings, *arguments)
 
 
 @pytest.fixture(scope="module")
 def on_spark(server: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The sample on Sail, with every test that it can run."""
     folder = tmp_path_factory.mktemp("on_spark")
-    arguments = ["build", "--show-all-deprecations", "--exclude", *sorted(BEYOND_SAIL)]
+    variables = ["--vars", json.dumps(ICEBERG)]
+    arguments = ["build", "--show-all-deprecations", "--exclude", *sorted(BEYOND_SAIL), *variables]
     return green(dbt_on(folder, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, *arguments))
 
 
@@ -107,12 +113,72 @@ def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
     assert print_summary(on_spark) == print_summary(sample)
 
 
+# ---- history -----------------------------------------------------------------------------------------------------
+
+
+def test_three_builds_with_a_refit_and_a_score_have_the_same_history(tmp_path: Path) -> None:
+    builds = [
+        ({"as_of_date": "2024-12-31"}, []),
+        ({"as_of_date": "2025-02-28", "k": 5}, []),
+        ({"as_of_date": "2025-03-31", "k": 5}, ["--selector", "score"]),
+    ]
+    with sail(tmp_path / "server") as remote:
+        for settings, selected in builds:
+            arguments = ["build", *selected, *WITHOUT_TESTS]
+            ours = green(build(tmp_path / "duckdb", settings, *selected, *WITHOUT_TESTS)).warehouse
+            green(on_sail(tmp_path / "spark", remote, settings, *arguments))
+        marts = tables_of_duckdb(ours)
+        theirs = tables_of_connect(remote, list(marts))
+    assert differing_tables(marts, theirs) == {}
+    assert [row[0] for row in sorted(theirs["segmentation_builds"][1])] == [1, 2, 3]
+    assert len(theirs["segment_events"][1]) > 0
+
+
+def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
+    """A build that fails lets the next one begin; one that was killed leaves its mark until somebody takes it away."""
+    with sail(tmp_path / "server") as remote:
+        failed = on_sail(tmp_path / "a", remote, {}, "run", "--select", "int_feature_scaling")
+        assert failed.returncode != 0
+        run = ["run", "--select", "int_feature_catalogue"]
+        green(on_sail(tmp_path / "b", remote, {}, *run))
+        leave_a_mark(remote)
+        refused = on_sail(tmp_path / "c", remote, {}, *run)
+        assert refused.returncode != 0
+        assert "The build killed-build, begun at 2026-01-31" in refused.output
+        remedy = ["run-operation", "end_build"]
+        assert f"dbt {' '.join(remedy)} --target spark_connect" in refused.output
+        green(on_sail(tmp_path / "d", remote, {}, *remedy))
+        green(on_sail(tmp_path / "e", remote, {}, *run))
+
+
+def leave_a_mark(remote: str) -> None:
+    """Leave the table that a killed build leaves."""
+    from pyspark.sql.connect.session import SparkSession  # only where it is installed
+
+    session = SparkSession.builder.remote(remote).create()
+    session.release_session_on_close = False
+    session.sql(
+        "create table intermediate.build_in_progress using parquet as"
+        " select 'killed-build' as invocation_id, timestamp '2026-01-31 10:00:00' as begun_at"
+    )
+    session.stop()
+
+
+def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> None:
+    built = on_sail(tmp_path, server, {"history_format": "parquet"}, "run", "--select", "int_feature_catalogue")
+    assert built.returncode != 0
+    assert "Sail adds no partitions to a table; iceberg keeps the history, none does not" in built.output
+
+
 # ---- what Spark does not do --------------------------------------------------------------------------------------
 
 
-def test_every_build_on_spark_is_the_first(server: str, on_spark: Built, tmp_path: Path) -> None:
-    green(on_sail(tmp_path, server, {"k": 5}, "build", *WITHOUT_TESTS))
-    found = tables_of_connect(server, ["segmentation_builds", "segmentation_models", "segment_events"])
+def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
+    with sail(tmp_path / "server") as remote:
+        for k in (4, 5):
+            settings = {"history_format": "none", "k": k}
+            green(on_sail(tmp_path / str(k), remote, settings, "build", *WITHOUT_TESTS))
+        found = tables_of_connect(remote, ["segmentation_builds", "segmentation_models", "segment_events"])
     columns, builds = found["segmentation_builds"]
     assert [row[columns.index("build")] for row in builds] == [1]
     columns, cards = found["segmentation_models"]
@@ -148,17 +214,19 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
 
 
-def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(server: str, tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
     # Sail 0.7 interpolates a percentile to six digits.
     settings = write_shop(tmp_path) | {"winsorize": None}
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
-    green(on_sail(tmp_path / "spark", server, settings, "build", *WITHOUT_UNIT_TESTS))
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
+    # A server of its own, whose history begins with this build.
+    with sail(tmp_path / "server") as remote:
+        green(on_sail(tmp_path / "spark", remote, settings, "build", *WITHOUT_UNIT_TESTS))
+        theirs = tables_of_connect(remote, list(marts)), tables_of_connect(remote, list(rejects), "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
-    assert differing_tables(marts, tables_of_connect(server, list(marts))) == {}
+    assert differing_tables(marts, theirs[0]) == {}
     # Sail 0.7 omits nulls from JSON, whatever the options.
-    theirs = tables_of_connect(server, list(rejects), "rejects")
-    assert differing_tables(rejects, theirs, least=2, without=ENGINE_SPECIFIC | {"raw_row"}) == {}
+    assert differing_tables(rejects, theirs[1], least=2, without=ENGINE_SPECIFIC | {"raw_row"}) == {}
 
 
 def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_path: Path) -> None:

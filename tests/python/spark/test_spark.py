@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_folders, environment, green
+from conftest import DBT, PROJECT, WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, build, dbt, dbt_folders, environment, green
 from engines import (
     ENGINE_SPECIFIC,
     Table,
@@ -35,6 +37,7 @@ from engines import (
 from spark_cluster import (
     Cluster,
     cluster,
+    end,
     event_logs,
     local,
     of_kind,
@@ -44,6 +47,9 @@ from spark_cluster import (
     spark_connect,
 )
 from texts import NOTATIONS, write_lines, write_shop
+
+from customer_segmentation.publication.publications import publish_marts
+from customer_segmentation.publication.spark import fetch_marts
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
@@ -109,6 +115,49 @@ def test_another_process_sees_the_tables(in_process: OnSpark) -> None:
     tested = green(dbt_on(folder / "again", "spark", local(folder), *arguments))
     assert set(statuses(folder / "again").values()) == {"pass"}
     assert "PASS=0" not in tested.output
+
+
+def test_the_marts_are_published_from_a_duckdb_file(in_process: OnSpark, sample: Built, tmp_path: Path) -> None:
+    fetch_marts(in_process.warehouse, in_process.warehouse.parent / "target", tmp_path / "spark.duckdb")
+    assert publish_marts(tmp_path / "spark.duckdb", tmp_path, 1, "v1.2.0") == 1
+    ours = tables_of_duckdb(green(sample).warehouse)
+    assert differing_tables(ours, tables_of_duckdb(tmp_path / "current" / "segments.duckdb")) == {}
+    # Constraints are those of DuckDB's tables; the attributes of customer_360 have no descriptions.
+    of_the_engine = "select table_name, column_name, data_type, is_nullable from duckdb_columns() where not internal"
+    assert_same(green(sample).warehouse, tmp_path / "spark.duckdb", f"{of_the_engine} and schema_name = 'marts'")
+    described = "select table_name, comment from duckdb_tables() where schema_name = 'marts'"
+    assert_same(green(sample).warehouse, tmp_path / "spark.duckdb", described)
+
+
+def assert_same(ours: Path, theirs: Path, query: str) -> None:
+    """Assert that a query has the same rows in two DuckDB files."""
+    answers = []
+    for file in (ours, theirs):
+        with duckdb.connect(str(file), read_only=True) as connection:
+            answers.append(sorted(connection.execute(query).fetchall()))
+    assert answers[0] == answers[1]
+
+
+# The last of the tests that read the build of the sample: it adds builds to it.
+def test_history_goes_on_after_a_build_that_was_killed(in_process: OnSpark, sample: Built, tmp_path: Path) -> None:
+    folder = in_process.warehouse.parent
+    settings = {"as_of_date": "2025-01-31", "k": 5}
+    arguments = ["build", *WITHOUT_TESTS, "--vars", json.dumps(settings)]
+    output = tmp_path / "output.txt"
+    command = [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(tmp_path / "killed")]
+    with running(command, output, environment(tmp_path / "none.duckdb") | local(folder), PROJECT) as process:
+        until = time.monotonic() + MOST_SECONDS
+        while "START sql incremental model intermediate.int_build_log" not in output.read_text():
+            assert process.poll() is None, output.read_text()[-6_000:]
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        end(process, signal.SIGKILL)
+    green(dbt_on(tmp_path / "again", "spark", local(folder), *arguments))
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    green(build(tmp_path, settings, *WITHOUT_TESTS))
+    marts = in_process.marts()
+    assert differing_tables(tables_of_duckdb(tmp_path / "warehouse.duckdb"), marts) == {}
+    assert [row[0] for row in sorted(marts["segmentation_builds"][1])] == [1, 2]
 
 
 def assert_read_alike(folder: Path, settings: dict, count: int) -> None:
