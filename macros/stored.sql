@@ -14,11 +14,12 @@
 
 
 {% macro builds_one_at_a_time() %}
-    {#- Whether the engine lets only one process build: a DuckDB file and an embedded Derby catalog are locked. -#}
+    {#- Whether the engine lets only one process build: a DuckDB file is locked, and so is the catalog of the target
+        spark, which profiles.yml calls embedded. Of a server, even with such a catalog, there may be several clients. -#}
     {%- if target.type == 'duckdb' -%}{%- do return(true) -%}{%- endif -%}
     {%- if is_sail() -%}{%- do return(false) -%}{%- endif -%}
-    {%- set catalog = run_query('set spark.hadoop.javax.jdo.option.ConnectionURL').rows[0]['value'] -%}
-    {%- do return(catalog.startswith('jdbc:derby:;')) -%}
+    {%- set catalog = run_query('set spark.customer_segmentation.catalog').rows[0]['value'] -%}
+    {%- do return(catalog == 'embedded') -%}
 {% endmacro %}
 
 
