@@ -15,7 +15,7 @@
 
 {% macro builds_one_at_a_time() %}
     {#- Whether the engine lets only one process build: a DuckDB file is locked, and so is the catalog of the target
-        spark, which profiles.yml calls embedded. Of a server, even with such a catalog, there may be several clients. -#}
+        spark, which profiles.yml calls embedded. A server, even with such a catalog, may have several clients. -#}
     {%- if target.type == 'duckdb' -%}{%- do return(true) -%}{%- endif -%}
     {%- if is_sail() -%}{%- do return(false) -%}{%- endif -%}
     {%- set catalog = run_query('set spark.customer_segmentation.catalog').rows[0]['value'] -%}
@@ -37,12 +37,36 @@
 {% endmacro %}
 
 
+{% macro check_history_format() %}
+    {#- Stops a run that would lose the history that an earlier one stored in another format. A Parquet table without
+        partitions has none, and gives way. -#}
+    {%- set format = setting('history_format') -%}
+    {%- for name in ['int_model_register', 'int_build_log', 'int_export_log', 'int_input_volumes'] -%}
+        {%- set table = stored_relation(name) -%}
+        {%- set said = (table.information or '') if table else '' -%}
+        {%- set provider = modules.re.search('Provider: ([a-z]+)', said) -%}
+        {%- if provider -%}
+            {%- set stored = provider.group(1) -%}
+            {%- if stored == 'parquet' and 'Partition Provider' not in said -%}
+                {%- do adapter.drop_relation(table) if format != 'none' -%}
+            {%- elif stored != format -%}
+                {%- do refuse_setting(
+                    'history_format', format, 'the history in ' ~ table ~ ' is stored as ' ~ stored
+                    ~ '; with another format the next build would be the first. To begin anew, drop that table'
+                ) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
 {% macro begin_build() %}
     {#- Refuses a second build of a warehouse that one is building. The last check before a run, since a run that
         another check stops has no end. -#}
     {%- if not execute or target.type == 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
+    {%- do check_history_format() -%}
     {%- if builds_one_at_a_time() -%}{%- do return('') -%}{%- endif -%}
     {%- set mark = build_in_progress() -%}
     {%- if load_relation(mark) -%}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,17 @@ BEYOND_SAIL = {
 pytestmark = pytest.mark.xdist_group("sail")
 
 
+@contextmanager
+def sail_with_dbt(folder: Path) -> Iterator[str]:
+    """A Sail server, which outlives the process of dbt that uses it: a client waits ten minutes for a lost server."""
+    with sail(folder) as remote:
+        yield remote
+        warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).end()
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with sail(tmp_path_factory.mktemp("sail")) as remote:
+    with sail_with_dbt(tmp_path_factory.mktemp("sail")) as remote:
         yield remote
 
 
@@ -122,7 +131,7 @@ def test_three_builds_with_a_refit_and_a_score_have_the_same_history(tmp_path: P
         ({"as_of_date": "2025-02-28", "k": 5}, []),
         ({"as_of_date": "2025-03-31", "k": 5}, ["--selector", "score"]),
     ]
-    with sail(tmp_path / "server") as remote:
+    with sail_with_dbt(tmp_path / "server") as remote:
         for settings, selected in builds:
             arguments = ["build", *selected, *WITHOUT_TESTS]
             ours = green(build(tmp_path / "duckdb", settings, *selected, *WITHOUT_TESTS)).warehouse
@@ -136,7 +145,7 @@ def test_three_builds_with_a_refit_and_a_score_have_the_same_history(tmp_path: P
 
 def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
     """A build that fails lets the next one begin; one that was killed leaves its mark until somebody takes it away."""
-    with sail(tmp_path / "server") as remote:
+    with sail_with_dbt(tmp_path / "server") as remote:
         failed = on_sail(tmp_path / "a", remote, {}, "run", "--select", "int_feature_scaling")
         assert failed.returncode != 0
         run = ["run", "--select", "int_feature_catalogue"]
@@ -174,16 +183,25 @@ def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> No
 
 
 def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
-    with sail(tmp_path / "server") as remote:
+    """Until a format is set; and then the history is not given up for another one."""
+    read = ["segmentation_builds", "segmentation_models", "segment_events"]
+    with sail_with_dbt(tmp_path / "server") as remote:
         for k in (4, 5):
             settings = {"history_format": "none", "k": k}
             green(on_sail(tmp_path / str(k), remote, settings, "build", *WITHOUT_TESTS))
-        found = tables_of_connect(remote, ["segmentation_builds", "segmentation_models", "segment_events"])
+        found = tables_of_connect(remote, read)
+        for k in (4, 5):
+            green(on_sail(tmp_path / f"iceberg {k}", remote, {"k": k}, "build", *WITHOUT_TESTS))
+        later = tables_of_connect(remote, read)
+        refused = on_sail(tmp_path / "again", remote, {"history_format": "none"}, "build", *WITHOUT_TESTS)
     columns, builds = found["segmentation_builds"]
     assert [row[columns.index("build")] for row in builds] == [1]
     columns, cards = found["segmentation_models"]
     assert [(row[columns.index("sequence")], row[columns.index("k")]) for row in cards] == [(1, 5)]
     assert found["segment_events"][1] == []
+    assert sorted(row[0] for row in later["segmentation_builds"][1]) == [1, 2]
+    assert refused.returncode != 0
+    assert "is stored as iceberg; with another format the next build would be the first" in refused.output
 
 
 def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) -> None:
@@ -220,7 +238,7 @@ def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Pa
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     # A server of its own, whose history begins with this build.
-    with sail(tmp_path / "server") as remote:
+    with sail_with_dbt(tmp_path / "server") as remote:
         green(on_sail(tmp_path / "spark", remote, settings, "build", *WITHOUT_UNIT_TESTS))
         theirs = tables_of_connect(remote, list(marts)), tables_of_connect(remote, list(rejects), "rejects")
     assert min(len(rows) for _, rows in (*rejects.values(), marts["data_quality"])) > 3
