@@ -61,7 +61,9 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
     database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
     # The files of a pattern are read by an incremental model.
     is_pattern = "*" in str(settings.get("transactions_location"))
-    alike = json.dumps([read, sorted(unlike), target, database, is_pattern], sort_keys=True, default=str)
+    # How a model is made is read with the project, too.
+    history = settings.get("history_format")
+    alike = json.dumps([read, sorted(unlike), target, database, is_pattern, history], sort_keys=True, default=str)
     if alike not in MANIFESTS:
         parse = ["--quiet", "parse", *target, "--vars", json.dumps(settings, default=str)]
         MANIFESTS[alike] = invoke(folder, parse).result

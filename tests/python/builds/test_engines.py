@@ -182,6 +182,7 @@ def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> No
 # ---- what Spark does not do --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
     """Until a format is set; and then the history is not given up for another one."""
     read = ["segmentation_builds", "segmentation_models", "segment_events"]
