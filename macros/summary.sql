@@ -35,7 +35,11 @@
     {%- endif -%}
     {%- do print(
         '\nThe warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.'
-        ~ '\nNext: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'
+        ~ (
+            '\nNext: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'
+            if target.type == 'duckdb' else
+            '\nNext: `make publish TARGET=spark` publishes the marts, and `make report` writes the page from them.'
+        )
     ) -%}
 {% endmacro %}
 

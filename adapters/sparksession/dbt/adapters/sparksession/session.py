@@ -235,10 +235,8 @@ def literal(value: Any) -> str:
 
 def message_of(error: Exception) -> str:
     """Spark's error message with its causes, but without the stack frames of the JVM."""
-    if re.search(r"Another instance of Derby may have already booted the database", str(error)):
-        return (
-            "Another process has the catalog of this Spark warehouse open; only one can at a time. Wait until it ends."
-        )
+    if "Another instance of Derby may have already booted the database" in str(error):
+        return "Another process, such as a build, has the catalog of this Spark warehouse open. Wait until it ends."
     return "\n".join(line for line in str(error).splitlines() if not re.match(r"\s+(at |[.]{3} \d+ more)", line))
 
 
