@@ -51,6 +51,7 @@ ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; w
 	@.venv/bin/python -m customer_segmentation.ask $(Q) $(if $(Q),$(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS))
 
 publish: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build, and TARGET=spark
+	@$(if $(filter spark,$(TARGET)),sh scripts/need_java.sh,true)
 	$(if $(filter spark,$(TARGET)),.venv-spark,.venv)/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") $(if $(TARGET),--target $(TARGET)) -- $(ARGS)
 
 audiences: setup  ## Build, test, and write a list of customers for each action; takes VARS and ARGS like build

@@ -33,14 +33,16 @@
     {%- if is_package() -%}
         {%- do print('\nThe marts are in the schema ' ~ relations.segments.schema ~ '.') -%}{%- do return('') -%}
     {%- endif -%}
-    {%- do print(
-        '\nThe warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.'
-        ~ (
-            '\nNext: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'
-            if target.type == 'duckdb' else
-            '\nNext: `make publish TARGET=spark` publishes the marts, and `make report` writes the page from them.'
-        )
-    ) -%}
+    {%- do print('\nThe warehouse is ' ~ target.get('path', target.name) ~ '; the marts are in its schema marts.') -%}
+    {%- if target.type == 'duckdb' -%}
+        {%- do print(
+            'Next: `make report` writes the page, `make ask` answers questions, `make publish` publishes the marts.'
+        ) -%}
+    {%- elif target.name == 'spark' -%}
+        {%- do print(
+            'Next: `make publish TARGET=spark` publishes the marts, and `make report` writes the page from them.'
+        ) -%}
+    {%- endif -%}
 {% endmacro %}
 
 
