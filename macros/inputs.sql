@@ -284,11 +284,6 @@
             'only DuckDB attaches databases; on Spark, use a file or a table in one of its catalogs'
         ) -%}
     {%- endif -%}
-    {%- if execute and setting('history_format') == 'parquet' and is_sail() -%}
-        {%- do refuse_setting(
-            'history_format', 'parquet', 'Sail adds no partitions to a table; iceberg keeps the history, none does not'
-        ) -%}
-    {%- endif -%}
     {%- set encoding = {'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')) -%}
     {%- for input in input_names() -%}
         {%- set location = setting(input ~ '_location') or '' -%}

@@ -194,6 +194,20 @@ nearest as (
 {% endmacro %}
 
 
+{% macro segments_of_the_fit() -%}
+    {#- A CTE that follows alternative_segments: all of them; or none if another model than the one trained last serves,
+        whose borders and axes are of other segments. -#}
+segments as (
+    select *
+    from alternative_segments
+    where exists (
+        select 1 from alternative_segments as others
+        where others.is_selected
+    )
+)
+{%- endmacro %}
+
+
 {% macro loadings_pivoted(axes, features) -%}
     {#- A CTE that follows `axes` (one row per axis and feature): its loadings in one row. -#}
 loadings_pivoted as (

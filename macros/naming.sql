@@ -3,6 +3,21 @@
     model gives its clusters numbers that no other cluster of it has: with several k, of k and cluster.
 #}
 
+{% macro measures_united(cluster) -%}
+    {#- A CTE that follows measured (one row per cluster) and segment_features: what rules can ask of a segment, one row
+        per cluster and measure. -#}
+segment_measures as (
+    {{- unpivot('measured', segment_measures().keys(), 'measure', 'value', [cluster]) }}
+    union all
+    select
+        cluster,
+        feature as measure,
+        ratio_to_average as value
+    from segment_features
+)
+{%- endmacro %}
+
+
 {% macro archetypes_found() -%}
     {#- CTEs that follow segments (cluster, cluster_id), rules, and segment_measures. The last one, archetypes, has the
         archetype of each cluster. -#}

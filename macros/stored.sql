@@ -38,9 +38,16 @@
 
 
 {% macro check_history_format() %}
-    {#- Stops a run that would lose the history that an earlier one stored in another format. A Parquet table without
-        partitions has none, and gives way. -#}
+    {#- Stops a run whose engine cannot keep history in this format, and one that would lose the history that an earlier
+        run stored in another. A Parquet table without partitions has none, and gives way. -#}
+    {%- if not execute or target.type == 'duckdb' -%}{%- do return('') -%}{%- endif -%}
     {%- set format = setting('history_format') -%}
+    {%- if format == 'parquet' and is_sail() -%}
+        {%- do refuse_setting(
+            'history_format', 'parquet', 'Sail adds no partitions to a table; iceberg keeps the history, none does not'
+        ) -%}
+    {%- endif -%}
+    {%- if flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
     {%- for name in ['int_model_register', 'int_build_log', 'int_export_log', 'int_input_volumes'] -%}
         {%- set table = stored_relation(name) -%}
         {%- set said = (table.information or '') if table else '' -%}
@@ -66,7 +73,6 @@
     {%- if not execute or target.type == 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
-    {%- do check_history_format() -%}
     {%- if builds_one_at_a_time() -%}{%- do return('') -%}{%- endif -%}
     {%- set mark = build_in_progress() -%}
     {%- if load_relation(mark) -%}
@@ -165,6 +171,31 @@
         where false
     )
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro logged_segments(also=[]) -%}
+    {#- CTEs that follow build_log. builds has one row per build, with the number of the one before and further columns;
+        segments_logged has one row per build and segment. -#}
+builds as (
+    select
+        build,
+        as_of_date,
+        {%- for column in also %}
+        {{ column }},
+        {%- endfor %}
+        lag(build) over (order by build) as previous_build
+    from build_log
+    where is_build
+),
+
+segments_logged as (
+    select
+        build,
+        {{ unnest_structs('segments') }}  -- noqa: AL03
+    from build_log
+    where is_build
+)
 {%- endmacro %}
 
 

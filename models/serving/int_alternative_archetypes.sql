@@ -17,18 +17,7 @@ segments as (
     from measured
 ),
 
-segment_measures as (
-    {{- unpivot(
-        'measured', segment_measures().keys(), 'measure', 'value',
-        ['alternative as cluster']
-    ) }}
-    union all
-    select
-        cluster,
-        feature as measure,
-        ratio_to_average as value
-    from segment_features
-),
+{{ measures_united('alternative as cluster') }},
 
 {{ archetypes_found() }}
 

@@ -22,7 +22,7 @@ trained_model as (
     select * from {{ ref('int_trained_model') }}
 ),
 
--- No row if another model than the one trained last serves: the alternatives are those of the training.
+-- Null if another model than the one trained last serves: the alternatives are those of the training.
 served as (
     select max(serving_model.k) as k
     from serving_model

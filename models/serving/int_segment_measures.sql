@@ -41,20 +41,10 @@ measured as (
     cross join verdict
 ),
 
-measures_united as (
-    {{- unpivot(
-        'measured', segment_measures().keys(), 'measure', 'value', ['cluster']
-    ) }}
-    union all
-    select
-        cluster,
-        feature as measure,
-        ratio_to_average as value
-    from segment_features
-)
+{{ measures_united('cluster') }}
 
 select
     cluster,
     measure,
     value
-from measures_united
+from segment_measures

@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 from conftest import Built, dbt
+from spark_cluster import client
 from texts import COLUMNS
 
 # Columns that differ between engines, and columns derived from them; row numbers have no defined order on Spark.
@@ -45,16 +46,9 @@ def tables_of_duckdb(warehouse: Path, schema: str = "marts") -> dict[str, Table]
 
 def tables_of_connect(remote: str, names: list[str], schema: str = "marts") -> dict[str, Table]:
     """These tables of a schema, read from a Spark Connect server."""
-    from pyspark.sql.connect.session import SparkSession  # only where it is installed
-
-    # A separate client, which leaves the server's session and its tables to other clients.
-    session = SparkSession.builder.remote(remote).create()
-    session.release_session_on_close = False
-    try:
+    with client(remote) as session:
         frames = {name: session.table(f"{schema}.{name}") for name in names}
         return {name: (frame.columns, [tuple(row) for row in frame.collect()]) for name, frame in frames.items()}
-    finally:
-        session.stop()
 
 
 def tables_of_folder(warehouse: Path, schema: str = "marts") -> dict[str, Table]:

@@ -123,19 +123,24 @@ def sail(folder: Path) -> Iterator[str]:
     with running([sys.executable, "-c", SERVE_SAIL, HOST, str(port)], log) as process:
         wait_until(lambda: listens(port), "Sail", process, log)
         remote = f"sc://{HOST}:{port}/;session_id={uuid.uuid4()}"
-        put_tables_into(remote, folder / "warehouse")
+        with client(remote) as session:
+            # Tables of Iceberg need an absolute folder.
+            session.conf.set("spark.sql.warehouse.dir", str(folder / "warehouse"))
         yield remote
 
 
-def put_tables_into(remote: str, warehouse: Path) -> None:
-    """Give a session of Sail an absolute warehouse folder, which tables of Iceberg need."""
+@contextmanager
+def client(remote: str) -> Iterator[Any]:
+    """A separate client of a Spark Connect server, which leaves the session and its tables to other clients."""
     let_the_client_be_imported()
     from pyspark.sql.connect.session import SparkSession  # only where it is installed
 
     session = SparkSession.builder.remote(remote).create()
     session.release_session_on_close = False
-    session.conf.set("spark.sql.warehouse.dir", str(warehouse))
-    session.stop()
+    try:
+        yield session
+    finally:
+        session.stop()
 
 
 # ---- Spark -------------------------------------------------------------------------------------------------------

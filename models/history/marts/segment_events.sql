@@ -3,40 +3,25 @@ with build_log as (
     select * from {{ ref('int_build_log').render() }}
 ),
 
-builds as (
-    select
-        build,
-        as_of_date,
-        lag(build) over (order by build) as previous_build
-    from build_log
-    where is_build
-),
-
-segments_stored as (
-    select
-        build,
-        {{ unnest_structs('segments') }}  -- noqa: AL03
-    from build_log
-    where is_build
-),
+{{ logged_segments() }},
 
 segments_now as (
-    select segments_stored.*
-    from segments_stored
+    select segments_logged.*
+    from segments_logged
     inner join builds
-        on segments_stored.build = builds.build
+        on segments_logged.build = builds.build
     where builds.previous_build is not null
 ),
 
 segments_before as (
     select
         builds.build,
-        segments_stored.segment_key,
-        segments_stored.segment_name,
-        segments_stored.customers
-    from segments_stored
+        segments_logged.segment_key,
+        segments_logged.segment_name,
+        segments_logged.customers
+    from segments_logged
     inner join builds
-        on segments_stored.build = builds.previous_build
+        on segments_logged.build = builds.previous_build
 ),
 
 compared as (

@@ -3,23 +3,7 @@ with build_log as (
     select * from {{ ref('int_build_log').render() }}
 ),
 
-builds as (
-    select
-        build,
-        as_of_date,
-        lag(build) over (order by build) as previous_build,
-        migrations
-    from build_log
-    where is_build
-),
-
-segments_stored as (
-    select
-        build,
-        {{ unnest_structs('segments') }}  -- noqa: AL03
-    from build_log
-    where is_build
-),
+{{ logged_segments(also=['migrations']) }},
 
 names_united as (
     select
@@ -27,16 +11,16 @@ names_united as (
         segment_key,
         segment_name,
         2 as precedence
-    from segments_stored
+    from segments_logged
     union all
     select
         builds.build,
-        segments_stored.segment_key,
-        segments_stored.segment_name,
+        segments_logged.segment_key,
+        segments_logged.segment_name,
         1 as precedence
-    from segments_stored
+    from segments_logged
     inner join builds
-        on segments_stored.build = builds.previous_build
+        on segments_logged.build = builds.previous_build
 ),
 
 names_before as (

@@ -8,15 +8,7 @@ alternative_segments as (
     select * from {{ ref('int_alternative_segments') }}
 ),
 
--- No row if another model than the one trained last serves: its borders are of other segments.
-segments as (
-    select *
-    from alternative_segments
-    where exists (
-        select 1 from alternative_segments as others
-        where others.is_selected
-    )
-),
+{{ segments_of_the_fit() }},
 
 {{ borders_described() }}
 

@@ -17,15 +17,7 @@ alternative_segments as (
     select * from {{ ref('int_alternative_segments') }}
 ),
 
--- No row if another model than the one trained last serves: the map has other axes.
-segments as (
-    select *
-    from alternative_segments
-    where exists (
-        select 1 from alternative_segments as others
-        where others.is_selected
-    )
-),
+{{ segments_of_the_fit() }},
 
 {{ loadings_pivoted('map_axes', features) }},
 

@@ -46,16 +46,18 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     folder = publications_folder(warehouse)
     if settings:
         read_settings(settings)  # raises before the build starts
-    if not on_spark:
+    if on_spark:
+        arguments = ["--target", "spark", *arguments]
+    else:
         check_warehouse(warehouse)
     with locked(folder), tempfile.TemporaryDirectory() as aside:
-        given = build(project, settings, [*(["--target", "spark"] if on_spark else []), *arguments])
+        given = build(project, settings, arguments)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
-        source = Path(aside) / f"{warehouse.name}.duckdb" if on_spark else warehouse
         if on_spark:
-            fetch_marts(warehouse, target_folder(project, arguments), source)
-        number = publish_marts(source, folder, valid["publications_kept"], valid["publication_storage_version"])
+            tables, warehouse = warehouse, Path(aside) / f"{warehouse.name}.duckdb"
+            fetch_marts(tables, target_folder(project, arguments), warehouse)
+        number = publish_marts(warehouse, folder, valid["publications_kept"], valid["publication_storage_version"])
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 

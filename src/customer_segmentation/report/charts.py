@@ -140,7 +140,7 @@ def segment_scatter(
     Args:
         points: One record per customer: `s` (place of its segment in `names`), `x`, `y` and the fields of the tooltip.
         names: Segment names, in the order of their colours.
-        axis_titles: The titles of the x and the y axis.
+        axis_titles: The titles of the x and the y axis; an arrow is added to each.
         tooltip: Field, title and d3 format of each line of a customer's tooltip below the segment.
         theme: Colours.
         width: Pixels, or "container".
@@ -164,7 +164,7 @@ def segment_scatter(
             symbolSize=90,
         )
     base = alt.Chart(alt.Data(values=points))
-    titles = [textwrap.wrap(title, wide) for title, wide in zip(axis_titles, (46, 60), strict=True)]
+    titles = [textwrap.wrap(f"{title} →", wide) for title, wide in zip(axis_titles, (46, 60), strict=True)]
     marks = (
         base.transform_lookup(lookup="s", from_=alt.LookupData(data=lookup, key="s", fields=["segment"]))
         .mark_point(filled=True, size=size, opacity=opacity, aria=False)

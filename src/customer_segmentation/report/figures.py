@@ -88,14 +88,13 @@ def segment_map(
     ]
     titles = (axis_title(axes, "x", features, formatter), axis_title(axes, "y", features, formatter))
     names = [segment["segment_name"] for segment in clustered]
-    arrows = (f"{titles[0]} →", f"{titles[1]} →")
     description = (
         f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
         f" To the right: {lower_first(titles[0])}. Upwards: {lower_first(titles[1])}."
     )
 
     def drawn(shown: list[Row]) -> dict[str, Any]:
-        return charts.dressed(charts.segment_scatter(shown, names, arrows, tooltip, theme, **size), theme, description)
+        return charts.dressed(charts.segment_scatter(shown, names, titles, tooltip, theme, **size), theme, description)
 
     spec = drawn(records)
     return {
@@ -131,7 +130,6 @@ def alternative_maps(
     """
     if not points or not alternatives:
         return None
-    arrows = (f"{titles[0]} →", f"{titles[1]} →")
     positions = [(round(row["x"], 3), round(row["y"], 3)) for row in points]
     maps: dict[str, Any] = {"points": positions, "specs": {}, "places": {}, "descriptions": {}}
     for each in alternatives:
@@ -140,7 +138,7 @@ def alternative_maps(
         places = [place_of[row["cluster_ids"][k]] for row in points]
         records = [{"s": place, "x": x, "y": y} for place, (x, y) in zip(places, positions, strict=True)]
         description = f"Map of {formatter.number(len(records))} customers in {len(names)} segments."
-        spec = charts.dressed(charts.segment_scatter(records, names, arrows, [], theme, height=360), theme, description)
+        spec = charts.dressed(charts.segment_scatter(records, names, titles, [], theme, height=360), theme, description)
         # Customers are the data of the whole chart, or of its first layer if another has data of its own.
         (spec if "data" in spec else spec["layer"][0]).pop("data")
         maps["specs"][k] = spec

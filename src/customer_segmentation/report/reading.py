@@ -86,6 +86,10 @@ class Marts:
         columns = [column[0] for column in answer.description]
         return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 
+    def _rows_if(self, mart: str, sql: str) -> list[Row]:
+        """The rows of a query; none if a mart that it reads is missing."""
+        return self._rows(sql) if mart in self._names else []
+
     # ---- the segments -------------------------------------------------------------------------------------------
 
     @functools.cached_property
@@ -174,15 +178,13 @@ class Marts:
 
     def segment_attributes(self) -> list[Row]:
         """The share of each value of each attribute in each segment; empty if the mart is missing."""
-        if "segment_attributes" not in self._names:
-            return []
-        return self._rows("from marts.segment_attributes order by attribute, value, segment_name")
+        return self._rows_if(
+            "segment_attributes", "from marts.segment_attributes order by attribute, value, segment_name"
+        )
 
     def segment_borders(self) -> list[Row]:
         """What is between each pair of neighbouring segments; empty if the mart is missing."""
-        if "segment_borders" not in self._names:
-            return []
-        return self._rows("from marts.segment_borders order by cluster_id, neighbour_cluster_id")
+        return self._rows_if("segment_borders", "from marts.segment_borders order by cluster_id, neighbour_cluster_id")
 
     # ---- the map ------------------------------------------------------------------------------------------------
 
@@ -301,11 +303,10 @@ class Marts:
 
     def contacts_due(self) -> list[Row]:
         """The customers whom each action is to reach now, and those held out; empty if the mart is missing."""
-        if "audiences" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "audiences",
             "select customer_id, action_id, status from marts.audiences where status in ('treated', 'holdout')"
-            " order by action_id, customer_id"
+            " order by action_id, customer_id",
         )
 
     # ---- the model and its data ---------------------------------------------------------------------------------
@@ -319,22 +320,22 @@ class Marts:
 
         Empty if the mart is missing, or is not that of the serving model.
         """
-        if "segment_alternatives" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "segment_alternatives",
             """
             select *
             from marts.segment_alternatives
             where not is_selected and (select bool_or(is_selected) from marts.segment_alternatives)
             order by k, cluster_id desc
-            """
+            """,
         )
 
     def alternative_borders(self) -> list[Row]:
         """What is between each pair of neighbouring segments of each k; empty if the mart is missing."""
-        if "segment_alternative_borders" not in self._names:
-            return []
-        return self._rows("from marts.segment_alternative_borders order by k, cluster_id, neighbour_cluster_id")
+        return self._rows_if(
+            "segment_alternative_borders",
+            "from marts.segment_alternative_borders order by k, cluster_id, neighbour_cluster_id",
+        )
 
     def alternative_map(self) -> list[Row]:
         """The customers of a sample with their position, and for each k their segment; empty if the mart is missing.
@@ -342,9 +343,8 @@ class Marts:
         Returns:
             One row per customer: `x`, `y` and `cluster_ids`, a dictionary by k.
         """
-        if "segment_alternative_map" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "segment_alternative_map",
             """
             select
                 any_value(x) as x,
@@ -353,7 +353,7 @@ class Marts:
             from marts.segment_alternative_map
             group by customer_id
             order by md5(customer_id), customer_id
-            """
+            """,
         )
 
     def data_quality(self) -> list[Row]:
@@ -384,9 +384,8 @@ class Marts:
 
     def segment_events(self) -> list[Row]:
         """The segments that appeared, disappeared or were renamed, latest first; empty if the mart is missing."""
-        if "segment_events" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "segment_events",
             """
             select
                 build,
@@ -397,7 +396,7 @@ class Marts:
                 customers
             from marts.segment_events
             order by build desc, segment_key
-            """
+            """,
         )
 
     def latest_migrations(self) -> list[Row]:
@@ -406,9 +405,8 @@ class Marts:
         Steps are `behaviour` (what customers did), `model` (a new model) and `both`. Empty if the mart is missing, and
         before the second build. Segments go by their keys, so a new name is no move.
         """
-        if "segment_migrations" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "segment_migrations",
             """
             select
                 step,
@@ -422,14 +420,13 @@ class Marts:
             from marts.segment_migrations
             where build = (select max(build) from marts.segment_migrations)
             order by step, customers desc, from_segment_key nulls first, to_segment_key nulls first
-            """
+            """,
         )
 
     def latest_drift(self) -> list[Row]:
         """The drift measures with a threshold in the latest build after the first; empty if the mart is missing."""
-        if "segment_drift" not in self._names:
-            return []
-        return self._rows(
+        return self._rows_if(
+            "segment_drift",
             """
             select
                 replace(measure, '_', ' ') as measure,
@@ -439,5 +436,5 @@ class Marts:
                 threshold as warns_above
             from marts.segment_drift
             where threshold is not null and build = (select max(build) from marts.segment_drift where build > 1)
-            """
+            """,
         )

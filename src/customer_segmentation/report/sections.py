@@ -46,6 +46,11 @@ def average_customer(profiles: list[Row]) -> dict[str, float | None]:
     return averages
 
 
+def mark(place: int) -> Row:
+    """How the segment at this place is drawn: its `place`, `colour` (place in the palette) and `shape` (path)."""
+    return {"place": place, "colour": charts.colour_place(place), "shape": charts.shape(place)}
+
+
 def segments(
     profiles: list[Row],
     segment_features: list[Row],
@@ -74,11 +79,9 @@ def segments(
     contacts = {(row["segment"], row["list"]): row for row in due}
     return [
         row
+        | mark(place)
         | {
-            "place": place,
             "is_clustered": row["cluster_id"] is not None,
-            "colour": charts.colour_place(place),
-            "shape": charts.shape(place),
             "measures": _measures(row, average, segment_features, features, formatter),
             "actions": [
                 action
@@ -197,10 +200,7 @@ def alternatives(rows: list[Row], borders: list[Row]) -> list[dict[str, Any]]:
     found = []
     for k in dict.fromkeys(row["k"] for row in rows):
         own = [row for row in rows if row["k"] == k]
-        segments = [
-            row | {"place": place, "colour": charts.colour_place(place), "shape": charts.shape(place)}
-            for place, row in enumerate(own)
-        ]
+        segments = [row | mark(place) for place, row in enumerate(own)]
         between = [border["description"] for border in borders if border["k"] == k]
         found.append({"k": k, "validity": own[0]["validity"], "segments": segments, "borders": between})
     return found

@@ -21,7 +21,7 @@ from engines import (
     tables_of_connect,
     tables_of_duckdb,
 )
-from spark_cluster import sail
+from spark_cluster import client, sail
 from texts import NOTATIONS, write_lines, write_shop
 
 # Unit tests that fail on Sail 0.7 but pass on Apache Spark: Sail infers wrong nullability for a fixture of constants,
@@ -162,15 +162,11 @@ def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
 
 def leave_a_mark(remote: str) -> None:
     """Leave the table that a killed build leaves."""
-    from pyspark.sql.connect.session import SparkSession  # only where it is installed
-
-    session = SparkSession.builder.remote(remote).create()
-    session.release_session_on_close = False
-    session.sql(
-        "create table intermediate.build_in_progress using parquet as"
-        " select 'killed-build' as invocation_id, timestamp '2026-01-31 10:00:00' as begun_at"
-    )
-    session.stop()
+    with client(remote) as session:
+        session.sql(
+            "create table intermediate.build_in_progress using parquet as"
+            " select 'killed-build' as invocation_id, timestamp '2026-01-31 10:00:00' as begun_at"
+        )
 
 
 def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> None:

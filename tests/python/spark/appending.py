@@ -1,6 +1,6 @@
 """Append to a table of Spark, build after build, while another thread reads it; until somebody kills this process.
 
-Usage: python appending.py MECHANISM WAREHOUSE FIRST    the number of the first build
+Usage: python appending.py MECHANISM WAREHOUSE FIRST ROWS    the number of the first build, and the rows of each
 
 Prints `appended N` after each build, and `torn N ROWS` when the reader has seen a part of one. The mechanisms:
 
@@ -11,13 +11,12 @@ Prints `appended N` after each build, and `torn N ROWS` when the reader has seen
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 
 from pyspark.sql import SparkSession
 from pyspark.sql.utils import AnalysisException
-
-ROWS = 20_000
 
 
 def session_of(warehouse: str) -> SparkSession:
@@ -31,30 +30,27 @@ def session_of(warehouse: str) -> SparkSession:
         .config("spark.sql.sources.partitionOverwriteMode", "DYNAMIC")
         .config("spark.driver.extraJavaOptions", "-Dderby.stream.error.file=/dev/null")
         .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
         .config("spark.log.level", "OFF")
         .getOrCreate()
     )
 
 
-def rows_of(build: int) -> str:
-    """The rows of a build, in eight files."""
-    return f"select concat('C', id) as customer_id, cast({build} as int) as build from range(0, {ROWS}, 1, 8)"
-
-
-def append(spark: SparkSession, mechanism: str, build: int) -> None:
-    """Append a build to the table `log`."""
+def append(spark: SparkSession, mechanism: str, build: int, rows: int) -> None:
+    """Append a build to the table `log`, in eight files."""
+    selected = f"select concat('C', id) as customer_id, cast({build} as int) as build from range(0, {rows}, 1, 8)"
     if mechanism == "view":
         spark.sql(f"drop table if exists log_{build}")
-        spark.sql(f"create table log_{build} using parquet as {rows_of(build)}")
+        spark.sql(f"create table log_{build} using parquet as {selected}")
         every = [f"log_{each}" for each in range(1, build + 1)]
         spark.sql(f"create or replace view log as {' union all '.join(f'select * from {each}' for each in every)}")
     elif not spark.catalog.tableExists("log"):
         partitioned = "partitioned by (build)" if mechanism == "partition" else ""
-        spark.sql(f"create table log using parquet {partitioned} as {rows_of(build)}")
+        spark.sql(f"create table log using parquet {partitioned} as {selected}")
     elif mechanism == "partition":
-        spark.sql(f"insert overwrite table log partition (build) {rows_of(build)}")
+        spark.sql(f"insert overwrite table log partition (build) {selected}")
     else:
-        spark.sql(f"insert into log {rows_of(build)}")
+        spark.sql(f"insert into log {selected}")
 
 
 def sizes(spark: SparkSession) -> dict[int, int]:
@@ -66,7 +62,7 @@ def sizes(spark: SparkSession) -> dict[int, int]:
         return {}
 
 
-def read(spark: SparkSession) -> None:
+def read(spark: SparkSession, whole: int) -> None:
     """Read the table again and again, and print each build of which only a part is there."""
     while True:
         try:
@@ -75,21 +71,19 @@ def read(spark: SparkSession) -> None:
             print(f"torn 0 {type(error).__name__}", flush=True)
             continue
         for build, rows in found.items():
-            if rows != ROWS:
+            if rows != whole:
                 print(f"torn {build} {rows}", flush=True)
 
 
-def main(mechanism: str, warehouse: str, first: str) -> None:
+def main(mechanism: str, warehouse: str, first: int, rows: int) -> None:
     """Print what is there, then append builds from this number on."""
     spark = session_of(warehouse)
     print(f"found {sizes(spark)}", flush=True)
-    threading.Thread(target=read, args=[spark], daemon=True).start()
-    build = int(first)
-    while True:
-        append(spark, mechanism, build)
+    threading.Thread(target=read, args=[spark, rows], daemon=True).start()
+    for build in itertools.count(first):
+        append(spark, mechanism, build, rows)
         print(f"appended {build}", flush=True)
-        build += 1
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))

@@ -45,6 +45,7 @@ from spark_cluster import (
     read_events,
     running,
     spark_connect,
+    wait_until,
 )
 from texts import NOTATIONS, write_lines, write_shop
 
@@ -146,11 +147,8 @@ def test_history_goes_on_after_a_build_that_was_killed(in_process: OnSpark, samp
     output = tmp_path / "output.txt"
     command = [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(tmp_path / "killed")]
     with running(command, output, environment(tmp_path / "none.duckdb") | local(folder), PROJECT) as process:
-        until = time.monotonic() + MOST_SECONDS
-        while "START sql incremental model intermediate.int_build_log" not in output.read_text():
-            assert process.poll() is None, output.read_text()[-6_000:]
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        at_the_log = "START sql incremental model intermediate.int_build_log"
+        wait_until(lambda: at_the_log in output.read_text(), "the build", process, output, MOST_SECONDS)
         end(process, signal.SIGKILL)
     green(dbt_on(tmp_path / "again", "spark", local(folder), *arguments))
     shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")

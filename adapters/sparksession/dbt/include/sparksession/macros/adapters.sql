@@ -43,10 +43,8 @@
             "create or replace temporary view " ~ view ~ " (" ~ columns | join(", ") ~ ") as " ~ compiled_code
         ) -%}
         {%- set compiled_code = "select * from " ~ view -%}
-        {{- spark__create_table_as(temporary, relation, compiled_code, language) -}}
-    {%- else -%}
-        {{- spark__create_table_as(temporary, relation, compiled_code, language) -}}
     {%- endif -%}
+    {{- spark__create_table_as(temporary, relation, compiled_code, language) -}}
 {%- endmacro %}
 
 {# Upstream keeps the comments of columns for Delta Lake, Hudi and Iceberg alone. A view has its own already. #}
