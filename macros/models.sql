@@ -173,21 +173,6 @@ nearest as (
 {%- endmacro %}
 
 
-{% macro medians_by_cluster(customers, features) -%}
-    {#- One row per cluster with the median of each feature. -#}
-    select
-        customer_clusters.cluster,
-        {%- for feature in features %}
-        {{ median_disc(customers ~ '.' ~ feature) }} as {{ feature }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from customer_clusters
-    inner join {{ customers }}
-        on customer_clusters.customer_id = {{ customers }}.customer_id
-    group by customer_clusters.cluster
-{%- endmacro %}
-
-
 {% macro clusters_at_most() %}
     {#- The possible numbers of a model's clusters. -#}
     {%- do return(range([setting('k_max'), setting('k') or 1] | max) | list) -%}
@@ -309,12 +294,6 @@ borders_described as (
     {%- set stored_k = run_query('select max(k) from ' ~ register).rows[0][0] if register else none -%}
     {%- do return(range([setting('k_max'), stored_k or 1] | max) | list) -%}
 {% endmacro %}
-
-
-{% macro typical_interval_days() -%}
-    {#- The typical number of days between two purchases, of customers who bought on more than one day. -#}
-    {{ median_disc(divide('purchase_span_days', 'transaction_count - 1')) }}
-{%- endmacro %}
 
 
 {% macro usual_interval_days(customers) -%}

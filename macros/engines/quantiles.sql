@@ -1,30 +1,169 @@
-{% macro quantiles(value, shares) -%}
-    {#- The discrete quantiles of a group at these ascending shares, as an ascending list. -#}
-    {{ adapter.dispatch('quantiles')(value, shares) }}
+{% macro quantiles(relation, columns, shares, keys=[], interpolated=false) -%}
+    {#- A query with one row per combination of the keys, column (`feature`) and share: the quantile of the column's
+        values, which is the smallest one that at least this share of them do not exceed; or interpolated between the
+        two nearest. Nulls are left out. The keys must not be null. -#}
+    {{ adapter.dispatch('quantiles')(relation, columns, shares, keys, interpolated) }}
 {%- endmacro %}
 
 
-{% macro default__quantiles(value, shares) -%}
-    quantile_disc({{ value }}, [{{ shares | join(', ') }}])
+{% macro default__quantiles(relation, columns, shares, keys, interpolated) %}
+    with quantiles_listed as (
+        select
+            {%- for key in keys %}
+            {{ key }},
+            {%- endfor %}
+            {%- for column in columns %}
+            {{ 'quantile_cont' if interpolated else 'quantile_disc' }}(
+                cast({{ column }} as double), [{{ shares | join(', ') }}]
+            ) as {{ column }}
+            {{- ',' if not loop.last }}
+            {%- endfor %}
+        from {{ relation }}
+        {{- ' group by ' ~ keys | join(', ') if keys }}
+    )
+    {%- for column in columns %}
+    select
+        {%- for key in keys %}
+        {{ key }},
+        {%- endfor %}
+        '{{ column }}' as feature,
+        unnest([{{ shares | join(', ') }}]) as share,
+        unnest({{ column }}) as quantile
+    from quantiles_listed
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
 {%- endmacro %}
 
 
-{% macro spark__quantiles(value, shares) -%}
-    percentile_disc(array({{ shares | join(', ') }})) within group (order by {{ value }})
+{% macro spark__quantiles(relation, columns, shares, keys, interpolated) -%}
+    {{ quantiles_in_passes(relation, columns, shares, keys, interpolated) }}
 {%- endmacro %}
 
 
-{% macro distinct_quantiles(value, shares) -%}
-    {#- The same without duplicates. -#}
-    {{ adapter.dispatch('distinct_quantiles')(value, shares) }}
-{%- endmacro %}
+{#
+    Spark's own percentiles collect the distinct values of a group in one task. Here the distinct values stay on the
+    cluster. They are counted by their first four digits; a bucket of these digits holds the quantile, and only its
+    values are put in order. A task sees the counts of the buckets (9,000 for each power of ten), or one bucket.
+#}
+{% macro quantiles_in_passes(relation, columns, shares, keys, interpolated) %}
+    {%- set group = keys + ['feature'] %}
+    with values_unpivoted as (
+        {{- unpivot(relation, columns, 'feature', 'value', keys) | indent(4) }}
+    ),
 
+    values_counted as (
+        select {{ group | join(', ') }}, value, {{ round_significant('value', 4) }} as bucket, count(*) as row_count
+        from values_unpivoted
+        where value is not null
+        group by {{ group | join(', ') }}, value
+    ),
 
-{% macro default__distinct_quantiles(value, shares) -%}
-    list_sort(list_distinct({{ quantiles(value, shares) }}))
-{%- endmacro %}
+    buckets_counted as (
+        select {{ group | join(', ') }}, bucket, sum(row_count) as row_count
+        from values_counted
+        group by {{ group | join(', ') }}, bucket
+    ),
 
+    buckets_placed as (
+        select
+            {{ group | join(', ') }},
+            bucket,
+            row_count,
+            sum(row_count) over (
+                partition by {{ group | join(', ') }}
+                order by bucket
+                rows between unbounded preceding and current row
+            ) - row_count as rows_before,
+            sum(row_count) over (partition by {{ group | join(', ') }}) as all_rows
+        from buckets_counted
+    ),
 
-{% macro spark__distinct_quantiles(value, shares) -%}
-    array_sort(array_distinct({{ quantiles(value, shares) }}))
+    shares_listed as (
+        {%- for share in shares %}
+        select cast({{ share }} as double) as share
+        {{- '\n        union all' if not loop.last }}
+        {%- endfor %}
+    ),
+
+    -- Which rows are asked for, and with which weight: one for a discrete quantile, two for an interpolated one.
+    {% if interpolated -%}
+    ranks_listed as (
+        select
+            buckets_placed.*,
+            shares_listed.share,
+            floor((all_rows - 1) * share) as rank_below,
+            (all_rows - 1) * share - floor((all_rows - 1) * share) as weight_above
+        from buckets_placed
+        cross join shares_listed
+    ),
+
+    ranks_weighted as (
+        select ranks_listed.*, rank_below + 1 as wanted_rank, 1 - weight_above as weight
+        from ranks_listed
+        union all
+        select ranks_listed.*, rank_below + 2 as wanted_rank, weight_above as weight
+        from ranks_listed
+        where weight_above > 0
+    ),
+    {%- else -%}
+    ranks_weighted as (
+        select
+            buckets_placed.*,
+            shares_listed.share,
+            greatest(1, all_rows - floor(all_rows - shares_listed.share * all_rows)) as wanted_rank,
+            cast(1 as double) as weight
+        from buckets_placed
+        cross join shares_listed
+    ),
+    {%- endif %}
+
+    ranks_found as (
+        select {{ group | join(', ') }}, share, bucket, rows_before, wanted_rank, weight
+        from ranks_weighted
+        where wanted_rank > rows_before and wanted_rank <= rows_before + row_count
+    ),
+
+    buckets_wanted as (
+        select distinct {{ group | join(', ') }}, bucket, rows_before
+        from ranks_found
+    ),
+
+    values_placed as (
+        select
+            {%- for key in group %}
+            values_counted.{{ key }},
+            {%- endfor %}
+            values_counted.bucket,
+            values_counted.value,
+            values_counted.row_count,
+            buckets_wanted.rows_before + sum(values_counted.row_count) over (
+                partition by values_counted.{{ group | join(', values_counted.') }}, values_counted.bucket
+                order by values_counted.value
+                rows between unbounded preceding and current row
+            ) as rows_up_to
+        from values_counted
+        inner join buckets_wanted
+            on
+                values_counted.bucket = buckets_wanted.bucket
+                {%- for key in group %}
+                and values_counted.{{ key }} = buckets_wanted.{{ key }}
+                {%- endfor %}
+    )
+
+    select
+        {%- for key in group %}
+        ranks_found.{{ key }},
+        {%- endfor %}
+        ranks_found.share,
+        sum(ranks_found.weight * values_placed.value) as quantile
+    from ranks_found
+    inner join values_placed
+        on
+            ranks_found.bucket = values_placed.bucket
+            {%- for key in group %}
+            and ranks_found.{{ key }} = values_placed.{{ key }}
+            {%- endfor %}
+            and ranks_found.wanted_rank <= values_placed.rows_up_to
+            and ranks_found.wanted_rank > values_placed.rows_up_to - values_placed.row_count
+    group by {% for key in group %}ranks_found.{{ key }}, {% endfor %}ranks_found.share
 {%- endmacro %}

@@ -4,10 +4,22 @@ with customer_features as (
     where is_clustered
 ),
 
-typical as (
-    select {{ typical_interval_days() }} as typical_interval_days
+own_intervals as (
+    select
+        {{ divide('purchase_span_days', 'transaction_count - 1') }}
+            as own_interval_days
     from customer_features
     where purchase_span_days > 0
+),
+
+medians as (
+    {{- quantiles('own_intervals', ['own_interval_days'], [0.5]) }}
+),
+
+-- One row, of a null if nobody bought on more than one day.
+typical as (
+    select max(quantile) as typical_interval_days
+    from medians
 ),
 
 -- A customer with few purchases shows little of a rhythm. One interval of typical length is therefore added to the own
@@ -17,6 +29,7 @@ intervals as (
         customer_features.customer_id,
         customer_features.transaction_count = 1 as is_one_time_buyer,
         customer_features.days_since_last_transaction,
+        typical.typical_interval_days,
         {{ usual_interval_days('customer_features') }} as usual_interval_days
     from customer_features
     cross join typical
@@ -35,5 +48,6 @@ select
     ) as is_quiet,
 
     ---- numerics
-    usual_interval_days
+    usual_interval_days,
+    typical_interval_days
 from intervals

@@ -1,8 +1,6 @@
 {% set features = setting('features') %}
 {#- A customer is compared with this many equal steps of all customers: 20 steps are 5 % each. -#}
 {% set steps = 20 %}
-{% set shares = [] %}
-{%- for step in range(1, steps) %}{% do shares.append(step / steps) %}{% endfor %}
 {#- A feature is mentioned if its contribution is at least this share of all; the strongest one always is. -#}
 {% set mentioned_from = 0.1 %}
 
@@ -32,6 +30,10 @@ feature_catalogue as (
 
 serving_model as (
     select * from {{ ref('int_serving_model') }}
+),
+
+feature_quantiles as (
+    select * from {{ ref('int_feature_quantiles') }}
 ),
 
 -- The contribution of a feature is the squared distance to the runner-up's centroid minus that to the customer's own
@@ -153,24 +155,12 @@ centroids as (
     {{- unpivot('serving_model', features, 'feature', 'centroid', ['cluster']) }}
 ),
 
-clustered as (
-    select
-        {%- for feature in features %}
-        cast({{ feature }} as double) as {{ feature }}
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from customer_features
-    where is_clustered
-),
-
 edges as (
-    {%- for feature in features %}
     select
-        '{{ feature }}' as feature,
-        {{ quantiles(feature, shares) }} as edges
-    from clustered
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+        feature,
+        {{ array_agg_ascending('quantile') }} as edges
+    from feature_quantiles
+    group by feature
 ),
 
 comparisons as (

@@ -41,10 +41,13 @@ as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
 
+customer_activity as (
+    select * from {{ ref('int_customer_activity') }}
+),
+
 typical as (
-    select {{ typical_interval_days() }} as typical_interval_days
-    from customer_features
-    where is_clustered and purchase_span_days > 0
+    select max(typical_interval_days) as typical_interval_days
+    from customer_activity
 ),
 
 sampled as (

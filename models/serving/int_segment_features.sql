@@ -22,8 +22,20 @@ averaged as (
     {{ averages_by_cluster('customer_features', features) | indent }}
 ),
 
-medians_found as (
-    {{ medians_by_cluster('customer_features', features) | indent }}
+clustered as (
+    select
+        customer_clusters.cluster,
+        {%- for feature in features %}
+        customer_features.{{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from customer_clusters
+    inner join customer_features
+        on customer_clusters.customer_id = customer_features.customer_id
+),
+
+medians as (
+    {{- quantiles('clustered', features, [0.5], ['cluster']) }}
 ),
 
 scaled_averaged as (
@@ -32,10 +44,6 @@ scaled_averaged as (
 
 averages_unpivoted as (
     {{- unpivot('averaged', features, 'feature', 'average', ['cluster']) }}
-),
-
-medians_unpivoted as (
-    {{- unpivot('medians_found', features, 'feature', 'median', ['cluster']) }}
 ),
 
 scaled_unpivoted as (
@@ -49,7 +57,7 @@ select
     feature_catalogue.feature_order,
     feature_catalogue.feature,
     averages.average,
-    medians.median,
+    medians.quantile as median,
     overall.average as overall_average,
     {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
     {{ round_significant(
@@ -72,7 +80,7 @@ inner join averages_unpivoted as overall
         and overall.cluster is null
 inner join feature_catalogue
     on averages.feature = feature_catalogue.feature
-left join medians_unpivoted as medians
+left join medians
     on
         averages.feature = medians.feature
         and averages.cluster = medians.cluster

@@ -16,33 +16,64 @@ overall as (
     where is_clustered
 ),
 
-clusters_summarised as (
+clustered as (
     select
         customer_clusters.cluster,
-        count(*) as cluster_size,
-        sum(customer_features.total_spending) as total_spending,
-        sum(customer_features.total_quantity) as total_quantity,
-        sum(customer_features.transaction_count) as transaction_count,
-        sum(customer_features.days_since_signup) as days_since_signup,
-        {{ median_disc('customer_features.total_spending') }} as median_total_spending,
-        {{ median_disc('customer_features.days_since_last_transaction') }}
-            as median_days_since_last_transaction,
-        count(
-            case
-                when customer_features.total_spending < overall.avg_total_spending
-                    then 1
-            end
-        ) as below_average,
-        count(case when customer_activity.is_one_time_buyer then 1 end)
-            as one_time_buyers,
-        count(case when customer_activity.is_quiet then 1 end) as quiet_customers
+        customer_features.total_spending,
+        customer_features.total_quantity,
+        customer_features.transaction_count,
+        customer_features.days_since_signup,
+        customer_features.days_since_last_transaction,
+        customer_activity.is_one_time_buyer,
+        customer_activity.is_quiet
     from customer_clusters
     inner join customer_features
         on customer_clusters.customer_id = customer_features.customer_id
     inner join customer_activity
         on customer_clusters.customer_id = customer_activity.customer_id
+),
+
+medians_found as (
+    {{- quantiles(
+        'clustered', ['total_spending', 'days_since_last_transaction'], [0.5],
+        ['cluster']
+    ) }}
+),
+
+medians_pivoted as (
+    select
+        cluster,
+        max(case when feature = 'total_spending' then quantile end)
+            as median_total_spending,
+        max(case when feature = 'days_since_last_transaction' then quantile end)
+            as median_days_since_last_transaction
+    from medians_found
+    group by cluster
+),
+
+clusters_summarised as (
+    select
+        clustered.cluster,
+        count(*) as cluster_size,
+        sum(clustered.total_spending) as total_spending,
+        sum(clustered.total_quantity) as total_quantity,
+        sum(clustered.transaction_count) as transaction_count,
+        sum(clustered.days_since_signup) as days_since_signup,
+        max(medians_pivoted.median_total_spending) as median_total_spending,
+        max(medians_pivoted.median_days_since_last_transaction)
+            as median_days_since_last_transaction,
+        count(
+            case
+                when clustered.total_spending < overall.avg_total_spending then 1
+            end
+        ) as below_average,
+        count(case when clustered.is_one_time_buyer then 1 end) as one_time_buyers,
+        count(case when clustered.is_quiet then 1 end) as quiet_customers
+    from clustered
+    inner join medians_pivoted
+        on clustered.cluster = medians_pivoted.cluster
     cross join overall
-    group by customer_clusters.cluster
+    group by clustered.cluster
 ),
 
 averaged as (
@@ -55,7 +86,7 @@ averaged as (
         {{ divide('transaction_count', 'cluster_size') }} as avg_transactions,
         {{ divide('days_since_signup', 'cluster_size') }} as avg_days_since_signup,
         {{ divide('total_spending', 'transaction_count') }} as avg_transaction_value,
-        cast(median_total_spending as double) as median_total_spending,
+        median_total_spending,
         median_days_since_last_transaction,
         {{ divide('below_average', 'cluster_size') }} as below_average_share,
         {{ divide('one_time_buyers', 'cluster_size') }} as one_time_share,

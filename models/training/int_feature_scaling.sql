@@ -19,23 +19,29 @@ clustered as (
     where is_clustered
 ),
 
-features_unpivoted as (
-    {{- unpivot('clustered', features, 'feature', 'value') }}
+{% if winsorize is not none -%}
+quantiles_found as (
+    {{- quantiles(
+        'clustered', features, [1 - winsorize, winsorize], interpolated=true
+    ) }}
 ),
+{%- endif %}
 
 bounds as (
+    {% if winsorize is none -%}
     select
         feature,
-        {% if winsorize is none -%}
         cast(null as double) as lower_bound,
         cast(null as double) as upper_bound
-        {%- else -%}
-        percentile_cont({{ 1 - winsorize }}) within group (order by value)
-            as lower_bound,
-        percentile_cont({{ winsorize }}) within group (order by value) as upper_bound
-        {%- endif %}
-    from features_unpivoted
+    from feature_catalogue
+    {%- else -%}
+    select
+        feature,
+        min(quantile) as lower_bound,
+        max(quantile) as upper_bound
+    from quantiles_found
     group by feature
+    {%- endif %}
 ),
 
 -- Each feature before and after its transform.

@@ -99,10 +99,18 @@ distances_overall as (
     select
         {{ round_significant(
             divide(exact_sum('distance_to_centroid'), 'count(*)')
-        ) }} as mean_distance,
-        percentile_disc(0.999) within group (order by distance_to_centroid)
-            as distance_p999
+        ) }} as mean_distance
     from training_clusters
+),
+
+distance_quantiles as (
+    {{- quantiles('training_clusters', ['distance_to_centroid'], [0.999]) }}
+),
+
+-- One row, of nulls if nobody is clustered.
+distances_at_most as (
+    select max(quantile) as distance_p999
+    from distance_quantiles
 ),
 
 axes_pivoted as (
@@ -291,7 +299,7 @@ select
     cast(as_of.transactions_used as bigint) as transactions_used,
     cast(as_of.amount_used as decimal(38, 2)) as amount_used,
     distances_overall.mean_distance,
-    distances_overall.distance_p999,
+    distances_at_most.distance_p999,
     clusters_listed.clusters,
     ks_listed.ks,
     bins_listed.bins,
@@ -307,6 +315,7 @@ cross join as_of
 cross join features_summarised
 cross join versions
 cross join distances_overall
+cross join distances_at_most
 cross join clusters_listed
 cross join ks_listed
 cross join bins_listed

@@ -6,6 +6,10 @@ with customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
 
+feature_quantiles as (
+    select * from {{ ref('int_feature_quantiles') }}
+),
+
 clustered as (
     select
         {%- for feature in features %}
@@ -19,46 +23,47 @@ clustered as (
 -- Deciles. If many customers share a value, several deciles coincide in one edge.
 edges_found as (
     select
-        {%- for feature in features %}
-        {{ distinct_quantiles(feature, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) }}
-            as {{ feature }}_edges
-        {{- ',' if not loop.last }}
-        {%- endfor %}
-    from clustered
+        feature,
+        {{ array_agg_ascending('quantile', distinct=true) }} as edges
+    from feature_quantiles
+    where quantile_step % 2 = 0
+    group by feature
 ),
 
-values_united as (
-    {%- for feature in features %}
-    select
-        '{{ feature }}' as feature,
-        edges_found.{{ feature }}_edges as edges,
-        clustered.{{ feature }} as value
-    from clustered
-    cross join edges_found
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+values_unpivoted as (
+    {{- unpivot('clustered', features, 'feature', 'value') }}
 ),
 
 bins_counted as (
     select
-        feature,
-        {{ bin_index('value', 'edges') }} as bin,
+        values_unpivoted.feature,
+        {{ bin_index('values_unpivoted.value', 'edges_found.edges') }} as bin,
         count(*) as customers
-    from values_united
-    group by feature, bin
+    from values_unpivoted
+    inner join edges_found
+        on values_unpivoted.feature = edges_found.feature
+    group by values_unpivoted.feature, bin
+),
+
+features_ordered as (
+    {%- for feature in features %}
+    select
+        {{ loop.index }} as feature_order,
+        '{{ feature }}' as feature
+    {{- '\n    union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 -- There is one bin more than there are edges. A bin includes its upper edge, and the last bin has none.
 bins_listed as (
-    {%- for feature in features %}
     select
-        {{ loop.index }} as feature_order,
-        '{{ feature }}' as feature,
-        {{ feature }}_edges as edges,
-        {{ series_from_zero('cardinality(' ~ feature ~ '_edges)') }} as bin
-    from edges_found
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+        features_ordered.feature_order,
+        features_ordered.feature,
+        edges_found.edges,
+        {{ series_from_zero('cardinality(edges_found.edges)') }} as bin
+    from features_ordered
+    inner join edges_found
+        on features_ordered.feature = edges_found.feature
 )
 
 select

@@ -16,6 +16,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -306,4 +307,40 @@ def read_events(logs: set[Path]) -> list[dict[str, Any]]:
 
 def of_kind(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     """The events of one kind, such as TaskEnd."""
-    return [event for event in events if event["Event"] == f"SparkListener{kind}"]
+    return [event for event in events if event["Event"].rpartition(".")[2] == f"SparkListener{kind}"]
+
+
+def plan_nodes(events: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every node of every plan of a query, as it was planned and as it was changed while it ran."""
+    plans = [
+        event["sparkPlanInfo"]
+        for event in of_kind(events, "SQLExecutionStart") + of_kind(events, "SQLAdaptiveExecutionUpdate")
+    ]
+    while plans:
+        node = plans.pop()
+        yield node
+        plans += node["children"]
+
+
+def rows_for_one_task(events: list[dict[str, Any]]) -> dict[str, int]:
+    """{the shuffle: its rows} of each shuffle of a query to a single partition."""
+    rows: Counter[int] = Counter()
+    for event in of_kind(events, "TaskEnd"):
+        for update in event["Task Info"]["Accumulables"]:
+            if update["Name"] == "shuffle records written":
+                rows[update["ID"]] += int(update["Update"])
+    return {
+        f"{metric['accumulatorId']}: {node['simpleString']}": rows[metric["accumulatorId"]]
+        for node in plan_nodes(events)
+        if node["nodeName"] == "Exchange" and "SinglePartition" in node["simpleString"]
+        for metric in node["metrics"]
+        if metric["name"] == "shuffle records written"
+    }
+
+
+def bytes_collected(events: list[dict[str, Any]]) -> Counter[int]:
+    """{stage: bytes that its tasks returned to the driver}."""
+    sizes: Counter[int] = Counter()
+    for event in of_kind(events, "TaskEnd"):
+        sizes[event["Stage ID"]] += (event["Task Metrics"] or {}).get("Result Size", 0)
+    return sizes

@@ -36,13 +36,16 @@ from engines import (
 )
 from spark_cluster import (
     Cluster,
+    bytes_collected,
     cluster,
     end,
     event_logs,
     local,
     of_kind,
     on_cluster,
+    plan_nodes,
     read_events,
+    rows_for_one_task,
     running,
     spark_connect,
     wait_until,
@@ -56,6 +59,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
 # Far below the 23,570 customers of CDNOW: the iterations of the sweep run on the cluster.
 SAMPLE_SIZE = 5_000
+SAMPLES = ["search_sample_size", "validation_sample_size", "second_opinion_sample_size", "value_sample_size"]
 MOST_SECONDS = 900
 
 
@@ -246,7 +250,7 @@ def cdnow_settings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     subprocess.run([sys.executable, "examples/prepare.py", "cdnow"], cwd=PROJECT, check=True, timeout=120)
     settings = yaml.safe_load((PROJECT / "examples" / "cdnow" / "settings.yml").read_text())
     place = str(PROJECT / settings["transactions_location"])
-    return settings | {"transactions_location": place, "search_sample_size": SAMPLE_SIZE}
+    return settings | {"transactions_location": place} | dict.fromkeys(SAMPLES, SAMPLE_SIZE)
 
 
 @pytest.fixture(scope="session")
@@ -282,6 +286,26 @@ def test_the_customers_of_cdnow_are_in_the_same_segments(cdnow: Built, cdnow_on_
 
 def test_every_mart_of_cdnow_has_the_same_rows(cdnow: Built, cdnow_on_cluster: OnSpark) -> None:
     assert differing_tables(tables_of_duckdb(cdnow.warehouse), cdnow_on_cluster.marts()) == {}
+
+
+# The rows of a sample, twice, and some columns of eight bytes for each of them.
+MOST_ROWS = 2 * SAMPLE_SIZE
+MOST_BYTES = 100 * SAMPLE_SIZE
+
+
+def test_no_task_of_cdnow_sees_all_customers(cdnow_on_cluster: OnSpark) -> None:
+    events = cdnow_on_cluster.events
+    assert {query: rows for query, rows in rows_for_one_task(events).items() if rows > MOST_ROWS} == {}
+    # Spark's percentiles put the distinct values of all rows into one task, whatever the partitions.
+    functions = [node["simpleString"] for node in plan_nodes(events) if "Aggregate" in node["nodeName"]]
+    assert len(functions) > 100
+    assert [aggregate for aggregate in functions if "percentile" in aggregate] == []
+
+
+def test_the_driver_collects_no_more_than_samples(cdnow_on_cluster: OnSpark) -> None:
+    collected = bytes_collected(cdnow_on_cluster.events)
+    assert {stage: size for stage, size in collected.items() if size > MOST_BYTES} == {}
+    assert max(collected.values()) > SAMPLE_SIZE * 8
 
 
 # ---- a worker dies in the middle of the sweep --------------------------------------------------------------------
