@@ -39,8 +39,10 @@ pytestmark = pytest.mark.xdist_group("sail")
 def sail_with_dbt(folder: Path) -> Iterator[str]:
     """A Sail server, which outlives the process of dbt that uses it: a client waits ten minutes for a lost server."""
     with sail(folder) as remote:
-        yield remote
-        warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).end()
+        try:
+            yield remote
+        finally:
+            warm_dbt("spark_connect", SEGMENTATION_SPARK_REMOTE=remote).end()
 
 
 @pytest.fixture(scope="module")
@@ -125,22 +127,58 @@ def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
 # ---- history -----------------------------------------------------------------------------------------------------
 
 
-def test_three_builds_with_a_refit_and_a_score_have_the_same_history(tmp_path: Path) -> None:
-    builds = [
-        ({"as_of_date": "2024-12-31"}, []),
-        ({"as_of_date": "2025-02-28", "k": 5}, []),
-        ({"as_of_date": "2025-03-31", "k": 5}, ["--selector", "score"]),
-    ]
+def test_a_history_goes_from_duckdb_to_spark_and_back(tmp_path: Path) -> None:
+    """A build on DuckDB, a refit and a scoring run on Spark, and a build on DuckDB, against all four on DuckDB."""
+    score = ["--selector", "score"]
+    first, refit, scored, last = (
+        {"as_of_date": as_of, "k": k}
+        for as_of, k in (("2024-12-31", 4), ("2025-02-28", 5), ("2025-03-31", 5), ("2025-04-30", 5))
+    )
+    stays, leaves, returns = (tmp_path / name for name in ("stays", "leaves", "returns"))
+    ours = green(build(stays, first, *WITHOUT_TESTS)).warehouse
+    to_spark, back = history_in(leaves), history_in(returns)
+    green(warm_dbt().run(stays, {}, "run-operation", "export_history", *to_spark))
     with sail_with_dbt(tmp_path / "server") as remote:
-        for settings, selected in builds:
-            arguments = ["build", *selected, *WITHOUT_TESTS]
-            ours = green(build(tmp_path / "duckdb", settings, *selected, *WITHOUT_TESTS)).warehouse
-            green(on_sail(tmp_path / "spark", remote, settings, *arguments))
+        green(on_sail(leaves, remote, {}, "run-operation", "import_history", *to_spark))
+        for settings, selected in ((refit, []), (scored, score)):
+            green(build(stays, settings, *selected, *WITHOUT_TESTS))
+            green(on_sail(leaves, remote, settings, "build", *selected, *WITHOUT_TESTS))
         marts = tables_of_duckdb(ours)
         theirs = tables_of_connect(remote, list(marts))
+        green(on_sail(leaves, remote, {}, "run-operation", "export_history", *back))
     assert differing_tables(marts, theirs) == {}
     assert [row[0] for row in sorted(theirs["segmentation_builds"][1])] == [1, 2, 3]
     assert len(theirs["segment_events"][1]) > 0
+    green(warm_dbt().run(returns, {}, "run-operation", "import_history", *back))
+    for folder in (stays, returns):
+        green(build(folder, last, *WITHOUT_TESTS))
+    marts, theirs = (tables_of_duckdb(folder / "warehouse.duckdb") for folder in (stays, returns))
+    assert differing_tables(marts, theirs) == {}
+    assert [row[0] for row in sorted(theirs["segmentation_builds"][1])] == [1, 2, 3, 4]
+
+
+def history_in(folder: Path) -> list[str]:
+    """The arguments of the operations that move a history, with a new folder for its files."""
+    (folder / "history").mkdir(parents=True)
+    return ["--args", json.dumps({"folder": str(folder / "history")})]
+
+
+def test_a_history_is_imported_only_where_there_is_none(tmp_path: Path) -> None:
+    green(build(tmp_path, {}, *WITHOUT_TESTS))
+    arguments = history_in(tmp_path)
+    green(warm_dbt().run(tmp_path, {}, "run-operation", "export_history", *arguments))
+    refused = warm_dbt().run(tmp_path, {}, "run-operation", "import_history", *arguments)
+    assert refused.returncode != 0
+    assert "This warehouse has a history already: the table" in refused.output
+    log = tmp_path / "history" / "int_build_log.parquet"
+    log.rename(tmp_path / "elsewhere")
+    missing = warm_dbt().run(tmp_path / "new", {}, "run-operation", "import_history", *arguments)
+    assert missing.returncode != 0
+    assert "No files found" in missing.output
+    assert missing.relations() == []
+    unknown = warm_dbt().run(tmp_path / "new", {}, "run-operation", "export_history", *arguments)
+    assert unknown.returncode != 0
+    assert "There is no history to export" in unknown.output
 
 
 def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
@@ -230,8 +268,7 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
 
 
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
-    # Sail 0.7 interpolates a percentile to six digits.
-    settings = write_shop(tmp_path) | {"winsorize": None}
+    settings = write_shop(tmp_path)
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     # A server of its own, whose history begins with this build.
