@@ -258,11 +258,17 @@ class WarmDbt:
         self.process.stdin.close()
         self.process.wait()
 
-    def run(self, folder: Path, settings: dict[str, Any], *arguments: str) -> Built:
-        """Run dbt with these settings and arguments, with everything that it writes in `folder`."""
+    def run(
+        self, folder: Path, settings: dict[str, Any], *arguments: str, parsed_with: dict[str, Any] | None = None
+    ) -> Built:
+        """Run dbt with these settings and arguments, with everything that it writes in `folder`.
+
+        parsed_with: the settings with which the project is parsed, for a run that stops before models see theirs.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         warehouse = folder / "warehouse.duckdb"
         run = {"arguments": arguments, "settings": settings, "target": self.target, "folder": str(folder)}
+        run["parsed_with"] = settings if parsed_with is None else parsed_with
         asked = json.dumps(run | {"warehouse": str(warehouse)}, default=str)
         print(asked, file=self.process.stdin, flush=True)
         code = self.process.stdout.readline()

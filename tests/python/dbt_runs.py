@@ -27,13 +27,16 @@ from dbt.contracts.graph.manifest import Manifest
 def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
     """Run dbt, with all its output except the warehouse in the folder."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    return dbtRunner(manifest=manifest).invoke(["--no-use-colors", *arguments, *folders])
+    # A log file with every statement would take a sixth of a build.
+    return dbtRunner(manifest=manifest).invoke(["--no-use-colors", "--log-level-file", "none", *arguments, *folders])
 
 
 # ---- reading the project -----------------------------------------------------------------------------------------
 
 # The Python models get their settings from YAML files, which dbt renders while it reads the project.
 READ_WHILE_PARSED = r"var\('(\w+)'\)"
+# Where an input is, is read then only if it is a model or a source of another project.
+OF_ANOTHER_PROJECT = r" *(ref|source) *\("
 
 
 @cache
@@ -56,7 +59,12 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
     What a model refers to can depend on whether a setting is null, and the name of a relation on the name of the file.
     None where dbt refuses the settings, so that the run itself says why.
     """
-    read = {name: value for name, value in settings.items() if name in settings_read_while_parsed()}
+    read = {
+        name: value
+        for name, value in settings.items()
+        if name in settings_read_while_parsed()
+        and (not name.endswith("_location") or re.match(OF_ANOTHER_PROJECT, str(value)))
+    }
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
     database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
     # The files of a pattern are read by an incremental model.
@@ -116,10 +124,10 @@ def output_to(path: Path) -> Iterator[None]:
 
 
 def run_once(run: dict[str, Any], parsed_in: Path) -> int:
-    """Do one run, {arguments, settings, target, folder, warehouse}, and return its exit code."""
+    """Do one run, {arguments, settings, parsed_with, target, folder, warehouse}, and return its exit code."""
     os.environ["SEGMENTATION_WAREHOUSE"] = run["warehouse"]
     settings, target = run["settings"], ["--target", run["target"]] if run["target"] else []
-    manifest = manifest_for(settings, parsed_in, *target)
+    manifest = manifest_for(run["parsed_with"], parsed_in, *target)
     result = invoke(Path(run["folder"]), [*run["arguments"], *target, "--vars", json.dumps(settings)], manifest)
     # The connections of Python models stay open, and with them the file.
     with suppress(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import pandas as pd
 import pytest
-from conftest import WITHOUT_UNIT_TESTS, build, green
+from conftest import WITHOUT_UNIT_TESTS, build, dbt, green
 
 MARKERS = {"full_name": "Zyxwora Quillfeather", "email": "zyxwora@quill.invalid"}
 # Quotes, semicolons and comments, but not Jinja: dbt itself evaluates it in --vars, before any check.
@@ -46,7 +48,10 @@ def inputs(folder, names: dict[str, str] | None = None, prefix: str = "") -> dic
 
 
 def test_an_unlisted_attribute_is_in_no_table_and_no_log(tmp_path):
-    built = green(build(tmp_path / "run", inputs(tmp_path / "input"), *WITHOUT_UNIT_TESTS))
+    variables = ["--vars", json.dumps(inputs(tmp_path / "input"))]
+    (tmp_path / "run").mkdir()
+    built = green(dbt(tmp_path / "run", "--log-level-file", "debug", "build", *WITHOUT_UNIT_TESTS, *variables))
+    assert "create or replace" in (tmp_path / "run" / "logs" / "dbt.log").read_text(encoding="utf-8")
     said = [built.output, *map(repr, built.marts().items())]
     for folder in ("logs", "target"):
         for file in (tmp_path / "run" / folder).rglob("*"):

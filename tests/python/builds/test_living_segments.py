@@ -20,6 +20,7 @@ from conftest import (
     copy_of_project,
     green,
     many_dbt_runs,
+    warm_dbt,
     write_inputs,
 )
 from sklearn.cluster import KMeans
@@ -317,7 +318,7 @@ def test_the_population_stability_index_is_that_of_pandas(played: Played):
 )
 def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_path, settings: dict, said: str):
     shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
-    refused = build(tmp_path, settings, *SCORE)
+    refused = warm_dbt().run(tmp_path, settings, "build", *SCORE, parsed_with={})
     assert refused.returncode != 0
     assert said in refused.output
     assert "model" in refused.output
