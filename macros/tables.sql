@@ -1,18 +1,13 @@
 {# Columns turned into rows, and literal rows. #}
 
 {% macro unpivot(relation, columns, name, value, keys=[]) -%}
-    {#- One row for each row and column of a relation, with the column's name and its value as double. A union is as
-        fast as a wide query; UNPIVOT takes three times as long on DuckDB and differs between engines. -#}
-    {%- for column in columns %}
-    select
-        {%- for key in keys %}
-        {{ key }},
-        {%- endfor %}
-        '{{ column }}' as {{ name }},
-        cast({{ column }} as double) as {{ value }}
-    from {{ relation }}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+    {#- One row for each row and column of a relation, with the column's name and its value as double. UNPIVOT takes
+        three times as long on DuckDB and differs between engines. -#}
+    {%- set rows = [] -%}
+    {%- for column in columns -%}
+        {%- do rows.append({name: quote_literal(column), value: 'cast(' ~ column ~ ' as double)'}) -%}
+    {%- endfor -%}
+    {{ expand_rows(relation, keys, rows) }}
 {%- endmacro %}
 
 

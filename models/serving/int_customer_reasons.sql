@@ -117,37 +117,50 @@ second_found as (
     from others_left
 ),
 
--- The features that the reason mentions, at most three per customer. The opposing one is that on which the customer is
--- more like the runner-up, so it is compared with the customers of the own segment.
-mentions_united as (
-    {%- for mention in ('strongest', 'second', 'weakest') %}
+values_joined as (
     select
-        second_found.customer_id,
-        '{{ mention }}' as mention,
-        second_found.{{ mention }}_feature as feature,
+        second_found.*,
+        customer_clusters.cluster,
+        customer_clusters.runner_up_cluster,
+        {%- for mention in ('strongest', 'second', 'weakest') %}
         case second_found.{{ mention }}_feature
             {%- for feature in features %}
             when '{{ feature }}' then cast(customer_features.{{ feature }} as double)
             {%- endfor %}
-        end as value,
-        {%- if mention == 'weakest' %}
-        customer_clusters.runner_up_cluster as cluster,
-        customer_clusters.cluster as other_cluster
-        {%- else %}
-        customer_clusters.cluster,
-        customer_clusters.runner_up_cluster as other_cluster
-        {%- endif %}
+        end as {{ mention }}_value
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from second_found
     inner join customer_features
         on second_found.customer_id = customer_features.customer_id
     inner join customer_clusters
         on second_found.customer_id = customer_clusters.customer_id
-    where
-        second_found.{{ mention }}_contribution
-        {{ {'strongest': '> 0', 'second': '>= ' ~ mentioned_from,
-            'weakest': '<= -' ~ mentioned_from}[mention] }}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+),
+
+-- The features that the reason mentions, at most three per customer. The opposing one is that on which the customer is
+-- more like the runner-up, so it is compared with the customers of the own segment.
+{% set least = {
+    'strongest': '> 0', 'second': '>= ' ~ mentioned_from, 'weakest': '<= -' ~ mentioned_from
+} -%}
+{%- set rows = [] -%}
+{%- for mention in least %}
+{%- do rows.append({
+    'mention': quote_literal(mention),
+    'feature': mention ~ '_feature',
+    'value': mention ~ '_value',
+    'cluster': 'runner_up_cluster' if mention == 'weakest' else 'cluster',
+    'other_cluster': 'cluster' if mention == 'weakest' else 'runner_up_cluster',
+    'is_mentioned': 'coalesce(' ~ mention ~ '_contribution ' ~ least[mention] ~ ', false)',
+}) %}
+{%- endfor -%}
+mentions_expanded as (
+    {{- expand_rows('values_joined', ['customer_id'], rows) }}
+),
+
+mentions as (
+    select *
+    from mentions_expanded
+    where is_mentioned
 ),
 
 -- For each pair of segments and feature, what a customer of the one is compared with.
@@ -193,15 +206,15 @@ comparisons as (
 
 phrases as (
     select
-        mentions_united.customer_id,
-        mentions_united.mention,
+        mentions.customer_id,
+        mentions.mention,
         {{ comparison_phrase(steps) | indent(8) }} as phrase
-    from mentions_united
+    from mentions
     inner join comparisons
         on
-            mentions_united.cluster = comparisons.cluster
-            and mentions_united.other_cluster = comparisons.other_cluster
-            and mentions_united.feature = comparisons.feature
+            mentions.cluster = comparisons.cluster
+            and mentions.other_cluster = comparisons.other_cluster
+            and mentions.feature = comparisons.feature
 ),
 
 reasons as (

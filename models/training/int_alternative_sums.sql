@@ -46,14 +46,23 @@ customers as (
     inner join scaled
         on alternative_clusters.customer_id = scaled.customer_id
     cross join overall
+),
+
+{% set measures = ['spending', 'is_below_average', 'is_one_time_buyer', 'is_quiet'] + features -%}
+{%- for feature in clustered %}{% do measures.append(feature ~ '_scaled') %}{% endfor -%}
+{%- set ks = [] -%}
+{%- for k in alternative_ks() %}
+{%- do ks.append({'k': 'cast(' ~ k ~ ' as bigint)', 'cluster': 'cluster_' ~ k}) %}
+{%- endfor -%}
+customers_of_each_k as (
+    {{- expand_rows('customers', measures, ks) }}
 )
 
-{%- for k in alternative_ks() %}
 select
-    cast({{ k }} as bigint) as k,
-    cast(cluster_{{ k }} as bigint) as cluster,
+    k,
+    cast(cluster as bigint) as cluster,
     -- A number that no cluster of another k has.
-    cast({{ 1000 * k }} + cluster_{{ k }} as bigint) as alternative,
+    1000 * k + cast(cluster as bigint) as alternative,
     count(*) as customers,
     sum(spending) as total_spending,
     {%- for feature in features %}
@@ -65,8 +74,6 @@ select
     count(is_below_average) as below_average,
     count(is_one_time_buyer) as one_time_buyers,
     count(is_quiet) as quiet_customers
-from customers
-where cluster_{{ k }} is not null
-group by cluster_{{ k }}
-{{ 'union all' if not loop.last }}
-{%- endfor %}
+from customers_of_each_k
+where cluster is not null
+group by k, cluster

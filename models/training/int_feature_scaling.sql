@@ -27,118 +27,141 @@ quantiles_found as (
 ),
 {%- endif %}
 
+{#- One row with a column for each feature, because Spark would read the customers again for each row of a union. -#}
 bounds as (
-    {% if winsorize is none -%}
     select
-        feature,
-        cast(null as double) as lower_bound,
-        cast(null as double) as upper_bound
-    from feature_catalogue
-    {%- else -%}
-    select
-        feature,
-        min(quantile) as lower_bound,
-        max(quantile) as upper_bound
+        {%- for feature in features %}
+        {%- for bound, aggregate in (('lower', 'min'), ('upper', 'max')) %}
+        {% if winsorize is none -%}
+        cast(null as double) as {{ feature }}_{{ bound }}
+        {%- else -%}
+        {{ aggregate }}(case when feature = '{{ feature }}' then quantile end)
+            as {{ feature }}_{{ bound }}
+        {%- endif %}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    {%- if winsorize is not none %}
     from quantiles_found
-    group by feature
     {%- endif %}
 ),
 
 -- Each feature before and after its transform.
 transformed as (
-    {%- for feature in features %}
-    {%- set value = 'clustered.' ~ feature if winsorize is none
-        else winsorized('clustered.' ~ feature, 'bounds.lower_bound', 'bounds.upper_bound') %}
     select
-        '{{ feature }}' as feature,
-        clustered.{{ feature }} as raw_value,
-        {{ transform_feature(value, feature_transform(feature)) | indent(8) }} as value
+        {%- for feature in features %}
+        {%- set value = 'clustered.' ~ feature if winsorize is none else winsorized(
+            'clustered.' ~ feature, 'bounds.' ~ feature ~ '_lower', 'bounds.' ~ feature ~ '_upper'
+        ) %}
+        clustered.{{ feature }} as raw_{{ feature }},
+        {{ transform_feature(value, feature_transform(feature)) | indent(8) }}
+            as {{ feature }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from clustered
-    {%- if winsorize is not none %}
-    inner join bounds
-        on bounds.feature = '{{ feature }}'
-    {%- endif %}
-    {{- '\n    union all' if not loop.last }}
-    {%- endfor %}
+    cross join bounds
 ),
 
+{% set columns = [] -%}
+{%- for feature in features %}{% do columns.extend(['raw_' ~ feature, feature]) %}{% endfor -%}
 centered as (
     select
-        feature,
-        {{ divide(exact_sum('raw_value'), 'count(*)') }} as raw_center,
-        {{ divide(exact_sum('value'), 'count(*)') }} as center
+        {%- for column in columns %}
+        {{ divide(exact_sum(column), 'count(*)') }} as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from transformed
-    group by feature
 ),
 
 deviations_measured as (
     select
-        transformed.feature,
-        transformed.raw_value - centered.raw_center as raw_deviation,
-        transformed.value - centered.center as deviation
+        {%- for column in columns %}
+        transformed.{{ column }} - centered.{{ column }} as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from transformed
-    inner join centered
-        on transformed.feature = centered.feature
+    cross join centered
 ),
 
 -- The population standard deviation, from the squared deviations from the mean.
 spread as (
     select
-        feature,
-        sqrt({{ divide(exact_sum('raw_deviation * raw_deviation'), 'count(*)') }})
-            as raw_deviation,
-        sqrt({{ divide(exact_sum('deviation * deviation'), 'count(*)') }}) as deviation
+        {%- for column in columns %}
+        sqrt({{ divide(exact_sum(column ~ ' * ' ~ column), 'count(*)') }})
+            as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from deviations_measured
-    group by feature
 ),
 
 -- The skewness is the mean of the cubed z-scores.
 skewed as (
     select
-        deviations_measured.feature,
+        count(*) as customers,
+        {%- for column in columns %}
         {{ divide(
             exact_sum(
-                'pow(deviations_measured.raw_deviation'
-                ~ ' / nullif(spread.raw_deviation, 0), 3)'
+                'pow(deviations_measured.' ~ column
+                ~ ' / nullif(spread.' ~ column ~ ', 0), 3)'
             ),
             'count(*)'
-        ) }} as skew_before,
-        {{ divide(
-            exact_sum(
-                'pow(deviations_measured.deviation'
-                ~ ' / nullif(spread.deviation, 0), 3)'
-            ),
-            'count(*)'
-        ) }} as skew_after
+        ) }} as {{ column }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
     from deviations_measured
-    inner join spread
-        on deviations_measured.feature = spread.feature
-    group by deviations_measured.feature
+    cross join spread
+),
+
+features_listed as (
+    select
+        {%- set structs = [] %}
+        {%- for feature in features %}
+        {%- do structs.append(named_struct({
+            'feature': quote_literal(feature),
+            'lower_bound': 'bounds.' ~ feature ~ '_lower',
+            'upper_bound': 'bounds.' ~ feature ~ '_upper',
+            'center': 'centered.' ~ feature,
+            'deviation': 'spread.' ~ feature,
+            'skew_before': 'skewed.raw_' ~ feature,
+            'skew_after': 'skewed.' ~ feature,
+        })) %}
+        {%- endfor %}
+        {{ array_literal(structs) }} as features
+    from skewed
+    cross join centered
+    cross join spread
+    cross join bounds
+    where skewed.customers > 0
+),
+
+features_unnested as (
+    select {{ unnest_structs('features') }}  -- noqa: AL03
+    from features_listed
 )
 
 select
     feature_catalogue.feature_order,
     feature_catalogue.feature,
     feature_catalogue.transform,
-    bounds.lower_bound,
-    bounds.upper_bound,
-    {{ round_significant('centered.center') }} as center,
+    features_unnested.lower_bound,
+    features_unnested.upper_bound,
+    {{ round_significant('features_unnested.center') }} as center,
     -- A constant feature has no spread; with a scale of 1, its scaled value is zero.
     case
-        when spread.deviation > 1e-9 * greatest(abs(centered.center), 1)
-            then {{ round_significant('spread.deviation') }}
+        when
+            features_unnested.deviation
+            > 1e-9 * greatest(abs(features_unnested.center), 1)
+            then {{ round_significant('features_unnested.deviation') }}
         else cast(1 as double)
     end as scale,
-    coalesce(spread.deviation <= 1e-9 * greatest(abs(centered.center), 1), false)
-        as is_constant,
-    {{ round_significant('skewed.skew_before') }} as skew_before,
-    {{ round_significant('skewed.skew_after') }} as skew_after
+    coalesce(
+        features_unnested.deviation
+        <= 1e-9 * greatest(abs(features_unnested.center), 1),
+        false
+    ) as is_constant,
+    {{ round_significant('features_unnested.skew_before') }} as skew_before,
+    {{ round_significant('features_unnested.skew_after') }} as skew_after
 from feature_catalogue
-inner join bounds
-    on feature_catalogue.feature = bounds.feature
-inner join centered
-    on feature_catalogue.feature = centered.feature
-inner join spread
-    on feature_catalogue.feature = spread.feature
-inner join skewed
-    on feature_catalogue.feature = skewed.feature
+inner join features_unnested
+    on feature_catalogue.feature = features_unnested.feature

@@ -170,4 +170,4 @@ select
     ---- numerics
     action_rank
 from placed
-order by customer_id, action_rank
+{{ order_customers_by(['customer_id', 'action_rank']) }}

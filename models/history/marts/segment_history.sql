@@ -48,4 +48,4 @@ left join builds
     on changes.next_build = builds.build
 -- A null key means that the customer left.
 where changes.segment_key is not null
-order by changes.customer_id, changes.build
+{{ order_customers_by(['changes.customer_id', 'changes.build']) }}

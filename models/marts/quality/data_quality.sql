@@ -149,25 +149,24 @@ lines_grouped as (
         is_return, row_hash
 ),
 
+{% set of_transactions, of_customers = [], [] -%}
+{%- for rule in transaction_flags %}
+{%- do of_transactions.append({
+    'input': "'transactions'", 'rule': quote_literal(rule),
+    'row_count': rule ~ '_rows', 'amount': rule ~ '_amount',
+}) %}
+{%- endfor %}
+{%- for rule in customer_flags %}
+{%- do of_customers.append({
+    'input': "'customers'", 'rule': quote_literal(rule),
+    'row_count': rule ~ '_rows', 'amount': 'cast(null as decimal(38, 2))',
+}) %}
+{%- endfor -%}
 flags_united as (
-    {%- for rule in transaction_flags %}
-    select
-        'transactions' as input,
-        '{{ rule }}' as rule,
-        {{ rule }}_rows as row_count,
-        {{ rule }}_amount as amount
-    from transactions_flagged
+    {{- expand_rows('transactions_flagged', [], of_transactions) }}
     union all
-    {%- endfor %}
-    {%- for rule in customer_flags %}
-    select
-        'customers' as input,
-        '{{ rule }}' as rule,
-        {{ rule }}_rows as row_count,
-        cast(null as decimal(38, 2)) as amount
-    from customers_flagged
+    {{- expand_rows('customers_flagged', [], of_customers) }}
     union all
-    {%- endfor %}
     {%- for rule, condition in suppression_flags.items() %}
     {%- do catalogued_rule(rule) %}
     select

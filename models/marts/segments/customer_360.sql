@@ -76,4 +76,4 @@ inner join customers
 left join attributes_pivoted  -- noqa: ST11
     on customer_segments.customer_id = attributes_pivoted.customer_id
 where customers.failed_rules is null
-order by customer_segments.customer_id
+{{ order_customers_by(['customer_segments.customer_id']) }}

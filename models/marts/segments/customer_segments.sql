@@ -115,4 +115,4 @@ left join overrides
     on customer_features.customer_id = overrides.customer_id
 left join archetypes
     on overrides.segment_name = archetypes.segment_name
-order by customer_features.customer_id
+{{ order_customers_by(['customer_features.customer_id']) }}

@@ -30,4 +30,4 @@ from scaled
 inner join customer_segments
     on scaled.customer_id = customer_segments.customer_id
 cross join loadings_pivoted
-order by scaled.customer_id
+{{ order_customers_by(['scaled.customer_id']) }}

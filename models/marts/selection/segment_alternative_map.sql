@@ -29,15 +29,12 @@ drawn as (
     limit {{ customers_at_most }}
 ),
 
+{% set ks = [] -%}
+{%- for k in alternative_ks() %}
+{%- do ks.append({'k': 'cast(' ~ k ~ ' as bigint)', 'cluster': 'cluster_' ~ k}) %}
+{%- endfor -%}
 clusters as (
-    {%- for k in alternative_ks() %}
-    select
-        customer_id,
-        cast({{ k }} as bigint) as k,
-        cluster_{{ k }} as cluster
-    from drawn
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{- expand_rows('drawn', ['customer_id'], ks) }}
 )
 
 select

@@ -544,6 +544,36 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(comple
     assert_same_marts(green(original), green(shuffled))
 
 
+@pytest.mark.long
+def test_every_number_of_threads_gives_identical_marts(tmp_path):
+    """Of a shop that is large enough for DuckDB and the sweep to share their work among threads."""
+    duckdb.execute(
+        f"""
+        copy (
+            select
+                'T' || row_number() over () as transaction_id,
+                'C' || customer as customer_id,
+                date '2024-01-01' + cast(hash(customer * 31 + line) % 365 as integer) as transaction_date,
+                1 + hash(customer + line * 17) % 5 as quantity,
+                round(exp(2 + customer % 4 + hash(customer * 7919 + line) % 1000 / 500.0), 2) as amount
+            from range(250000) as customers (customer)
+            cross join range(1, 9) as lines (line)
+            where hash(customer * 131 + line) % (2 + customer % 7) < 3
+        ) to '{tmp_path / "lines.parquet"}'
+        """
+    )
+    names = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
+    settings = {"transactions_location": str(tmp_path / "lines.parquet"), "customers_location": None}
+    settings["transactions_columns"] = {name: name for name in names}
+    one, *others = (
+        green(build(tmp_path / str(threads), settings | {"threads": threads}, *WITHOUT_TESTS))
+        for threads in (1, 2, 4, 8)
+    )
+    assert one.column("select count(*) from marts.customer_segments") == [250_000]
+    for other in others:
+        assert_same_marts(one, other)
+
+
 @pytest.mark.xdist_group("complete_journey")
 def test_the_households_are_reported_as_a_continuum(complete_journey_builds: tuple[Built, Built]):
     served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
+import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import count
@@ -11,9 +14,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import Built, green, warm_dbt
+from conftest import DBT, PROJECT, Built, dbt_folders, environment, green, warm_dbt
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from spark_cluster import end, running, wait_until
 
 # What is read from the lines, without the models that train.
 READ = ["int_customer_features", "int_transaction_attributes", "int_rejected_transactions", "int_rejected_customers"]
@@ -249,6 +253,32 @@ def test_a_file_that_cannot_be_read_keeps_the_lines_of_before(shop):
     assert shop.run("followed").returncode != 0
     broken.unlink()
     assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.faults
+def test_a_build_that_is_killed_while_it_reads_new_files_loses_and_doubles_nothing(shop, survived):
+    """A file comes, another one is corrected and a third one goes; the build after the kill finds all of it."""
+    moments = random.Random(5)
+    for number in range(6):
+        shop.write(f"2024-0{3 + number}", [f"N{number},bert,2024-03-05,1,7.50,B"])
+        shop.write("2024-02", [f"T4,anna,2024-02-05,1,{30 + number}.00,A"])
+        if number:
+            shop.remove(f"2024-0{2 + number}")
+        kill_while_reading(shop, moments.uniform(0, 1.5))
+        assert_as_if_all_were_read(shop)
+    survived(6)
+
+
+def kill_while_reading(shop: Shop, delay: float) -> None:
+    """Run the models that read the lines, and kill dbt some seconds after it begins to read them."""
+    folder, output = shop.folder / "followed", shop.folder / "output.txt"
+    arguments = ["run", *SELECTED, "--vars", json.dumps(shop.settings()), *dbt_folders(folder)]
+    command = [str(DBT), "--no-use-colors", *arguments]
+    with running(command, output, environment(folder / "warehouse.duckdb"), PROJECT) as process:
+        begins = "START sql incremental model staging.stg_shop__transactions"
+        wait_until(lambda: begins in output.read_text(), "dbt", process, output)
+        time.sleep(delay)
+        end(process, signal.SIGKILL)
 
 
 # ---- any order ---------------------------------------------------------------------------------------------------
