@@ -54,8 +54,9 @@ publish: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, and 
 	@$(if $(filter spark,$(TARGET)),sh scripts/need_java.sh,true)
 	$(if $(filter spark,$(TARGET)),.venv-spark,.venv)/bin/python -m customer_segmentation.publication publish $(if $(VARS),--settings "$(VARS)") $(if $(TARGET),--target $(TARGET)) -- $(ARGS)
 
-audiences: setup  ## Build, test, and write a list of customers for each action; takes VARS and ARGS like build
-	.venv/bin/python -m customer_segmentation.audiences $(if $(VARS),--settings "$(VARS)") $(if $(CONTACT_DATE),--contact-date $(CONTACT_DATE)) -- $(ARGS)
+audiences: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, and write a list of customers for each action; takes VARS and ARGS like build, and TARGET=spark
+	@$(if $(filter spark,$(TARGET)),sh scripts/need_java.sh,true)
+	$(if $(filter spark,$(TARGET)),.venv-spark,.venv)/bin/python -m customer_segmentation.audiences $(if $(VARS),--settings "$(VARS)") $(if $(CONTACT_DATE),--contact-date $(CONTACT_DATE)) $(if $(TARGET),--target $(TARGET)) -- $(ARGS)
 
 rollback: setup  ## Return to an earlier publication: TO=3, or the one before the current one
 	.venv/bin/python -m customer_segmentation.publication rollback $(TO)

@@ -26,13 +26,38 @@
         {%- endif -%}
         {%- do tables.update({name: table}) -%}
     {%- endfor -%}
-    {%- for name, table in tables.items() -%}
-        {#- A table without rows gets one of nulls, since not every engine writes a file without rows. -#}
-        {%- set rows = 'select stored.* from (select 1 as one) as one left join ' ~ table ~ ' as stored on true' -%}
-        {%- do write_parquet(rows, folder ~ '/' ~ name ~ '.parquet') -%}
-    {%- endfor -%}
+    {%- do write_tables(tables, folder) -%}
     {%- do log('The history is in ' ~ folder ~ '. Another warehouse begins with it: dbt run-operation import_history'
         ~ " --args '{folder: " ~ folder ~ "}'", info=true) -%}
+{% endmacro %}
+
+
+{% macro write_tables(tables, folder) %}
+    {#- Writes tables, given as {name: relation, or none for that of the model}, to Parquet files in a folder. -#}
+    {%- for name, table in tables.items() -%}
+        {#- A table without rows gets one of nulls, since not every engine writes a file without rows. -#}
+        {%- set rows = 'select stored.* from (select 1 as one) as one left join '
+            ~ (table or stored_relation(name)) ~ ' as stored on true' -%}
+        {%- do write_parquet(rows, folder ~ '/' ~ name ~ '.parquet') -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro log_exported_wave(path, wave) %}
+    {#- Adds an exported wave to the log on Spark, from a Parquet file with its other columns; in one step. -#}
+    {%- set log = stored_relation('int_export_log') -%}
+    {%- set columns = adapter.get_columns_in_relation(log) | map(attribute='name') | list -%}
+    {%- set columns = columns | reject('eq', 'wave') | join(', ') -%}
+    {%- do run_query(
+        'create or replace temporary view exported_wave using parquet options (path ' ~ quote_literal(path) ~ ')'
+    ) -%}
+    {%- call statement('log_exported_wave') -%}
+        {%- if setting('history_format') == 'parquet' %}
+        insert overwrite table {{ log }} partition (wave = {{ wave }}) select {{ columns }} from exported_wave
+        {%- else %}
+        insert into {{ log }} (wave, {{ columns }}) select {{ wave }}, {{ columns }} from exported_wave
+        {%- endif %}
+    {%- endcall -%}
 {% endmacro %}
 
 

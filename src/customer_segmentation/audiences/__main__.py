@@ -1,6 +1,7 @@
 """Build, test, and export whom each action is to reach.
 
-Usage: python -m customer_segmentation.audiences [--settings my_shop.yml] [--contact-date 2026-11-30] [-- dbt arguments]
+Usage: python -m customer_segmentation.audiences [--settings my_shop.yml] [--contact-date 2026-11-30] [--target spark]
+           [-- dbt arguments]
 
 Run it in the project folder, as `make audiences` does. On an error it prints one sentence and exits with code 1.
 """
@@ -10,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -23,9 +26,12 @@ from customer_segmentation.audiences.export import (
     export,
     finish_interrupted,
     locked,
+    log_wave,
 )
+from customer_segmentation.audiences.spark import RELATIONS, TARGET, SparkExports
 from customer_segmentation.publication.dbt_build import build, target_folder
 from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.publication.spark import spark_warehouse
 from customer_segmentation.publication.warehouse import WarehouseError, check_warehouse, explain, warehouse_path
 from customer_segmentation.settings import SettingsError, project_settings
 
@@ -39,21 +45,47 @@ def relations_of(manifest: dict) -> Relations:
     return Relations(name("audiences"), name("customer_360"), name("int_as_of_date"), name("int_export_log"))
 
 
-def run(settings: Path | None, contact_date: date | None, arguments: list[str]) -> None:
-    """Build and test, then export. settings: a YAML settings file."""
-    project, warehouse = Path.cwd(), warehouse_path().resolve()
+@contextmanager
+def on_duckdb(project: Path, warehouse: Path, arguments: list[str]) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict]]:
+    """Yield a connection to the warehouse, and what an export is to know of it."""
+    manifest = target_folder(project, arguments) / "manifest.json"
+    relations = relations_of(json.loads(manifest.read_text(encoding="utf-8")))
+    try:
+        connection = duckdb.connect(str(warehouse))
+    except duckdb.Error as error:
+        raise WarehouseError(explain(error, warehouse)) from error
+    with connection:
+        yield connection, {"relations": relations, "log": log_wave}
+
+
+@contextmanager
+def on_spark(
+    project: Path, warehouse: Path, arguments: list[str], given: dict, folder: Path, umask: int
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict]]:
+    """The same for the tables of Spark."""
+    exports = SparkExports(project, warehouse, arguments, given, folder, umask)
+    with exports.connection() as connection:
+        yield connection, {"relations": RELATIONS, "log": exports.log}
+
+
+def run(settings: Path | None, contact_date: date | None, arguments: list[str], *, is_on_spark: bool = False) -> None:
+    """Build and test, then export. settings: a YAML settings file. is_on_spark: build on the target `spark`."""
+    project = Path.cwd()
+    warehouse = (spark_warehouse() if is_on_spark else warehouse_path()).resolve()
     folder = audiences_folder(warehouse)
+    arguments = [*TARGET, *arguments] if is_on_spark else arguments
     # Before the build starts, which takes long.
     if "customer_360" in project_settings(project, settings).get("disabled_marts", []):
         raise SettingsError("The lists are written from the mart customer_360; take it out of 'disabled_marts'.")
-    check_warehouse(warehouse)
-    with locked(folder):
+    if not is_on_spark:
+        check_warehouse(warehouse)
+    with locked(folder) as umask:
         dbt_arguments = ["--exclude-resource-type", "unit_test", *arguments]
-        given = build(project, settings, dbt_arguments, "nothing was exported")
+        # Each build on Spark writes files of its own, which others may read as before.
+        umask = umask if is_on_spark else -1
+        given = build(project, settings, dbt_arguments, "nothing was exported", umask)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
-        manifest = target_folder(project, arguments) / "manifest.json"
-        relations = relations_of(json.loads(manifest.read_text(encoding="utf-8")))
         choices = Choices(
             valid["audience_columns"],
             valid["contacts_location"],
@@ -61,19 +93,16 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str]) 
             valid["contacts_country"],
             contact_date,
         )
-        try:
-            connection = duckdb.connect(str(warehouse))
-        except duckdb.Error as error:
-            raise WarehouseError(explain(error, warehouse)) from error
-        with connection:
-            completed = finish_interrupted(folder, connection, relations)
+        made = (project, warehouse, arguments)
+        with on_spark(*made, given, folder, umask) if is_on_spark else on_duckdb(*made) as (connection, places):
+            completed = finish_interrupted(folder, connection, places["relations"])
             if completed is not None:
                 print(
                     f"Export {completed} had been interrupted after it was logged. Its files are complete now, in "
                     f"{folder / f'{completed:06d}'}. Nothing new was exported; run this again for the next wave."
                 )
                 return
-            exported = export(folder, connection, relations, choices)
+            exported = export(folder, connection, choices=choices, **places)
     if exported is None:
         print("Nobody is to be contacted: the mart audiences says why, in status and status_reason.")
         return
@@ -91,9 +120,11 @@ def main(given: list[str]) -> None:
     parser.add_argument(
         "--contact-date", type=date.fromisoformat, help="the day of the contact; by default the as-of date"
     )
+    parser.add_argument("--target", choices=["spark"], help="build on Apache Spark (default: DuckDB)")
     parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
     arguments = parser.parse_args(given)
-    run(arguments.settings, arguments.contact_date, arguments.arguments)
+    on_spark = arguments.target == "spark"
+    run(arguments.settings, arguments.contact_date, arguments.arguments, is_on_spark=on_spark)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -58,8 +58,8 @@ def audiences_folder(warehouse: Path) -> Path:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Lock the folder, which only its owner can read, so that one export runs at a time.
+def locked(folder: Path) -> Iterator[int]:
+    """Lock the folder, which only its owner can read, so that one export runs at a time; yield the umask of before.
 
     Raises:
         ExportError: Another process holds the lock.
@@ -69,7 +69,7 @@ def locked(folder: Path) -> Iterator[None]:
     with only_one(folder, ExportError(refusal)):
         before = os.umask(0o077)
         try:
-            yield
+            yield before
         finally:
             os.umask(before)
 
@@ -94,12 +94,30 @@ def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, rela
     return completed
 
 
+def log_wave(connection: duckdb.DuckDBPyConnection, relations: Relations, manifest: dict[str, Any]) -> None:
+    """Add the wave to the log in one transaction."""
+    connection.execute("begin transaction")
+    connection.execute(
+        f"insert into {relations.log}"
+        " (wave, contact_date, exported_at, action_id, customer_id, segment_key, segment_name, is_treated)"
+        " select ?, ?, ?, action_id, customer_id, segment_key, segment_name, status = 'treated'"
+        f" from {relations.audiences} where status in ('treated', 'holdout') and action_id in"
+        f" (select action_id from {relations.audiences} where status = 'treated') order by action_id, customer_id",
+        [manifest["wave"], manifest["contact_date"], manifest["exported_at"].replace(tzinfo=None)],
+    )
+    connection.execute("commit")
+
+
 def export(
-    folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations, choices: Choices
+    folder: Path,
+    connection: duckdb.DuckDBPyConnection,
+    relations: Relations,
+    choices: Choices,
+    log: Callable[[duckdb.DuckDBPyConnection, Relations, dict[str, Any]], None] = log_wave,
 ) -> dict[str, Any] | None:
     """Write the files of the next wave, log it, and return its manifest; None if nobody is to be contacted.
 
-    The folder must be locked.
+    The folder must be locked. log adds the wave of a manifest to the log, as a whole or not at all.
 
     Raises:
         ExportError: A setting names a column or a file that does not exist, or the files cannot be written.
@@ -143,7 +161,7 @@ def export(
             manifest["actions"][action] = _write_action(unfinished, connection, relations, choices, columns, action)
         write_manifest(unfinished, manifest)
         sync_files(unfinished)
-        _log(connection, relations, manifest)
+        log(connection, relations, manifest)
     except ExportError:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -271,17 +289,3 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
     cursor = connection.execute(query)
     while rows := cursor.fetchmany(ROWS_AT_ONCE):
         yield from rows
-
-
-def _log(connection: duckdb.DuckDBPyConnection, relations: Relations, manifest: dict[str, Any]) -> None:
-    """Add the wave to the log in one transaction."""
-    connection.execute("begin transaction")
-    connection.execute(
-        f"insert into {relations.log}"
-        " (wave, contact_date, exported_at, action_id, customer_id, segment_key, segment_name, is_treated)"
-        " select ?, ?, ?, action_id, customer_id, segment_key, segment_name, status = 'treated'"
-        f" from {relations.audiences} where status in ('treated', 'holdout') and action_id in"
-        f" (select action_id from {relations.audiences} where status = 'treated') order by action_id, customer_id",
-        [manifest["wave"], manifest["contact_date"], manifest["exported_at"].replace(tzinfo=None)],
-    )
-    connection.execute("commit")

@@ -16,12 +16,16 @@ GREEN = ("success", "pass", "warn", "no-op")
 
 
 def build(
-    project: Path, settings: Path | None, arguments: list[str], consequence: str = "nothing was published"
+    project: Path,
+    settings: Path | None,
+    arguments: list[str],
+    consequence: str = "nothing was published",
+    umask: int = -1,
 ) -> dict[str, Any]:
     """Run `dbt build` in a separate process, and return the settings given on its command line.
 
-    `settings` is a YAML settings file, `arguments` are further arguments of dbt, and `consequence` ends the sentence of
-    an error.
+    `settings` is a YAML settings file, `arguments` are further arguments of dbt, `consequence` ends the sentence of an
+    error, and `umask` is that of dbt's files (-1: as that of this process).
 
     Raises:
         PublicationError: The build failed or was incomplete.
@@ -30,7 +34,7 @@ def build(
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     variables = ["--vars", settings.read_text(encoding="utf-8")] if settings else []
     dbt = Path(sys.executable).with_name("dbt")
-    finished = subprocess.run([str(dbt), "build", *variables, *arguments], cwd=project, check=False)
+    finished = subprocess.run([str(dbt), "build", *variables, *arguments], cwd=project, check=False, umask=umask)
     if finished.returncode:
         raise PublicationError(f"The build failed, see above; {consequence}.")
     results = _run_results(target)

@@ -319,12 +319,11 @@ from customer_segmentation.audiences import export as module
 folder, warehouse, fault = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 if fault == "after the log":
     module.os.replace = lambda *paths: os._exit(9)
-if fault == "before the log":
-    module._log = lambda *given: os._exit(9)
+log = (lambda *given: os._exit(9)) if fault == "before the log" else module.log_wave
 relations = module.Relations({relations})
 print("ready", flush=True)
 with module.locked(folder), duckdb.connect(warehouse) as connection:
-    module.export(folder, connection, relations, module.Choices({columns}, None, {{}}, None, None))
+    module.export(folder, connection, relations, module.Choices({columns}, None, {{}}, None, None), log)
 """
 
 

@@ -52,6 +52,8 @@ from spark_cluster import (
 )
 from texts import NOTATIONS, write_lines, write_shop
 
+from customer_segmentation.audiences.export import Choices, export, finish_interrupted
+from customer_segmentation.audiences.spark import RELATIONS, SparkExports
 from customer_segmentation.publication.publications import publish_marts
 from customer_segmentation.publication.spark import fetch_marts
 
@@ -160,6 +162,29 @@ def test_history_goes_on_after_a_build_that_was_killed(in_process: OnSpark, samp
     marts = in_process.marts()
     assert differing_tables(tables_of_duckdb(tmp_path / "warehouse.duckdb"), marts) == {}
     assert [row[0] for row in sorted(marts["segmentation_builds"][1])] == [1, 2]
+
+
+def test_an_export_is_logged_on_spark(in_process: OnSpark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = in_process.warehouse.parent
+    for name, value in local(folder).items():
+        monkeypatch.setenv(name, value)
+    arguments = ["--target-path", str(folder / "target")]
+    exports = SparkExports(PROJECT, in_process.warehouse, arguments, {}, tmp_path)
+    choices = Choices(["segment_name"], None, {}, None, None)
+    with exports.connection() as connection:
+        manifest = export(tmp_path, connection, RELATIONS, choices, exports.log)
+    with exports.connection() as connection:
+        logged = connection.execute("select wave, action_id, customer_id, is_treated from int_export_log").fetchall()
+        assert finish_interrupted(tmp_path, connection, RELATIONS) is None
+    columns, rows = in_process.marts()["audiences"]
+    status, action, customer = map(columns.index, ("status", "action_id", "customer_id"))
+    wanted = [(1, row[action], row[customer], row[status] == "treated") for row in rows]
+    wanted = [row for row, audience in zip(wanted, rows, strict=True) if audience[status] in ("treated", "holdout")]
+    assert sorted(logged) == sorted(wanted)
+    assert len(logged) > 100
+    assert sorted(manifest["actions"]) == sorted({row[1] for row in logged})
+    assert {path.stem for path in (tmp_path / "000001").glob("*.parquet")} == set(manifest["actions"])
+    assert not list(tmp_path.glob(".*"))
 
 
 def assert_read_alike(folder: Path, settings: dict, count: int) -> None:
