@@ -41,9 +41,9 @@
 
 
 {#
-    Spark's own percentiles collect the distinct values of a group in one task. Here the distinct values stay on the
-    cluster. They are counted by their first four digits; a bucket of these digits holds the quantile, and only its
-    values are put in order. A task sees the counts of the buckets (9,000 for each power of ten), or one bucket.
+    Spark's own percentiles collect the distinct values of a group in one task. Here a first pass counts the values by
+    their first four digits. A second one takes those of the buckets that hold a quantile, and only they are put in
+    order. A task sees the counts of the buckets (9,000 for each power of ten), or the values of one bucket.
 #}
 {% macro quantiles_in_passes(relation, columns, shares, keys, interpolated) %}
     {%- set group = keys + ['feature'] %}
@@ -51,16 +51,18 @@
         {{- unpivot(relation, columns, 'feature', 'value', keys) | indent(4) }}
     ),
 
-    values_counted as (
-        select {{ group | join(', ') }}, value, {{ round_significant('value', 4) }} as bucket, count(*) as row_count
+    values_bucketed as (
+        select
+            {{ group | join(', ') }},
+            value,
+            {{ bucket_of('value') | indent(12) }} as bucket
         from values_unpivoted
         where value is not null
-        group by {{ group | join(', ') }}, value
     ),
 
     buckets_counted as (
-        select {{ group | join(', ') }}, bucket, sum(row_count) as row_count
-        from values_counted
+        select {{ group | join(', ') }}, bucket, count(*) as row_count
+        from values_bucketed
         group by {{ group | join(', ') }}, bucket
     ),
 
@@ -128,26 +130,42 @@
         from ranks_found
     ),
 
-    values_placed as (
+    values_wanted as (
         select
             {%- for key in group %}
-            values_counted.{{ key }},
+            values_bucketed.{{ key }},
             {%- endfor %}
-            values_counted.bucket,
-            values_counted.value,
-            values_counted.row_count,
-            buckets_wanted.rows_before + sum(values_counted.row_count) over (
-                partition by values_counted.{{ group | join(', values_counted.') }}, values_counted.bucket
-                order by values_counted.value
-                rows between unbounded preceding and current row
-            ) as rows_up_to
-        from values_counted
+            values_bucketed.bucket,
+            values_bucketed.value,
+            max(buckets_wanted.rows_before) as rows_before,
+            count(*) as row_count
+        from values_bucketed
         inner join buckets_wanted
             on
-                values_counted.bucket = buckets_wanted.bucket
+                values_bucketed.bucket = buckets_wanted.bucket
                 {%- for key in group %}
-                and values_counted.{{ key }} = buckets_wanted.{{ key }}
+                and values_bucketed.{{ key }} = buckets_wanted.{{ key }}
                 {%- endfor %}
+        group by
+            {%- for key in group %}
+            values_bucketed.{{ key }},
+            {%- endfor %}
+            values_bucketed.bucket,
+            values_bucketed.value
+    ),
+
+    values_placed as (
+        select
+            {{ group | join(', ') }},
+            bucket,
+            value,
+            row_count,
+            rows_before + sum(row_count) over (
+                partition by {{ group | join(', ') }}, bucket
+                order by value
+                rows between unbounded preceding and current row
+            ) as rows_up_to
+        from values_wanted
     )
 
     select
@@ -166,4 +184,16 @@
             and ranks_found.wanted_rank <= values_placed.rows_up_to
             and ranks_found.wanted_rank > values_placed.rows_up_to - values_placed.row_count
     group by {% for key in group %}ranks_found.{{ key }}, {% endfor %}ranks_found.share
+{%- endmacro %}
+
+
+{% macro bucket_of(value) -%}
+    {#- A whole number for the first four digits of a number: the same or a higher one for a higher number. -#}
+    case
+        when {{ value }} = 0 then cast(0 as double)
+        else (case when {{ value }} < 0 then -1 else 1 end) * (
+            100000 * (400 + floor(log10(abs({{ value }}))))
+            + floor(abs({{ value }}) / pow(10, floor(log10(abs({{ value }}))) - 3))
+        )
+    end
 {%- endmacro %}
