@@ -1,6 +1,7 @@
 """Measure the project on Apache Spark: one worker, two workers, DuckDB, and the sweep against pyspark.ml.
 
     .venv-spark/bin/python benchmarks/spark.py --customers 1000000
+    .venv-spark/bin/python benchmarks/spark.py --workers 2 --output builds.md     # builds alone, on two workers
 
 Needs `make setup-spark` and Java 17. Workers are processes of this machine, with one core each, on the loopback
 address. The CPU seconds of the tasks on each worker and the bytes shuffled are read from Spark's event log. The same
@@ -16,6 +17,7 @@ import json
 import math
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -50,6 +52,25 @@ def task_seconds(events: list[dict]) -> dict[str, float]:
     for event in of_kind(events, "TaskEnd"):
         ran[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Executor CPU Time"] / 1e9
     return dict(sorted(ran.items()))
+
+
+def seconds_by_table(events: list[dict]) -> Counter[str]:
+    """{table: the CPU seconds of the tasks of the statement that wrote it}.
+
+    The times of statements that run side by side say less, because each waits for the others.
+    """
+    tables, statements = {}, {}
+    for event in of_kind(events, "SQLExecutionStart"):
+        written = re.search(r"\.db/(\w+), false", event["physicalPlanDescription"])
+        tables[str(event["executionId"])] = written[1] if written else "everything else"
+    for event in of_kind(events, "JobStart"):
+        statement = event["Properties"].get("spark.sql.execution.id")
+        statements |= dict.fromkeys(event["Stage IDs"], statement)
+    ran: Counter[str] = Counter()
+    for event in of_kind(events, "TaskEnd"):
+        table = tables.get(statements.get(event["Stage ID"]), "everything else")
+        ran[table] += event["Task Metrics"]["Executor CPU Time"] / 1e9
+    return ran
 
 
 def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
@@ -173,17 +194,19 @@ def measure_side(name: str, spark: Cluster, path: Path, features: list[str]) -> 
 # ---- measurements ------------------------------------------------------------------------------------------------
 
 
-def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
-    """Build the same shop with DuckDB, with one worker and with two; yield Markdown."""
-    rows, marts, share = [], {}, {}
-    for name, workers in (("DuckDB, 2 threads", 0), ("Spark, 1 worker", 1), ("Spark, 2 workers", 2)):
+def builds(folder: Path, settings: dict, memory: str, numbers: list[int]) -> Iterator[str]:
+    """Build the same shop with DuckDB, and with each number of workers; yield Markdown."""
+    rows, marts, share, by_table = [], {}, {}, Counter()
+    on_spark = [(f"Spark, {number} worker{'s' if number > 1 else ''}", number) for number in numbers]
+    for name, workers in [("DuckDB, 2 threads", 0), *on_spark]:
         place = folder / f"on_{workers}"
         place.mkdir()
         if workers:
             with cluster(folder / f"cluster_{workers}", workers, memory=memory) as spark:
                 environment = on_cluster(place, spark) | {"SEGMENTATION_SPARK_DRIVER_MEMORY": "3g"}
                 cost = dbt_build(place, settings, "--target", "spark", environment=environment)
-                ran = task_seconds(read_events(event_logs(spark)))
+                events = read_events(event_logs(spark))
+                ran, by_table = task_seconds(events), seconds_by_table(events)
             marts[name] = [
                 duckdb.execute(f"from '{place}/warehouse/marts.db/{mart}/*.parquet' order by all").df()
                 for mart in MARTS
@@ -213,9 +236,11 @@ def builds(folder: Path, settings: dict, memory: str) -> Iterator[str]:
         if column in mine
     )
     sizes = [mine["cluster_size"].tolist() for mine, _ in marts.values()]
-    same = "are the same" if sizes.count(sizes[0]) == 3 else f"differ: {sizes}"
+    same = "are the same" if sizes.count(sizes[0]) == len(sizes) else f"differ: {sizes}"
+    most = ", ".join(f"{table} {seconds:.0f} s" for table, seconds in by_table.most_common(12))
+    yield f"CPU time of the tasks on {name.removeprefix('Spark, ')}, by the table that they wrote: {most}.\n"
     yield (
-        f"All three select k = {k}; the sizes of the clusters {same}."
+        f"All of them select k = {k}; the sizes of the clusters {same}."
         f" The relative difference of Davies-Bouldin indices and average spending is at most {apart:.1e}."
     )
 
@@ -261,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--customers", type=int, default=1_000_000, help="with ten transactions each")
     parser.add_argument("--memory", default="4g", help="memory of each worker")
+    parser.add_argument("--workers", type=int, help="only builds, on this number of workers and on DuckDB")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep the files")
     parser.add_argument("--output", type=Path, default=HERE / "spark.md")
     parser.add_argument("--side", type=json.loads, help=argparse.SUPPRESS)
@@ -283,10 +309,11 @@ def main() -> None:
         " distributed.",
         "",
     ]
-    for title, rows in (
-        ("Full builds with data tests, without unit tests", builds(folder, settings, given.memory)),
-        ("The sweep against nine fits of pyspark.ml, on two workers", sweeps(folder, given.memory)),
-    ):
+    numbers = [given.workers] if given.workers else [1, 2]
+    parts = [("Full builds with data tests, without unit tests", builds(folder, settings, given.memory, numbers))]
+    if not given.workers:
+        parts.append(("The sweep against nine fits of pyspark.ml, on two workers", sweeps(folder, given.memory)))
+    for title, rows in parts:
         said += [f"## {title}", ""]
         for row in rows:
             print(row, flush=True)
