@@ -1,7 +1,7 @@
 """Measure the project on Apache Spark: one worker, two workers, DuckDB, and the sweep against pyspark.ml.
 
     .venv-spark/bin/python benchmarks/spark.py --customers 1000000
-    .venv-spark/bin/python benchmarks/spark.py --workers 2 --output builds.md     # builds alone, on two workers
+    .venv-spark/bin/python benchmarks/spark.py --workers 2    # builds alone, on two workers, and only to the screen
 
 Needs `make setup-spark` and Java 17. Workers are processes of this machine, with one core each, on the loopback
 address. The CPU seconds of the tasks on each worker and the bytes shuffled are read from Spark's event log. The same
@@ -288,7 +288,7 @@ def main() -> None:
     parser.add_argument("--memory", default="4g", help="memory of each worker")
     parser.add_argument("--workers", type=int, help="only builds, on this number of workers and on DuckDB")
     parser.add_argument("--keep", type=Path, help="work in this folder and keep the files")
-    parser.add_argument("--output", type=Path, default=HERE / "spark.md")
+    parser.add_argument("--output", type=Path, help="the file to write; by default benchmarks/spark.md")
     parser.add_argument("--side", type=json.loads, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
@@ -319,7 +319,9 @@ def main() -> None:
             print(row, flush=True)
             said.append(row)
         said.append("")
-    given.output.write_text("\n".join(said).replace("\n\n\n", "\n\n").rstrip() + "\n")
+    output = given.output or (None if given.workers else HERE / "spark.md")
+    if output:
+        output.write_text("\n".join(said).replace("\n\n\n", "\n\n").rstrip() + "\n")
     if not given.keep:
         shutil.rmtree(folder)
     return None

@@ -87,7 +87,7 @@ def answer(run: dict[str, Any], folder: Path) -> dict[str, Any]:
     variables, parse = run["variables"], run.get("parse", "shared")
     written = variables if isinstance(variables, str) else json.dumps(variables)
     manifest = None if parse == "alone" else manifest_for(yaml.safe_load(written) if parse == "shared" else {}, folder)
-    result = invoke(folder, ["--quiet", *run["arguments"], "--vars", written], manifest)
+    result = invoke(folder, ["--quiet", "--no-write-json", *run["arguments"], "--vars", written], manifest)
     if run.get("copy_to"):
         # dbt holds the file open, so the last writes are still in the write-ahead log next to it.
         for suffix in ("", ".wal"):
