@@ -64,9 +64,9 @@ class SparkExports:
         """
         with TemporaryDirectory(prefix=".marts-", dir=self.folder) as aside:
             self.aside = Path(aside)
-            fetch_marts(self.warehouse, self.target, self.aside / "marts.duckdb")
+            fetch_marts(self.warehouse, self.target, self.aside / "spark.duckdb")
             self._run("write_tables", {"tables": dict.fromkeys(OTHERS), "folder": aside})
-            with duckdb.connect(str(self.aside / "marts.duckdb")) as connection:
+            with duckdb.connect(str(self.aside / "spark.duckdb")) as connection:
                 connection.execute("set TimeZone = 'UTC'")
                 for table in OTHERS:
                     rows = literal(f"{aside}/{table}.parquet/*.parquet")

@@ -106,7 +106,10 @@ def test_only_columns_that_name_the_engine_differ(in_process: OnSpark, sample: B
 
 def test_every_model_and_every_test_runs_on_spark(in_process: OnSpark, sample: Built) -> None:
     ours, theirs = (statuses(built.warehouse.parent) for built in (sample, in_process.built))
-    assert set(ours) == set(theirs)
+    assert set(ours) - set(theirs) == set()
+    # DuckDB enforces the constraints of each mart when writing it; on Spark one test per mart checks them.
+    marts = {f"constraints_hold_{mart}_{mart}" for mart in sample.columns()}
+    assert {name.split(".")[2] for name in set(theirs) - set(ours)} == marts
     assert sum(name.startswith("unit_test.") for name in theirs) > 100
     assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
 
