@@ -339,8 +339,19 @@ def rows_for_one_task(events: list[dict[str, Any]]) -> dict[str, int]:
 
 
 def bytes_collected(events: list[dict[str, Any]]) -> Counter[int]:
-    """{stage: bytes that its tasks returned to the driver}."""
+    """{stage: bytes that its tasks returned to the driver}, without those of tables that Spark broadcasts.
+
+    Spark broadcasts a table in a join only if it is small (spark.sql.autoBroadcastJoinThreshold, 10 MB).
+    """
+    broadcast = {
+        stage
+        for event in of_kind(events, "JobStart")
+        if "broadcast exchange" in event["Properties"].get("spark.job.tags", "")
+        for stage in event["Stage IDs"]
+    }
     sizes: Counter[int] = Counter()
     for event in of_kind(events, "TaskEnd"):
+        if event["Stage ID"] in broadcast:
+            continue
         sizes[event["Stage ID"]] += (event["Task Metrics"] or {}).get("Result Size", 0)
     return sizes
