@@ -288,6 +288,22 @@ borders_described as (
 {% endmacro %}
 
 
+{% macro rows_of_each_k(relation, keys) -%}
+    {#- A query with keys, k and cluster for each k and row of a relation with int_alternative_clusters' columns. -#}
+    {%- set rows = [] -%}
+    {%- for k in alternative_ks() -%}
+        {%- do rows.append({'k': 'cast(' ~ k ~ ' as bigint)', 'cluster': 'cluster_' ~ k}) -%}
+    {%- endfor -%}
+    {{ expand_rows(relation, keys, rows) }}
+{%- endmacro %}
+
+
+{% macro quantile_steps() %}
+    {#- The number of equal steps of int_feature_quantiles: 20 steps are 5 % each, and every second one is a decile. -#}
+    {%- do return(20) -%}
+{% endmacro %}
+
+
 {% macro previous_clusters_at_most() %}
     {#- The possible numbers of the clusters of any stored model; k_max may have been lowered since it was trained. -#}
     {%- set register = stored_relation('int_model_register') -%}

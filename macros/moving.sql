@@ -48,9 +48,7 @@
     {%- set log = stored_relation('int_export_log') -%}
     {%- set columns = adapter.get_columns_in_relation(log) | map(attribute='name') | list -%}
     {%- set columns = columns | reject('eq', 'wave') | join(', ') -%}
-    {%- do run_query(
-        'create or replace temporary view exported_wave using parquet options (path ' ~ quote_literal(path) ~ ')'
-    ) -%}
+    {%- do view_of_parquet('exported_wave', path) -%}
     {%- call statement('log_exported_wave') -%}
         {%- if setting('history_format') == 'parquet' %}
         insert overwrite table {{ log }} partition (wave = {{ wave }}) select {{ columns }} from exported_wave

@@ -141,11 +141,7 @@
             count(*) as row_count
         from values_bucketed
         inner join buckets_wanted
-            on
-                values_bucketed.bucket = buckets_wanted.bucket
-                {%- for key in group %}
-                and values_bucketed.{{ key }} = buckets_wanted.{{ key }}
-                {%- endfor %}
+            on {{ equal_columns('values_bucketed', 'buckets_wanted', group + ['bucket']) }}
         group by
             {%- for key in group %}
             values_bucketed.{{ key }},
@@ -177,13 +173,17 @@
     from ranks_found
     inner join values_placed
         on
-            ranks_found.bucket = values_placed.bucket
-            {%- for key in group %}
-            and ranks_found.{{ key }} = values_placed.{{ key }}
-            {%- endfor %}
+            {{ equal_columns('ranks_found', 'values_placed', group + ['bucket']) }}
             and ranks_found.wanted_rank <= values_placed.rows_up_to
             and ranks_found.wanted_rank > values_placed.rows_up_to - values_placed.row_count
     group by {% for key in group %}ranks_found.{{ key }}, {% endfor %}ranks_found.share
+{%- endmacro %}
+
+
+{% macro equal_columns(one, other, columns) -%}
+    {%- for column in columns -%}
+    {{ one }}.{{ column }} = {{ other }}.{{ column }}{{ ' and ' if not loop.last }}
+    {%- endfor -%}
 {%- endmacro %}
 
 

@@ -1,5 +1,5 @@
-{#- A quantile at each step of 5 %: the edges of reasons, and every second one is a decile. -#}
-{% set steps = 20 %}
+{#- The edges of reasons, and every second one is a decile. -#}
+{% set steps = quantile_steps() %}
 {% set features = setting('features') %}
 {% set shares = [] %}
 {%- for step in range(1, steps) %}{% do shares.append(step / steps) %}{% endfor %}

@@ -1,6 +1,5 @@
 {% set features = setting('features') %}
-{#- A customer is compared with this many equal steps of all customers: 20 steps are 5 % each. -#}
-{% set steps = 20 %}
+{% set steps = quantile_steps() %}
 {#- A feature is mentioned if its contribution is at least this share of all; the strongest one always is. -#}
 {% set mentioned_from = 0.1 %}
 

@@ -22,7 +22,7 @@ averaged as (
     {{ averages_by_cluster('customer_features', features) | indent }}
 ),
 
-clustered as (
+customers_clustered as (
     select
         customer_clusters.cluster,
         {%- for feature in features %}
@@ -35,7 +35,7 @@ clustered as (
 ),
 
 medians as (
-    {{- quantiles('clustered', features, [0.5], ['cluster']) }}
+    {{- quantiles('customers_clustered', features, [0.5], ['cluster']) }}
 ),
 
 scaled_averaged as (

@@ -50,12 +50,8 @@ customers as (
 
 {% set measures = ['spending', 'is_below_average', 'is_one_time_buyer', 'is_quiet'] + features -%}
 {%- for feature in clustered %}{% do measures.append(feature ~ '_scaled') %}{% endfor -%}
-{%- set ks = [] -%}
-{%- for k in alternative_ks() %}
-{%- do ks.append({'k': 'cast(' ~ k ~ ' as bigint)', 'cluster': 'cluster_' ~ k}) %}
-{%- endfor -%}
 customers_of_each_k as (
-    {{- expand_rows('customers', measures, ks) }}
+    {{- rows_of_each_k('customers', measures) }}
 )
 
 select

@@ -26,7 +26,7 @@ edges_found as (
         feature,
         {{ array_agg_ascending('quantile', distinct=true) }} as edges
     from feature_quantiles
-    where quantile_step % 2 = 0
+    where quantile_step % {{ quantile_steps() // 10 }} = 0
     group by feature
 ),
 

@@ -29,12 +29,8 @@ drawn as (
     limit {{ customers_at_most }}
 ),
 
-{% set ks = [] -%}
-{%- for k in alternative_ks() %}
-{%- do ks.append({'k': 'cast(' ~ k ~ ' as bigint)', 'cluster': 'cluster_' ~ k}) %}
-{%- endfor -%}
 clusters as (
-    {{- expand_rows('drawn', ['customer_id'], ks) }}
+    {{- rows_of_each_k('drawn', ['customer_id']) }}
 )
 
 select
