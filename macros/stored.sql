@@ -13,6 +13,15 @@
 {% endmacro %}
 
 
+{% macro earlier_version(column) %}
+    {#- The table of the model itself as an earlier build left it; none if there is none, or none with this column. -#}
+    {%- if not execute or model.resource_type != 'model' -%}{%- do return(none) -%}{%- endif -%}
+    {%- set stored = load_relation(this) -%}
+    {%- set has_column = stored and column in adapter.get_columns_in_relation(stored) | map(attribute='name') -%}
+    {%- do return(stored if has_column else none) -%}
+{% endmacro %}
+
+
 {% macro builds_one_at_a_time() %}
     {#- Whether the engine lets only one process build: a DuckDB file is locked, and so is the catalog of the target
         spark, which profiles.yml calls embedded. A server, even with such a catalog, may have several clients. -#}

@@ -35,35 +35,45 @@ customers_joined as (
         {%- if 'line_id' in unique_key %}
         transactions.line_id,
         {%- endif %}
-        nullif(
-            concat_ws(
-                ', ',
-                transactions.failed_rules,
+        -- Most lines break no rule, and their rules need not be put together.
+        case
+            when
+                transactions.failed_rules is null
+                and valid_customers.customer_id is not null
                 {%- if as_of_date is not none %}
-                -- As of the as-of date, later purchases are not known yet, and neither are those who made no others.
-                case
-                    when
-                        transactions.transaction_date
-                        > cast('{{ as_of_date }}' as date)
-                        then 'after_as_of_date'
-                end,
+                and transactions.transaction_date <= cast('{{ as_of_date }}' as date)
                 {%- endif %}
-                case
-                    when
-                        transactions.customer_id is not null
-                        and valid_customers.customer_id is null
-                        {%- if as_of_date is not none %}
-                        and coalesce(
+                then null
+            else nullif(
+                concat_ws(
+                    ', ',
+                    transactions.failed_rules,
+                    {%- if as_of_date is not none %}
+                    -- As of the as-of date, nobody knows later purchases yet, nor those who made no others.
+                    case
+                        when
                             transactions.transaction_date
-                            <= cast('{{ as_of_date }}' as date),
-                            true
-                        )
-                        {%- endif %}
-                        then 'unknown_customer_id'
-                end
-            ),
-            ''
-        ) as failed_rules
+                            > cast('{{ as_of_date }}' as date)
+                            then 'after_as_of_date'
+                    end,
+                    {%- endif %}
+                    case
+                        when
+                            transactions.customer_id is not null
+                            and valid_customers.customer_id is null
+                            {%- if as_of_date is not none %}
+                            and coalesce(
+                                transactions.transaction_date
+                                <= cast('{{ as_of_date }}' as date),
+                                true
+                            )
+                            {%- endif %}
+                            then 'unknown_customer_id'
+                    end
+                ),
+                ''
+            )
+        end as failed_rules
     from transactions
     left join valid_customers
         on transactions.customer_id = valid_customers.customer_id

@@ -10,21 +10,20 @@ transactions as (
     select * from {{ ref('int_transactions_checked') }}
 ),
 
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
+),
+
 as_of as (
     select * from {{ ref('int_as_of_date') }}
 ),
 
--- Returns reduce spending and quantity and are not purchases. A line without a transaction id counts as a separate
--- transaction.
+-- Returns reduce spending and quantity and are not purchases.
 transactions_aggregated as (
     select
         customer_id,
         cast(sum(amount) as decimal(38, 2)) as total_spending,
         cast(sum(quantity) as decimal(38, 3)) as total_quantity,
-        count(distinct case when not is_return then transaction_id end)
-        + sum(
-            case when not is_return and transaction_id is null then 1 else 0 end
-        ) as transaction_count,
         cast(sum(case when is_return then -amount end) as decimal(38, 2))
             as returned_amount,
         min(case when not is_return then transaction_date end)
@@ -32,6 +31,14 @@ transactions_aggregated as (
         max(case when not is_return then transaction_date end) as last_purchase_date
     from transactions
     where failed_rules is null
+    group by customer_id
+),
+
+purchases_counted as (
+    select
+        customer_id,
+        cast(sum(transaction_count) as bigint) as transaction_count
+    from customer_months
     group by customer_id
 ),
 
@@ -70,7 +77,7 @@ customers_joined as (
         {% else -%}
         cast(null as decimal(38, 3)) as total_quantity,
         {% endif -%}
-        coalesce(transactions_aggregated.transaction_count, 0) as transaction_count,
+        coalesce(purchases_counted.transaction_count, 0) as transaction_count,
         coalesce(transactions_aggregated.returned_amount, cast(0 as decimal(38, 2)))
             as returned_amount,
         {%- for attribute in attribute_names() if attribute in setting('features') %}
@@ -80,6 +87,8 @@ customers_joined as (
     from customers
     left join transactions_aggregated
         on customers.customer_id = transactions_aggregated.customer_id
+    left join purchases_counted
+        on customers.customer_id = purchases_counted.customer_id
     {%- if window is not none %}
     left join first_purchases
         on customers.customer_id = first_purchases.customer_id
@@ -98,7 +107,7 @@ select
     ---- features
     total_spending,
     total_quantity,
-    cast(transaction_count as bigint) as transaction_count,
+    transaction_count,
     -- A day after the as-of date counts as 0 days.
     cast(
         case

@@ -87,6 +87,20 @@ lines as (
         transactions.is_return
 ),
 
+-- A purchase counts once, also if it has lines of several days: its first line counts for it.
+lines_followed as (
+    select
+        *,
+        case
+            when transaction_id is not null
+                then lag(transaction_date) over (
+                    partition by customer_id, transaction_id, is_return
+                    order by transaction_date
+                )
+        end as earlier_date
+    from lines
+),
+
 origins_numbered as (
     select
         as_of_date,
@@ -145,73 +159,71 @@ known as (
 lines_placed as (
     select
         origins.origin,
-        lines.customer_id,
-        lines.transaction_id,
-        lines.transaction_date,
-        lines.is_return,
-        lines.amount,
-        lines.quantity,
-        lines.line_count,
-        lines.transaction_date > origins.origin_date as is_after,
+        lines_followed.customer_id,
+        lines_followed.transaction_date,
+        lines_followed.is_return,
+        lines_followed.amount,
+        lines_followed.quantity,
+        lines_followed.transaction_date > origins.origin_date as is_after,
         {% if window is none -%}
-        lines.transaction_date <= origins.origin_date as is_before
+        lines_followed.transaction_date <= origins.origin_date as is_before,
+        lines_followed.earlier_date is not null as has_counted
         {%- else -%}
-        lines.transaction_date <= origins.origin_date
+        lines_followed.transaction_date <= origins.origin_date
         and {{ dbt.datediff(
-            'lines.transaction_date', 'origins.origin_date', 'day'
-        ) }} < {{ window }} as is_before
-        {%- endif %}
-    from lines
+            'lines_followed.transaction_date', 'origins.origin_date', 'day'
+        ) }} < {{ window }} as is_before,
+        coalesce(
+            {{ dbt.datediff(
+                'lines_followed.earlier_date', 'origins.origin_date', 'day'
+            ) }} < {{ window }},
+            false
+        ) as has_counted
+        {%- endif %},
+        -- As in int_customer_features: a line without a transaction id is a purchase of its own.
+        case
+            when lines_followed.transaction_id is null then lines_followed.line_count
+            else 1
+        end as purchases
+    from lines_followed
     inner join origins
         on
             {{ dbt.datediff(
-                'origins.origin_date', 'lines.transaction_date', 'day'
+                'origins.origin_date', 'lines_followed.transaction_date', 'day'
             ) }} <= {{ horizon }}
 ),
 
--- As in int_customer_features: returns are not purchases, and a line without a transaction id is one of its own.
-purchases as (
-    select
-        origin,
-        customer_id,
-        transaction_id,
-        sum(case when is_before then amount end) as amount,
-        sum(case when is_before then quantity end) as quantity,
-        sum(case when is_before and is_return then -amount end) as returned_amount,
-        sum(case when is_before and not is_return then line_count else 0 end)
-            as purchase_lines,
-        min(case when is_before and not is_return then transaction_date end)
-            as first_date,
-        max(case when is_before and not is_return then transaction_date end)
-            as last_date,
-        sum(case when is_after then amount end) as amount_after,
-        max(case when is_after and not is_return then 1 else 0 end)
-            as has_bought_after
-    from lines_placed
-    group by origin, customer_id, transaction_id
-),
-
+-- Returns are not purchases.
 purchases_summed as (
     select
         origin,
         customer_id,
-        cast(sum(amount) as decimal(38, 2)) as total_spending,
-        cast(sum(quantity) as decimal(38, 3)) as total_quantity,
-        cast(sum(returned_amount) as decimal(38, 2)) as returned_amount,
+        cast(sum(case when is_before then amount end) as decimal(38, 2))
+            as total_spending,
+        cast(sum(case when is_before then quantity end) as decimal(38, 3))
+            as total_quantity,
+        cast(
+            sum(case when is_before and is_return then -amount end)
+            as decimal(38, 2)
+        ) as returned_amount,
         cast(
             sum(
                 case
-                    when transaction_id is null then purchase_lines
-                    when purchase_lines > 0 then 1
+                    when is_before and not is_return and not has_counted
+                        then purchases
                     else 0
                 end
             ) as bigint
         ) as transaction_count,
-        min(first_date) as first_date,
-        max(last_date) as last_date,
-        cast(sum(amount_after) as decimal(38, 2)) as spending_after,
-        max(has_bought_after) as has_bought_after
-    from purchases
+        min(case when is_before and not is_return then transaction_date end)
+            as first_date,
+        max(case when is_before and not is_return then transaction_date end)
+            as last_date,
+        cast(sum(case when is_after then amount end) as decimal(38, 2))
+            as spending_after,
+        max(case when is_after and not is_return then 1 else 0 end)
+            as has_bought_after
+    from lines_placed
     group by origin, customer_id
 ),
 

@@ -1,8 +1,5 @@
 {#- The rows as they came are found by their hashes, in the files that have them, and those found once are kept. -#}
-{% set previous = load_relation(this) if execute and is_read_by_file() and not flags.FULL_REFRESH else none %}
-{% if previous and 'row_hash' not in adapter.get_columns_in_relation(previous) | map(attribute='name') %}
-    {%- set previous = none -%}
-{% endif %}
+{% set previous = earlier_version('row_hash') if is_read_by_file() and not flags.FULL_REFRESH %}
 {% set files = files_with_unknown_rows(previous) %}
 
 -- depends_on: {{ ref('stg_shop__transactions') }}

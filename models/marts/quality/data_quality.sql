@@ -15,16 +15,16 @@
     'unknown_action_id': 'is_action_unknown',
 } if setting('suppressions_location') is not none else {} %}
 
-with transactions as (
-    select * from {{ ref('int_transactions_checked') }}
-),
-
-customers as (
+with customers as (
     select * from {{ ref('int_customers_checked') }}
 ),
 
 customer_features as (
     select * from {{ ref('int_customer_features') }}
+),
+
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
 ),
 
 rule_catalogue as (
@@ -38,25 +38,38 @@ suppressions as (
 
 {% endif -%}
 
+-- Rows that break the same rules are counted together before the rules are told apart.
+transactions_counted as (
+    select
+        failed_rules,
+        count(*) as row_count,
+        sum(amount) as amount
+    from {{ ref('int_transactions_checked') }}
+    group by failed_rules
+),
+
 -- A row that breaks several rules counts under the first of them, so that used and rejected rows add up to the input.
 rows_united as (
     select
         'transactions' as input,
         coalesce(split_part(failed_rules, ', ', 1), 'used') as rule,
+        row_count,
         amount
-    from transactions
+    from transactions_counted
     union all
     select
         'customers' as input,
         coalesce(split_part(failed_rules, ', ', 1), 'used') as rule,
-        cast(null as decimal(18, 2)) as amount
+        1 as row_count,
+        cast(null as decimal(38, 2)) as amount
     from customers
     {%- if suppression_flags %}
     union all
     select
         'suppressions' as input,
         coalesce(failed_rules, 'used') as rule,
-        cast(null as decimal(18, 2)) as amount
+        1 as row_count,
+        cast(null as decimal(38, 2)) as amount
     from suppressions
     {%- endif %}
 ),
@@ -66,7 +79,7 @@ rules_counted as (
         input,
         case when rule = 'used' then 'used' else 'rejected' end as outcome,
         rule,
-        count(*) as row_count,
+        cast(sum(row_count) as bigint) as row_count,
         sum(amount) as amount
     from rows_united
     group by input, rule
@@ -98,7 +111,7 @@ valid_transactions as (
     select
         transactions.*,
         valid_customers.signup_date
-    from transactions
+    from {{ ref('int_transactions_checked') }} as transactions
     inner join valid_customers
         on transactions.customer_id = valid_customers.customer_id
     where transactions.failed_rules is null
@@ -123,30 +136,6 @@ customers_flagged as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from valid_customers
-),
-
--- Lines repeat if the whole rows do, including columns that are not mapped, such as a product. Few hashes repeat, so
--- only their lines are compared.
-hashes_repeated as (
-    select row_hash
-    from transactions
-    where failed_rules is null
-    group by row_hash
-    having count(*) > 1
-),
-
-lines_grouped as (
-    select
-        amount,
-        count(*) - 1 as repetitions
-    from valid_transactions
-    where
-        row_hash in (
-            select hashes_repeated.row_hash from hashes_repeated
-        )
-    group by
-        transaction_id, customer_id, transaction_date, quantity, amount, currency,
-        is_return, row_hash
 ),
 
 {% set of_transactions, of_customers = [], [] -%}
@@ -181,10 +170,9 @@ flags_united as (
     select
         'transactions' as input,
         'identical_line' as rule,
-        cast(coalesce(sum(repetitions), 0) as bigint) as row_count,
-        cast(sum(repetitions * amount) as decimal(38, 2)) as amount
-    from lines_grouped
-    where repetitions > 0
+        cast(coalesce(sum(repeated_lines), 0) as bigint) as row_count,
+        cast(sum(repeated_amount) as decimal(38, 2)) as amount
+    from customer_months
 ),
 
 outcomes_united as (

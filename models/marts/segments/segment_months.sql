@@ -6,6 +6,10 @@ with transactions as (
     select * from {{ ref('int_transactions_checked') }}
 ),
 
+customer_months as (
+    select * from {{ ref('int_customer_months') }}
+),
+
 customer_features as (
     select * from {{ ref('int_customer_features') }}
 ),
@@ -18,65 +22,47 @@ segment_profiles as (
     select * from {{ ref('segment_profiles') }}
 ),
 
-valid_lines as (
+customers as (
     select
         customer_segments.segment_key,
-        transactions.customer_id,
-        transactions.input_row,
-        transactions.transaction_id,
-        transactions.transaction_date,
-        transactions.amount,
-        transactions.is_return
-    from transactions
-    inner join customer_segments
-        on transactions.customer_id = customer_segments.customer_id
-    where transactions.failed_rules is null
+        customer_segments.customer_id,
+        cast(date_trunc('month', customer_features.first_purchase_date) as date)
+            as first_month
+    from customer_segments
+    inner join customer_features
+        on customer_segments.customer_id = customer_features.customer_id
 ),
 
 -- Money counts in the month of its line.
 lines_summed as (
     select
-        segment_key,
-        cast(date_trunc('month', transaction_date) as date) as month,
-        sum(amount) as total_spending,
-        sum(case when is_return then -amount else 0 end) as returned_amount
-    from valid_lines
-    group by segment_key, cast(date_trunc('month', transaction_date) as date)
-),
-
--- A purchase counts once, in the month of its first line. A line without a transaction id is a purchase of its own.
-purchases as (
-    select
-        segment_key,
-        customer_id,
-        cast(date_trunc('month', min(transaction_date)) as date) as month
-    from valid_lines
-    where not is_return
+        customers.segment_key,
+        cast(date_trunc('month', transactions.transaction_date) as date) as month,
+        sum(transactions.amount) as total_spending,
+        sum(case when transactions.is_return then -transactions.amount else 0 end)
+            as returned_amount
+    from transactions
+    inner join customers
+        on transactions.customer_id = customers.customer_id
+    where transactions.failed_rules is null
     group by
-        segment_key, customer_id, transaction_id,
-        case when transaction_id is null then input_row end
-),
-
-first_months as (
-    select
-        customer_id,
-        cast(date_trunc('month', first_purchase_date) as date) as month
-    from customer_features
+        customers.segment_key,
+        cast(date_trunc('month', transactions.transaction_date) as date)
 ),
 
 purchases_counted as (
     select
-        purchases.segment_key,
-        purchases.month,
-        count(*) as transaction_count,
-        count(distinct purchases.customer_id) as customers,
-        count(distinct case
-            when purchases.month = first_months.month then purchases.customer_id
-        end) as first_purchases
-    from purchases
-    inner join first_months
-        on purchases.customer_id = first_months.customer_id
-    group by purchases.segment_key, purchases.month
+        customers.segment_key,
+        customer_months.month,
+        cast(sum(customer_months.transaction_count) as bigint) as transaction_count,
+        count(*) as customers,
+        count(case when customer_months.month = customers.first_month then 1 end)
+            as first_purchases
+    from customer_months
+    inner join customers
+        on customer_months.customer_id = customers.customer_id
+    where customer_months.transaction_count > 0
+    group by customers.segment_key, customer_months.month
 )
 
 select

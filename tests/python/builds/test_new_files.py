@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from spark_cluster import end, running, wait_until
 
 # What is read from the lines, without the models that train.
-READ = ["int_customer_features", "int_transaction_attributes", "int_rejected_transactions", "int_rejected_customers"]
-READ += ["data_quality", "int_as_of_date"]
+READ = ["int_customer_features", "int_customer_months", "int_transaction_attributes", "data_quality", "int_as_of_date"]
+READ += ["int_rejected_transactions", "int_rejected_customers"]
 SELECTED = ["--select", *(f"+{model}" for model in READ)]
 HEADER = "transaction_id,customer_id,transaction_date,quantity,amount,shop"
 MONTHS = [f"2024-0{month}" for month in range(1, 7)]
@@ -279,6 +279,55 @@ def kill_while_reading(shop: Shop, delay: float) -> None:
         wait_until(lambda: begins in output.read_text(), "dbt", process, output)
         time.sleep(delay)
         end(process, signal.SIGKILL)
+
+
+# ---- whose purchases are counted again ---------------------------------------------------------------------------
+
+
+def purchases_counted(built: Built) -> dict[str, int]:
+    """{customer: purchases}."""
+    with duckdb.connect(str(green(built).warehouse), read_only=True) as connection:
+        return dict(
+            connection.execute(
+                "select customer_id, transaction_count from intermediate.int_customer_features"
+            ).fetchall()
+        )
+
+
+@pytest.mark.parametrize(
+    ("once", "again", "recounted"),
+    [
+        ({}, {}, False),
+        ({"transactions_location": "2024-01"}, {}, False),
+        pytest.param({}, {"excluded_lines": {"shop": ["C"]}}, True, marks=pytest.mark.long),
+        ({}, "--full-refresh", True),
+    ],
+    ids=["a pattern of files", "one file", "a changed setting", "a full refresh"],
+)
+def test_purchases_are_counted_again_for_those_whose_lines_changed(shop, once, again, recounted):
+    """A wrong count in the warehouse tells that it was taken over."""
+    if "transactions_location" in once:
+        shop.changed = {"transactions_location": str(shop.folder / "lines" / f"2024-01.{shop.kind}")}
+    assert purchases_counted(shop.run("followed"))["anna"] == (1 if once else 2)
+    with duckdb.connect(str(shop.folder / "followed" / "warehouse.duckdb")) as connection:
+        connection.execute("update intermediate.int_customer_months set transaction_count = 50")
+    shop.write(
+        "2024-01",
+        [
+            "T1,anna,2024-01-05,1,10.00,A",
+            "T2,bert,2024-01-06,2,20.00,B",
+            "T8,bert,2024-01-06,2,20.00,B",
+            "T3,nobody,2024-01-07,1,5,A",
+        ],
+    )
+    if isinstance(again, dict):
+        shop.changed = {**shop.changed, **again}
+    counted = purchases_counted(shop.run("followed", *([again] if isinstance(again, str) else [])))
+    assert counted["bert"] == 2
+    if recounted:
+        assert counted["anna"] == 2
+    else:
+        assert counted["anna"] == (50 if once else 100)
 
 
 # ---- any order ---------------------------------------------------------------------------------------------------
