@@ -134,7 +134,7 @@ lint: setup-dev  ## Check Python, SQL and YAML; changes nothing
 	.venv/bin/ruff format --check
 	.venv/bin/python scripts/check_yaml.py
 	.venv/bin/python scripts/check_sql_layout.py
-	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff lint
+	SEGMENTATION_WAREHOUSE=:memory: .venv/bin/sqlfluff lint --processes 2
 
 format: setup-dev  ## Format Python and SQL, and fix what can be fixed automatically
 	.venv/bin/ruff check --fix

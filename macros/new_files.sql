@@ -1,6 +1,7 @@
 {#
-    The files of a pattern are read once. Their typed lines stay in stg_shop__transactions, each with its file and with
-    the version of the file and of the SQL that typed it. A build reads the files without lines of the current version.
+    The parts of an input are read once: the files of a pattern, and of a table the rows that were loaded on one day.
+    Their typed lines stay in stg_shop__transactions, each with its part (input_file) and with the version of the part
+    and of the SQL that typed it. A build reads the parts without lines of the current version.
 #}
 
 {% macro is_read_by_file() %}
@@ -13,11 +14,39 @@
 {% endmacro %}
 
 
+{% macro is_read_by_load() %}
+    {#- Whether the transactions come from a table of which a build reads only the days of loading that are new or
+        have changed. -#}
+    {%- set location = setting('transactions_location') -%}
+    {%- do return(
+        target.type == 'duckdb' and location is not none and not is_csv(location) and not is_parquet(location)
+        and input_mapping('transactions').get('loaded_at') is not none
+    ) -%}
+{% endmacro %}
+
+
+{% macro is_read_in_parts() %}
+    {%- do return(is_read_by_file() or is_read_by_load()) -%}
+{% endmacro %}
+
+
+{% macro loaded_on() -%}
+    {#- The day of loading of a row of the transactions, as text; empty if the row does not say. -#}
+    coalesce(cast(cast({{ loaded_at() }} as date) as string), '')
+{%- endmacro %}
+
+
+{% macro loaded_at() -%}
+    try_cast({{ quote_ident(input_mapping('transactions')['loaded_at']) }} as timestamp)
+{%- endmacro %}
+
+
 {% macro transactions_as_text(relation) -%}
     {#- The transactions of a relation with our column names, every column as text. -#}
     select
         {{ row_number_before_storing() }} as input_row,
-        {{ 'row_as_it_came.filename' if is_read_by_file() else 'cast(null as string)' }} as input_file,
+        {{ 'row_as_it_came.filename' if is_read_by_file() else loaded_on() if is_read_by_load()
+            else 'cast(null as string)' }} as input_file,
         {%- for column in input_columns('transactions') + transaction_attribute_names() %}
         {{ input_column('transactions', column) }} as {{ column }},
         {%- endfor %}
@@ -29,15 +58,35 @@
 
 
 {% macro transaction_files() %}
-    {#- {file: version} of the files that match the pattern, in the order of their names. Size and time of change make
-        the version; the content is not read. -#}
-    {%- set found = run_query(
+    {#- {part: version} of the parts of the transactions, in the order of their names. -#}
+    {%- set files = {} -%}
+    {%- for row in (versions_of_files() if is_read_by_file() else versions_of_loads()).rows -%}
+        {%- do files.update({row['filename']: row['version'][:12]}) -%}
+    {%- endfor -%}
+    {%- do return(files) -%}
+{% endmacro %}
+
+
+{% macro versions_of_files() %}
+    {#- The files that match the pattern. Size and time of change make the version; the content is not read. -#}
+    {%- do return(run_query(
         'select filename, md5(concat_ws(' ~ "' ', filename, size, epoch_us(last_modified))) as version from read_blob("
         ~ quote_literal(setting('transactions_location')) ~ ') order by filename'
-    ) -%}
-    {%- set files = {} -%}
-    {%- for row in found.rows -%}{%- do files.update({row['filename']: row['version'][:12]}) -%}{%- endfor -%}
-    {%- do return(files) -%}
+    )) -%}
+{% endmacro %}
+
+
+{% macro versions_of_loads() %}
+    {#- The days of loading. The number of their rows and the time of the last one make the version. Rows that do not
+        say when they were loaded are read in each build. -#}
+    {%- set table = input_relation('transactions') -%}
+    {%- set place = quote_literal(table ~ ' ' ~ setting('attach_databases')) -%}
+    {%- do return(run_query(
+        'select filename, md5(concat_ws(' ~ "' ', " ~ place ~ ', filename, count(*), max(loaded_at),'
+        ~ " case when filename = '' then " ~ quote_literal(invocation_id) ~ ' end)) as version'
+        ~ ' from (select ' ~ loaded_on() ~ ' as filename, ' ~ loaded_at() ~ ' as loaded_at from ' ~ table ~ ')'
+        ~ ' group by filename order by filename'
+    )) -%}
 {% endmacro %}
 
 
@@ -66,9 +115,15 @@
 
 
 {% macro relation_of_files(files) %}
-    {#- The relation to select some of the files from. -#}
+    {#- The relation to select the rows of some parts from. -#}
     {%- set quoted = [] -%}
     {%- for file in files -%}{%- do quoted.append(quote_literal(file)) -%}{%- endfor -%}
+    {%- if is_read_by_load() -%}
+        {%- do return(
+            '(select * from ' ~ input_relation('transactions') ~ ' where ' ~ loaded_on() ~ ' in ('
+            ~ (quoted | join(', ') or 'null') ~ '))'
+        ) -%}
+    {%- endif -%}
     {%- do return(default__file_relation(
         'transactions', setting('transactions_location'), '[' ~ quoted | join(', ') ~ ']'
     )) -%}
@@ -86,20 +141,29 @@
 {% endmacro %}
 
 
+{% macro reading_of(typed) %}
+    {#- The version of the typing and of the columns of stored lines, as one of them has it; empty if none has. -#}
+    {%- if not typed.is_table
+        or 'input_version' not in adapter.get_columns_in_relation(typed) | map(attribute='name') -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set found = run_query('select input_version from ' ~ typed ~ ' limit 1').rows -%}
+    {%- do return((found[0]['input_version'] or '').rpartition(' ')[0] if found else '') -%}
+{% endmacro %}
+
+
 {% macro files_to_read() %}
     {#- What a build reads: {reading: version of the typing and the columns, files: {file: version}, are_new: whether
         the lines of the other files stay, outdated: the versions of lines to forget} -#}
     {%- set files, typing = transaction_files(), version_of_typing() -%}
     {%- set typed = stored_relation('stg_shop__transactions') -%}
     {%- set known, current, outdated, new = [], [], [], {} -%}
-    {%- if typed and typed.is_table
-        and 'input_version' in adapter.get_columns_in_relation(typed) | map(attribute='name')
-        and not flags.FULL_REFRESH and not flags.EMPTY -%}
+    {%- set reading = reading_of(typed) if typed and not flags.FULL_REFRESH and not flags.EMPTY else '' -%}
+    {%- if reading -%}
         {%- set known = run_query(
             'select input_file, input_version, max(transaction_date) as last_date from ' ~ typed ~ ' group by all'
         ).rows -%}
     {%- endif -%}
-    {%- set reading = (known[0]['input_version'] or '').rpartition(' ')[0] if known else '' -%}
     {%- for row in known -%}
         {#- A line that was in the future when it was read may not be by now. -#}
         {%- set was_in_future = row['last_date'] is not none
@@ -123,25 +187,35 @@
 {% endmacro %}
 
 
-{% macro forget_outdated_lines() %}
-    {#- Before a run that types the lines: forgets those of files that have changed or are gone, or all of them. If the
-        run ends before it reads the files again, the next one reads them. -#}
-    {%- if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY or not is_read_by_file()
+{% macro drop_lines_typed_otherwise() %}
+    {#- Before a run that types the lines: drops those of other settings or another version of staging, whose columns
+        may differ. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or flags.EMPTY or not is_read_in_parts()
         or model_id_of('stg_shop__transactions') not in selected_resources
         or graph.nodes[model_id_of('stg_shop__transactions')].config.materialized != 'incremental' -%}
         {%- do return('') -%}
     {%- endif -%}
     {%- set typed = stored_relation('stg_shop__transactions') -%}
-    {%- set plan = files_to_read() if typed and typed.is_table -%}
-    {%- if plan and not plan.are_new -%}
+    {%- if typed and typed.is_table and not reading_of(typed).startswith(version_of_typing() ~ ' ') -%}
         {%- do adapter.drop_relation(typed) -%}
-        {%- do adapter.commit() -%}
-    {%- elif plan and plan.outdated -%}
-        {%- set versions = [] -%}
-        {%- for version in plan.outdated -%}{%- do versions.append(quote_literal(version)) -%}{%- endfor -%}
-        {%- do run_query('delete from ' ~ typed ~ ' where input_version in (' ~ versions | join(', ') ~ ')') -%}
         {#- dbt would undo it after the hook: reading the columns of the table began a transaction. -#}
         {%- do adapter.commit() -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro delete_outdated_lines() %}
+    {#- In the transaction that adds the lines of new parts: deletes those of parts that have changed or are gone, or
+        all of them. -#}
+    {%- set typed = stored_relation('stg_shop__transactions') if not flags.EMPTY -%}
+    {%- if not typed or not typed.is_table or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
+    {%- set plan = files_to_read() -%}
+    {%- if not plan.are_new -%}
+    delete from {{ typed }}
+    {%- elif plan.outdated -%}
+    {%- set versions = [] -%}
+    {%- for version in plan.outdated -%}{%- do versions.append(quote_literal(version)) -%}{%- endfor -%}
+    delete from {{ typed }} where input_version in ({{ versions | join(', ') }})
     {%- endif -%}
 {% endmacro %}
 
@@ -162,7 +236,7 @@
 
 {% macro files_with_unknown_rows(rejected) %}
     {#- The files that have rejected lines which the table of an earlier build does not hold; none for all files. -#}
-    {%- if not execute or not rejected or not is_read_by_file() or flags.WHICH not in ('build', 'run')
+    {%- if not execute or not rejected or not is_read_in_parts() or flags.WHICH not in ('build', 'run')
         or flags.EMPTY -%}{%- do return(none) -%}{%- endif -%}
     {%- set checked = ref('int_transactions_checked') -%}
     {%- set files = run_query(

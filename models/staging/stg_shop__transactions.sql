@@ -1,14 +1,16 @@
-{#- A table on DuckDB, so that a build reads the input once. It reads each file of a pattern only while it is new:
-    macros/new_files.sql. -#}
-{% set kept_as = 'incremental' if is_read_by_file() else 'table' %}
+{#- A table on DuckDB, so that a build reads the input once. It reads each part of the input, such as a file of a
+    pattern, only while it is new: macros/new_files.sql. -#}
+{% set kept_as = 'incremental' if is_read_in_parts() else 'table' %}
 {{ config(
     materialized=kept_as if target.type == 'duckdb' else 'view',
-    incremental_strategy='append'
+    incremental_strategy='append',
+    pre_hook="{{ delete_outdated_lines() }}" if is_read_in_parts() else []
 ) }}
+{% do input_relation('transactions') if is_read_by_load() %}
 {% set has_line_id = 'line_id' in setting('unique_key') %}
 {% set has_currency = 'currency' in input_mapping('transactions') %}
 {% set plan = files_to_read()
-    if execute and is_read_by_file() and flags.WHICH in ('build', 'run') and model.resource_type == 'model'
+    if execute and is_read_in_parts() and flags.WHICH in ('build', 'run') and model.resource_type == 'model'
     and model.config.materialized == 'incremental' %}
 
 with transactions as (

@@ -1,5 +1,6 @@
 {#- The rows as they came are found by their hashes, in the files that have them, and those found once are kept. -#}
-{% set previous = earlier_version('row_hash') if is_read_by_file() and not flags.FULL_REFRESH %}
+{% set previous = earlier_version('row_hash') if is_read_in_parts() and not flags.FULL_REFRESH %}
+{% do input_relation('transactions') if is_read_by_load() %}
 {% set files = files_with_unknown_rows(previous) %}
 
 -- depends_on: {{ ref('stg_shop__transactions') }}

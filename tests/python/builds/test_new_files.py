@@ -1,4 +1,7 @@
-"""Files of a pattern are read once: a build after some of them came, changed or went equals one that reads them all."""
+"""Files of a pattern, and days of loading of a table, are read once.
+
+A build after some of them came, changed or went equals one that reads them all.
+"""
 
 from __future__ import annotations
 
@@ -46,27 +49,51 @@ class Shop:
         (self.folder / "customers.csv").write_text("customer_id,signup_date\n" + rows)
 
     def write(self, name: str, lines: list[str], header: str = HEADER) -> None:
-        """Write a file of lines, or replace it."""
-        path = self.folder / "lines" / f"{name}.{self.kind}"
+        """Write a part of the lines, a file or a day of loading, or replace it."""
+        tick = next(TICKS)
         text = "".join(f"{line}\n" for line in [header, *lines])
         if self.kind == "csv":
-            path.write_text(text)
+            self.path(name).write_text(text)
         else:
             written = self.folder / "lines.txt"
             written.write_text(text)
             rows = f"select * from read_csv('{written}', all_varchar = true, header = true, delim = ',')"
-            duckdb.execute(f"copy ({rows}) to '{path}' (format parquet)")
-        tick = next(TICKS)
-        os.utime(path, (tick, tick))
+            if self.kind == "table":
+                self.load(name, f"select *, {loaded_at(name)} + to_seconds({tick % 80000}) as loaded from ({rows})")
+                return
+            duckdb.execute(f"copy ({rows}) to '{self.path(name)}' (format parquet)")
+        os.utime(self.path(name), (tick, tick))
+
+    def load(self, name: str, rows: str) -> None:
+        """Replace the rows of a day in the table; a new column is null in the others."""
+        with duckdb.connect(str(self.folder / "shop.duckdb")) as connection:
+            connection.execute(f"create table if not exists lines as {rows} limit 0")
+            connection.execute(f"delete from lines where loaded::date = {loaded_at(name)}")
+            others = "select * from lines union all by name" if connection.execute("from lines").fetchall() else ""
+            connection.execute(f"create or replace table lines as {others} ({rows})")
 
     def remove(self, name: str) -> None:
-        (self.folder / "lines" / f"{name}.{self.kind}").unlink()
+        if self.kind == "table":
+            with duckdb.connect(str(self.folder / "shop.duckdb")) as connection:
+                connection.execute(f"delete from lines where loaded::date = {loaded_at(name)}")
+        else:
+            self.path(name).unlink()
+
+    def path(self, name: str) -> Path:
+        return self.folder / "lines" / f"{name}.{self.kind}"
 
     def settings(self) -> dict:
         names = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount", "shop"]
-        return {
+        lines = {
             "transactions_location": str(self.folder / "lines" / f"*.{self.kind}"),
             "transactions_columns": {name: name for name in names},
+        }
+        if self.kind == "table":
+            lines["transactions_location"] = "shop.lines"
+            lines["transactions_columns"]["loaded_at"] = "loaded"
+            lines["attach_databases"] = {"shop": str(self.folder / "shop.duckdb")}
+        return {
+            **lines,
             "transaction_attributes": {"shop": "most_frequent"},
             "customers_location": str(self.folder / "customers.csv"),
             "customers_columns": {"customer_id": "customer_id", "signup_date": "signup_date"},
@@ -77,6 +104,11 @@ class Shop:
     def run(self, place: str, *arguments: str) -> Built:
         """Run the models that read the lines, in the warehouse of a place."""
         return warm_dbt().run(self.folder / place, self.settings(), "run", *SELECTED, *arguments)
+
+
+def loaded_at(name: str) -> str:
+    """SQL: the first moment of the day on which a month was loaded."""
+    return f"timestamp '{name}-01'"
 
 
 def read(built: Built) -> dict[str, list]:
@@ -148,8 +180,39 @@ def test_a_new_file_is_read_and_the_others_are_not(shop):
     assert spent == [(Decimal("73.50"),)]
 
 
+@pytest.mark.parametrize("kind", ["csv", "table"])
 def test_after_a_new_file_the_models_are_as_if_all_were_read(shop):
     shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B", "T7,nobody,2024-03-06,1,2,A", "T4,anna,2024-02-05,1,30.00,A"])
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize("kind", ["table"])
+def test_a_day_of_loading_is_read_once(shop):
+    """Neither its rows nor the time of the last one tell that an amount has changed, so it is taken to be the same."""
+    with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
+        connection.execute("update lines set amount = '99.00'")
+    shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B"])
+    built = green(shop.run("followed"))
+    assert files_read(built) == {"2024-01-01": 3, "2024-02-01": 2, "2024-03-01": 1}
+    with duckdb.connect(str(built.warehouse), read_only=True) as connection:
+        assert connection.execute("select max(amount) from staging.stg_shop__transactions").fetchall() == [(30,)]
+    assert read(shop.run("followed", "--full-refresh")) == read(shop.run("fresh"))
+
+
+@pytest.mark.parametrize("kind", ["table"])
+def test_rows_without_a_time_of_loading_are_read_each_time(shop):
+    shop.load("2024-03", "select 'T6', 'bert', '2024-03-05', '1', '7.50', 'B', null::timestamp")
+    green(shop.run("followed"))
+    with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
+        connection.execute("update lines set amount = '8.50' where loaded is null")
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize("kind", ["table"])
+def test_another_table_has_its_rows_read(shop):
+    with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
+        connection.execute("create table others as select * replace ('99.00' as amount) from lines")
+    shop.changed = {"transactions_location": "shop.others"}
     assert_as_if_all_were_read(shop)
 
 
@@ -158,18 +221,19 @@ def test_a_file_that_comes_late_counts(shop):
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long), "table"])
 def test_a_corrected_file_replaces_its_lines(shop):
     shop.write("2024-01", ["T1,anna,2024-01-05,1,11.00,A"])
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long), "table"])
 def test_a_removed_file_takes_its_lines_with_it(shop):
     shop.remove("2024-02")
     assert_as_if_all_were_read(shop)
 
 
+@pytest.mark.parametrize("kind", ["csv", pytest.param("table", marks=pytest.mark.long)])
 def test_a_customer_who_is_known_now_gets_the_lines_of_before(shop):
     shop.write_customers(["anna", "bert", "carl", "nobody"])
     assert_as_if_all_were_read(shop)
@@ -178,6 +242,7 @@ def test_a_customer_who_is_known_now_gets_the_lines_of_before(shop):
     assert_as_if_all_were_read(shop)
 
 
+@pytest.mark.parametrize("kind", ["csv", pytest.param("table", marks=pytest.mark.long)])
 def test_a_file_with_another_column_has_all_read_again(shop):
     shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B,x"], header=HEADER + ",note")
     assert_as_if_all_were_read(shop)
@@ -350,14 +415,19 @@ KEYED = st.sampled_from([{}, {"unique_key": ["transaction_id"]}, {"observation_w
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(days=st.lists(FILES, min_size=2, max_size=3), removed=st.sampled_from([None, *MONTHS]), changed=KEYED)
-def test_files_in_any_order_give_what_one_reading_of_all_gives(tmp_path_factory, days, removed, changed):
-    shop = Shop(tmp_path_factory.mktemp("shop"), changed=changed)
-    shop.write("0", ["T0,anna,2024-01-01,1,1.00,A"])
+@given(
+    days=st.lists(FILES, min_size=2, max_size=3),
+    removed=st.sampled_from([None, *MONTHS]),
+    changed=KEYED,
+    kind=st.sampled_from(["csv", "table"]),
+)
+def test_files_in_any_order_give_what_one_reading_of_all_gives(tmp_path_factory, days, removed, changed, kind):
+    shop = Shop(tmp_path_factory.mktemp("shop"), changed=changed, kind=kind)
+    shop.write("2023-12", ["T0,anna,2024-01-01,1,1.00,A"])
     for files in days:
         for name, lines in files.items():
             shop.write(name, lines)
         green(shop.run("followed"))
-    if removed and (shop.folder / "lines" / f"{removed}.csv").exists():
+    if removed and any(removed in files for files in days):
         shop.remove(removed)
     assert_as_if_all_were_read(shop)

@@ -271,6 +271,30 @@ def test_a_build_in_the_host_is_logged_and_scored(host: Host):
     ]
 
 
+def test_the_rows_that_a_model_of_the_host_adds_are_read_alone(host: Host):
+    """The same run changes the model and then reads it: new rows, and a day that has lost one."""
+    with (host.folder / "models" / "marts" / "fct_orders.sql").open("w") as model:
+        model.write("select *, cast(ordered_on as timestamp) as arrived from {{ ref('stg_shop__orders') }}\n")
+        model.write("where {{ var('shop_has') }}\n")
+    settings = yaml.safe_load((host.folder / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    columns = settings["customer_segmentation"]["transactions_columns"] | {"loaded_at": "arrived"}
+    host.change({"transactions_columns": columns})
+    typed, select = "analytics__segmentation_staging.stg_shop__transactions", ("--select", "+stg_shop__transactions")
+    host.green("run", *select, "--vars", "{shop_has: ordered_on < '2024-12-01'}")
+    days = "select min(ordered_on), max(ordered_on), max_by(order_number, ordered_on) from analytics__marts.fct_orders"
+    first_day, last_day, lost = host.rows(days)[0]
+    with duckdb.connect(str(host.warehouse)) as connection:
+        connection.execute(f"update {typed} set return_flag = 'seen' where input_file = '{first_day}'")
+    host.green("run", *select, "--vars", f"{{shop_has: order_number != '{lost}'}}")
+    assert host.rows(f"select max(input_file) > '{last_day}' from {typed}") == [(True,)]
+    orders = "select order_number, net_amount, cast(arrived as date) from analytics__marts.fct_orders order by all"
+    lines = host.rows(f"select transaction_id, amount, cast(input_file as date) from {typed} order by all")
+    assert lines == host.rows(orders)
+    assert host.rows(f"select distinct return_flag, input_file from {typed} where return_flag is not null") == [
+        ("seen", str(first_day))
+    ]
+
+
 @pytest.mark.long
 def test_deferral_reads_the_models_of_production(host: Host):
     shutil.copytree(host.folder / "target", host.folder / "production")
