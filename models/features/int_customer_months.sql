@@ -53,14 +53,14 @@ customers_changed as (
 purchases as (
     select
         customer_id,
+        is_return,
         min(transaction_date) as first_date,
-        case when transaction_id is null then count(*) else 1 end as purchases
+        case when transaction_id is null then count(*) else 1 end as purchases,
+        count(*) as line_count
     from {{ ref('int_transactions_checked') }}
-    where
-        {{- of_changed_customers }}
-        and not is_return
+    where {{- of_changed_customers }}
     group by
-        customer_id, transaction_id,
+        customer_id, transaction_id, is_return,
         case when transaction_id is null then transaction_date end
 ),
 
@@ -68,17 +68,23 @@ purchases_counted as (
     select
         customer_id,
         cast(date_trunc('month', first_date) as date) as month,
-        sum(purchases) as transaction_count
+        sum(case when is_return then 0 else purchases end) as transaction_count,
+        max(line_count) as most_lines
     from purchases
     group by customer_id, cast(date_trunc('month', first_date) as date)
 ),
 
--- Lines repeat if the whole rows do, including columns that are not mapped, such as a product. Few hashes repeat, so
--- only their lines are compared.
+-- Lines repeat if the whole rows do, including columns that are not mapped, such as a product. They then belong to the
+-- same purchase. Few hashes repeat, so only their lines are compared.
 hashes_repeated as (
     select row_hash
     from {{ ref('int_transactions_checked') }}
-    where {{- of_changed_customers }}
+    where
+        {{- of_changed_customers }}
+        and customer_id in (
+            select purchases_counted.customer_id from purchases_counted
+            where purchases_counted.most_lines > 1
+        )
     group by row_hash
     having count(*) > 1
 ),
@@ -135,6 +141,7 @@ select
 from counted
 inner join customers_hashed
     on counted.customer_id = customers_hashed.customer_id
+where counted.transaction_count > 0 or counted.repeated_lines > 0
 {%- if previous %}
 union all
 select * from kept

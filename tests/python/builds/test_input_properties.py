@@ -31,6 +31,7 @@ MODELS = (
     "stg_shop__customers",
     "int_customers_checked",
     "int_transactions_checked",
+    "int_customer_months",
     "int_as_of_date",
     "int_customer_features",
     "int_rejected_transactions",
