@@ -11,15 +11,29 @@
         from {{ model }}
     )
 
-    {%- for broken in counts %}
-    {{ 'union all' if not loop.first }}
-    select
-        {{ quote_literal(broken) }} as broken_constraint,
-        constraint_{{ loop.index }} as rows_found
-    from counted
-    where constraint_{{ loop.index }} > 0
-    {%- endfor %}
-    {%- if not counts %}
+    {%- set rows = [] -%}
+    {%- for broken in counts -%}
+        {%- do rows.append({'broken_rule': quote_literal(broken), 'rows_found': 'constraint_' ~ loop.index}) -%}
+    {%- endfor -%}
+    {%- if rows %},
+
+    expanded as (
+        {{- expand_rows('counted', [], rows) }}
+    )
+
+    select * from expanded where rows_found > 0
+    {%- else %}
     select row_count from counted where false
     {%- endif %}
 {% endmacro %}
+
+
+{% macro rows_that_break(condition) -%}
+    count(case when not ({{ condition }}) then 1 end)
+{%- endmacro %}
+
+
+{% macro repeated_rows(columns) -%}
+    {#- How many rows repeat another one in these columns, nulls included. -#}
+    count(*) - count(distinct {{ sort_key(columns) }})
+{%- endmacro %}

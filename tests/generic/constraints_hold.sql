@@ -15,16 +15,12 @@
                     column.name ~ ' repeats': 'count(' ~ column.name ~ ') - count(distinct ' ~ column.name ~ ')'
                 }) -%}
             {%- elif constraint.type == 'check' -%}
-                {%- do counts.update({
-                    'not ' ~ constraint.expression: 'count(case when not (' ~ constraint.expression ~ ') then 1 end)'
-                }) -%}
+                {%- do counts.update({'not ' ~ constraint.expression: rows_that_break(constraint.expression)}) -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- for constraint in contract.constraints if constraint.type == 'primary_key' -%}
-        {%- set key = sort_key(constraint.columns) -%}
-        {%- set name = constraint.columns | join(', ') ~ ' repeats' -%}
-        {%- do counts.update({name: 'count(*) - count(distinct ' ~ key ~ ')'}) -%}
+        {%- do counts.update({constraint.columns | join(', ') ~ ' repeats': repeated_rows(constraint.columns)}) -%}
     {%- endfor -%}
 
     {{ broken_counts(model, counts) }}
