@@ -2,12 +2,13 @@
     What is expensive to count in the lines: purchases, whose lines may be of several days, and lines that repeat. They
     are counted again for those customers only whose lines differ from those of the build before.
 -#}
-{% set previous = earlier_version('lines_hash') if target.type == 'duckdb' and not flags.FULL_REFRESH %}
+{% set takes_over = target.type == 'duckdb' %}
+{% set previous = earlier_version('lines_hash') if takes_over and not flags.FULL_REFRESH %}
 {#- Equal rows are equal lines only as long as they are read alike, and counted alike. -#}
 {% set version = version_of_typing() ~ ' ' ~ local_md5(model.raw_code)
     if execute and model.resource_type == 'model' else '' %}
 
-{#- Not `customers_changed` alone: DuckDB would store a CTE of lines that is read more than once. -#}
+{#- A condition, since DuckDB would store the lines of a CTE that several others read. -#}
 {% set of_changed_customers %}
         failed_rules is null
         {%- if previous %}
@@ -17,7 +18,8 @@
         {%- endif %}
 {%- endset %}
 
-with lines as (
+with {% if takes_over -%}
+lines as (
     select * from {{ ref('int_transactions_checked') }}
     where failed_rules is null
 ),
@@ -30,6 +32,7 @@ customers_hashed as (
     group by customer_id
 ),
 
+{% endif -%}
 {% if previous -%}
 kept as (
     select previous.*
@@ -81,10 +84,12 @@ hashes_repeated as (
     from {{ ref('int_transactions_checked') }}
     where
         {{- of_changed_customers }}
+        {%- if computes_ctes_once() %}
         and customer_id in (
             select purchases_counted.customer_id from purchases_counted
             where purchases_counted.most_lines > 1
         )
+        {%- endif %}
     group by row_hash
     having count(*) > 1
 ),
@@ -137,10 +142,13 @@ counted as (
 
 select
     counted.*,
-    customers_hashed.lines_hash
+    {{ 'customers_hashed.lines_hash' if takes_over else 'cast(null as bigint)' }}
+        as lines_hash
 from counted
+{%- if takes_over %}
 inner join customers_hashed
     on counted.customer_id = customers_hashed.customer_id
+{%- endif %}
 where counted.transaction_count > 0 or counted.repeated_lines > 0
 {%- if previous %}
 union all

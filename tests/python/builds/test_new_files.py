@@ -188,21 +188,28 @@ def test_after_a_new_file_the_models_are_as_if_all_were_read(shop):
 
 @pytest.mark.parametrize("kind", ["table"])
 def test_a_day_of_loading_is_read_once(shop):
-    """Neither its rows nor the time of the last one tell that an amount has changed, so it is taken to be the same."""
-    with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
-        connection.execute("update lines set amount = '99.00'")
+    """A mark in the typed lines tells that they are those of before."""
+    with duckdb.connect(str(shop.folder / "followed" / "warehouse.duckdb")) as connection:
+        connection.execute("update staging.stg_shop__transactions set return_flag = 'seen'")
     shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B"])
     built = green(shop.run("followed"))
     assert files_read(built) == {"2024-01-01": 3, "2024-02-01": 2, "2024-03-01": 1}
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
-        assert connection.execute("select max(amount) from staging.stg_shop__transactions").fetchall() == [(30,)]
-    assert read(shop.run("followed", "--full-refresh")) == read(shop.run("fresh"))
+        seen = connection.execute("select input_file, return_flag from staging.stg_shop__transactions group by all")
+        assert sorted(seen.fetchall()) == [("2024-01-01", "seen"), ("2024-02-01", "seen"), ("2024-03-01", None)]
 
 
 @pytest.mark.parametrize("kind", ["table"])
-def test_rows_without_a_time_of_loading_are_read_each_time(shop):
+def test_a_row_that_is_changed_in_its_place_is_read_again(shop):
+    with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
+        connection.execute("update lines set amount = '99.00' where transaction_id = 'T1'")
+    assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.parametrize("kind", ["table"])
+def test_rows_without_a_time_of_loading_are_read_together(shop):
     shop.load("2024-03", "select 'T6', 'bert', '2024-03-05', '1', '7.50', 'B', null::timestamp")
-    green(shop.run("followed"))
+    assert_as_if_all_were_read(shop)
     with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
         connection.execute("update lines set amount = '8.50' where loaded is null")
     assert_as_if_all_were_read(shop)
