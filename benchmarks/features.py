@@ -46,7 +46,7 @@ def plain_duckdb(lines: str, _: str) -> int:
 
 
 def this_project(lines: str, query: str) -> int:
-    """Run the common table expression `transactions_aggregated` of int_customer_features, as dbt compiles it."""
+    """Run the aggregations of int_customer_months and int_customer_features, as dbt compiles them."""
     duckdb.execute(f"create view lines as select *, cast(null as varchar) as failed_rules from '{lines}'")
     return duckdb.execute(f"create table features as {query}").fetchone()[0]
 
@@ -94,16 +94,26 @@ SIDES = {
 
 
 def compiled() -> str:
-    """The compiled aggregation of int_customer_features, on a relation called `lines`."""
+    """The compiled aggregations of the lines to features, on a relation called `lines`."""
+    models = ["int_customer_months", "int_customer_features"]
     with tempfile.TemporaryDirectory() as folder:
         places = ["--target-path", folder, "--log-path", folder, "--profiles-dir", str(PROJECT)]
         dbt = Path(sys.executable).with_name("dbt")
-        arguments = ["compile", "--quiet", "--select", "int_customer_features", *places]
+        arguments = ["compile", "--quiet", "--select", *models, *places]
         subprocess.run([str(dbt), *arguments], cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
-        (file,) = Path(folder).glob("compiled/**/int_customer_features.sql")
-        text = file.read_text()
-    aggregation = re.search(r"transactions_aggregated as \((.*?)\n\)", text, re.DOTALL)
-    return re.sub(r"from transactions\b", "from lines", aggregation[1])
+        months, features = (next(Path(folder).glob(f"compiled/**/{model}.sql")).read_text() for model in models)
+
+    def part(text: str, name: str) -> str:
+        found = re.search(rf"\b{name} as \((.*?)\n\)", text, re.DOTALL)[1]
+        return re.sub(r"from (transactions\b|\S*int_transactions_checked\S*)", "from lines", found)
+
+    return f"""
+        with purchases as ({part(months, "purchases")}),
+        customer_months as ({part(months, "purchases_counted")}),
+        purchases_counted as ({part(features, "purchases_counted")}),
+        transactions_aggregated as ({part(features, "transactions_aggregated")})
+        select * from transactions_aggregated left join purchases_counted using (customer_id)
+    """
 
 
 def measure(side: str, lines: Path, query: str) -> dict[str, float]:

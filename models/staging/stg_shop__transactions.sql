@@ -1,5 +1,5 @@
 {#- A table on DuckDB, so that a build reads the input once. It reads each part of the input, such as a file of a
-    pattern, only while it is new: macros/new_files.sql. -#}
+    pattern, only while it is new: macros/new_parts.sql. -#}
 {% set kept_as = 'incremental' if is_read_in_parts() else 'table' %}
 {{ config(
     materialized=kept_as if target.type == 'duckdb' else 'view',
@@ -9,22 +9,22 @@
 {% do input_relation('transactions') if is_read_by_load() %}
 {% set has_line_id = 'line_id' in setting('unique_key') %}
 {% set has_currency = 'currency' in input_mapping('transactions') %}
-{% set plan = files_to_read()
+{% set plan = parts_to_read()
     if execute and is_read_in_parts() and flags.WHICH in ('build', 'run') and model.resource_type == 'model'
     and model.config.materialized == 'incremental' %}
 
 with transactions as (
-    {% if plan and plan.are_new and plan.files -%}
+    {% if plan and plan.are_new and plan.parts -%}
     -- depends_on: {{ ref('base_shop__transactions') }}
-    {{ transactions_as_text(relation_of_files(plan.files)) }}
+    {{ transactions_as_text(relation_of_parts(plan.parts)) }}
     {%- else -%}
     select * from {{ ref('base_shop__transactions') }}
     {{ 'where false' if plan and plan.are_new }}
     {%- endif %}
 ),
 {% if plan %}
-input_files as (
-    {{- input_files_rows(plan) }}
+input_parts as (
+    {{- input_parts_rows(plan) }}
 ),
 {% endif %}
 cleaned as (
@@ -102,7 +102,7 @@ select
     signed.input_row,
     signed.row_hash,
     signed.input_file,
-    {{ 'input_files.input_version' if plan else 'cast(null as string)' }}
+    {{ 'input_parts.input_version' if plan else 'cast(null as string)' }}
         as input_version,
     signed.transaction_id,
     signed.customer_id,
@@ -142,6 +142,6 @@ select
     signed.transaction_date
 from signed
 {%- if plan %}
-inner join input_files
-    on signed.input_file = input_files.input_file
+inner join input_parts
+    on signed.input_file = input_parts.input_file
 {%- endif %}

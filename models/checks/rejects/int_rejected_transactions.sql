@@ -1,7 +1,7 @@
-{#- The rows as they came are found by their hashes, in the files that have them, and those found once are kept. -#}
+{#- The rows as they came are found by their hashes, in the parts that have them, and those found once are kept. -#}
 {% set previous = earlier_version('row_hash') if is_read_in_parts() and not flags.FULL_REFRESH %}
 {% do input_relation('transactions') if is_read_by_load() %}
-{% set files = files_with_unknown_rows(previous) %}
+{% set parts = parts_with_unknown_rows(previous) %}
 
 -- depends_on: {{ ref('stg_shop__transactions') }}
 
@@ -11,15 +11,15 @@ with checked as (
 ),
 
 input_rows as (
-    {% if files -%}
+    {% if parts -%}
     -- depends_on: {{ ref('base_shop__transactions') }}
-    {{ transactions_as_text(relation_of_files(files)) }}
+    {{ transactions_as_text(relation_of_parts(parts)) }}
     {%- else -%}
     select
         row_hash,
         raw_row
     from {{ ref('base_shop__transactions') }}
-    {{ 'where false' if files is not none }}
+    {{ 'where false' if parts is not none }}
     {%- endif %}
 ),
 

@@ -53,20 +53,21 @@
 {%- endmacro %}
 
 
-{% macro transaction_files() %}
+{% macro transaction_parts() %}
     {#- {part: version} of the parts of the transactions, in the order of their names. -#}
-    {%- set files = {} -%}
+    {%- set parts = {} -%}
     {%- for row in (versions_of_files() if is_read_by_file() else versions_of_loads()).rows -%}
-        {%- do files.update({row['filename']: row['version'][:12]}) -%}
+        {%- do parts.update({row['part']: row['version'][:12]}) -%}
     {%- endfor -%}
-    {%- do return(files) -%}
+    {%- do return(parts) -%}
 {% endmacro %}
 
 
 {% macro versions_of_files() %}
     {#- The files that match the pattern. Size and time of change make the version; the content is not read. -#}
+    {%- set version = "md5(concat_ws(' ', filename, size, epoch_us(last_modified)))" -%}
     {%- do return(run_query(
-        'select filename, md5(concat_ws(' ~ "' ', filename, size, epoch_us(last_modified))) as version from read_blob("
+        'select filename as part, ' ~ version ~ ' as version from read_blob('
         ~ quote_literal(setting('transactions_location')) ~ ') order by filename'
     )) -%}
 {% endmacro %}
@@ -79,8 +80,8 @@
     {%- set place = quote_literal(table ~ ' ' ~ setting('attach_databases')) -%}
     {%- set rows = hash_sum(row_hash('row_as_it_came'), '') -%}
     {%- do return(run_query(
-        'select ' ~ loaded_on() ~ ' as filename, md5(concat_ws(' ~ "' ', " ~ place ~ ', count(*), ' ~ rows
-        ~ ')) as version from ' ~ table ~ ' as row_as_it_came group by all order by filename'
+        'select ' ~ loaded_on() ~ ' as part, md5(concat_ws(' ~ "' ', " ~ place ~ ', count(*), ' ~ rows
+        ~ ')) as version from ' ~ table ~ ' as row_as_it_came group by all order by part'
     )) -%}
 {% endmacro %}
 
@@ -102,17 +103,17 @@
 {% endmacro %}
 
 
-{% macro version_of_columns(files) %}
-    {#- A hash of the columns that these files have together. The hash of a line includes those that its file lacks. -#}
-    {%- set columns = run_query('select * from ' ~ relation_of_files(files) ~ ' limit 0').column_names -%}
+{% macro version_of_columns(parts) %}
+    {#- A hash of the columns that these parts have together. The hash of a line includes those that its file lacks. -#}
+    {%- set columns = run_query('select * from ' ~ relation_of_parts(parts) ~ ' limit 0').column_names -%}
     {%- do return(local_md5(columns | sort | join(' '))[:12]) -%}
 {% endmacro %}
 
 
-{% macro relation_of_files(files) %}
+{% macro relation_of_parts(parts) %}
     {#- The relation to select the rows of some parts from. -#}
     {%- set quoted = [] -%}
-    {%- for file in files -%}{%- do quoted.append(quote_literal(file)) -%}{%- endfor -%}
+    {%- for part in parts -%}{%- do quoted.append(quote_literal(part)) -%}{%- endfor -%}
     {%- if is_read_by_load() -%}
         {%- do return(
             '(select * from ' ~ input_relation('transactions') ~ ' where ' ~ loaded_on() ~ ' in ('
@@ -129,8 +130,8 @@
     {#- The relation of which the columns and the rows are checked before a run; none if nothing is new. Of files that
         are read once, only the new ones: DuckDB opens each file of a pattern to learn its columns. -#}
     {%- if input == 'transactions' and is_read_by_file() -%}
-        {%- set plan = files_to_read() -%}
-        {%- if plan.are_new -%}{%- do return(relation_of_files(plan.files) if plan.files else none) -%}{%- endif -%}
+        {%- set plan = parts_to_read() -%}
+        {%- if plan.are_new -%}{%- do return(relation_of_parts(plan.parts) if plan.parts else none) -%}{%- endif -%}
     {%- endif -%}
     {%- do return(input_relation(input)) -%}
 {% endmacro %}
@@ -147,10 +148,10 @@
 {% endmacro %}
 
 
-{% macro files_to_read() %}
-    {#- What a build reads: {reading: version of the typing and the columns, files: {file: version}, are_new: whether
-        the lines of the other files stay, outdated: the versions of lines to forget} -#}
-    {%- set files, typing = transaction_files(), version_of_typing() -%}
+{% macro parts_to_read() %}
+    {#- What a build reads: {reading: version of the typing and the columns, parts: {part: version}, are_new: whether
+        the lines of the other parts stay, outdated: the versions of lines to forget} -#}
+    {%- set parts, typing = transaction_parts(), version_of_typing() -%}
     {%- set typed = stored_relation('stg_shop__transactions') -%}
     {%- set known, current, outdated, new = [], [], [], {} -%}
     {%- set reading = reading_of(typed) if typed and not flags.FULL_REFRESH and not flags.EMPTY else '' -%}
@@ -163,21 +164,21 @@
         {#- A line that was in the future when it was read may not be by now. -#}
         {%- set was_in_future = row['last_date'] is not none
             and row['last_date'] | string > modules.datetime.datetime.now().date() | string -%}
-        {%- if row['input_version'] == reading ~ ' ' ~ files.get(row['input_file'], '') and not was_in_future -%}
+        {%- if row['input_version'] == reading ~ ' ' ~ parts.get(row['input_file'], '') and not was_in_future -%}
             {%- do current.append(row['input_file']) -%}
         {%- else -%}
             {%- do outdated.append(row['input_version']) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for file, version in files.items() if file not in current -%}
-        {%- do new.update({file: version}) -%}
+    {%- for part, version in parts.items() if part not in current -%}
+        {%- do new.update({part: version}) -%}
     {%- endfor -%}
     {%- if current and reading.startswith(typing ~ ' ')
         and (not new or reading == typing ~ ' ' ~ version_of_columns(new)) -%}
-        {%- do return({'reading': reading, 'files': new, 'are_new': true, 'outdated': outdated}) -%}
+        {%- do return({'reading': reading, 'parts': new, 'are_new': true, 'outdated': outdated}) -%}
     {%- endif -%}
     {%- do return({
-        'reading': typing ~ ' ' ~ version_of_columns(files), 'files': files, 'are_new': false, 'outdated': [],
+        'reading': typing ~ ' ' ~ version_of_columns(parts), 'parts': parts, 'are_new': false, 'outdated': [],
     }) -%}
 {% endmacro %}
 
@@ -204,7 +205,7 @@
         all of them. -#}
     {%- set typed = stored_relation('stg_shop__transactions') if not flags.EMPTY -%}
     {%- if not typed or not typed.is_table or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
-    {%- set plan = files_to_read() -%}
+    {%- set plan = parts_to_read() -%}
     {%- if not plan.are_new -%}
     delete from {{ typed }}
     {%- elif plan.outdated -%}
@@ -215,11 +216,11 @@
 {% endmacro %}
 
 
-{% macro input_files_rows(plan) -%}
-    {#- The files that a build reads as rows of file and version. -#}
+{% macro input_parts_rows(plan) -%}
+    {#- The parts that a build reads, as rows of part and version. -#}
     {%- set rows = [] -%}
-    {%- for file, version in (plan.files if plan else {}).items() -%}
-        {%- do rows.append({'input_file': file, 'input_version': plan.reading ~ ' ' ~ version}) -%}
+    {%- for part, version in (plan.parts if plan else {}).items() -%}
+        {%- do rows.append({'input_file': part, 'input_version': plan.reading ~ ' ' ~ version}) -%}
     {%- endfor -%}
     {%- if rows -%}
     {{ literal_rows(rows) }}
@@ -229,20 +230,20 @@
 {%- endmacro %}
 
 
-{% macro files_with_unknown_rows(rejected) %}
-    {#- The files that have rejected lines which the table of an earlier build does not hold; none for all files. -#}
+{% macro parts_with_unknown_rows(rejected) %}
+    {#- The parts that have rejected lines which the table of an earlier build does not hold; none for all parts. -#}
     {%- if not execute or not rejected or not is_read_in_parts() or flags.WHICH not in ('build', 'run')
         or flags.EMPTY -%}{%- do return(none) -%}{%- endif -%}
     {%- set checked = ref('int_transactions_checked') -%}
-    {%- set files = run_query(
+    {%- set parts = run_query(
         'select distinct input_file from ' ~ checked
         ~ ' where failed_rules is not null and row_hash not in (select row_hash from ' ~ rejected ~ ')'
     ).columns[0].values() | list -%}
-    {#- A line has its hash only beside the columns of all files. -#}
+    {#- A line has its hash only beside the columns of all parts. -#}
     {%- set reading = run_query(
         'select min(input_version) from ' ~ ref('stg_shop__transactions')
     ).columns[0].values()[0] or '' -%}
-    {%- do return(files if not files or version_of_columns(files) == reading.split(' ')[1] else none) -%}
+    {%- do return(parts if not parts or version_of_columns(parts) == reading.split(' ')[1] else none) -%}
 {% endmacro %}
 
 
