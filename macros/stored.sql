@@ -257,6 +257,24 @@ segments_logged as (
 {%- endmacro %}
 
 
+{% macro check_tables_of_training() %}
+    {#- Stops a run that scores in a warehouse of an earlier version, which trained without a table that this one
+        reads. -#}
+    {%- for id in selected_resources if id in graph.nodes and graph.nodes[id].resource_type == 'model' -%}
+        {%- for read in graph.nodes[id].depends_on.nodes if read not in selected_resources -%}
+            {%- set node = graph.nodes.get(read) -%}
+            {%- if node and node.package_name == 'customer_segmentation' and 'training' in node.tags
+                and not stored_relation(node.name) -%}
+                {%- do exceptions.raise_compiler_error(
+                    'The table ' ~ node.name ~ ' is missing, which training makes and scoring reads: an earlier version'
+                    ~ ' trained the model. Train one first: make build, or dbt build without --selector score.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
 {% macro check_stored_model() %}
     {#- A run that scores needs a stored model, and the settings must be those that it was trained with. A run that
         trains needs no stored model, but a pinned model must exist and match the settings. -#}
@@ -283,6 +301,7 @@ segments_logged as (
             ~ ' build, or dbt build without --selector score.'
         ) -%}
     {%- endif -%}
+    {%- do check_tables_of_training() if not is_training_run() -%}
     {%- set model = run_query(
         'select * from ' ~ register ~ ' where model_id = '
         ~ serving_model_id(register)

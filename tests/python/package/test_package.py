@@ -373,7 +373,7 @@ BEFORE_PACKAGES = "84ca385"
 
 @pytest.mark.long
 def test_a_warehouse_of_an_earlier_version_keeps_its_history(tmp_path: Path):
-    """Built by the last commit before the project could be a package, scored and built by this one."""
+    """Built by the last commit before the project could be a package; this one asks for a build before it scores."""
     known = subprocess.run(["git", "cat-file", "-e", BEFORE_PACKAGES], cwd=PROJECT, check=False, capture_output=True)
     if known.returncode:
         pytest.skip("the clone has no history")
@@ -387,11 +387,13 @@ def test_a_warehouse_of_an_earlier_version_keeps_its_history(tmp_path: Path):
     green(dbt(run, "build", *SEGMENTS, project=before, changed=source))
     with duckdb.connect(str(run / "warehouse.duckdb"), read_only=True) as connection:
         keys = connection.sql("select customer_id, segment_key from marts.customer_segments order by all").fetchall()
-    scored = green(dbt(run, "build", "--selector", "score", "--vars", "{as_of_date: 2025-01-31}"))
-    green(dbt(run, "build", "--vars", "{as_of_date: 2025-02-28}"))
+    refused = dbt(run, "build", "--selector", "score", "--vars", "{as_of_date: 2025-01-31}")
+    assert "which training makes and scoring reads: an earlier version trained the model" in refused.output
+    green(dbt(run, "build", "--vars", "{as_of_date: 2025-01-31}"))
+    scored = green(dbt(run, "build", "--selector", "score", "--vars", "{as_of_date: 2025-02-28}"))
     builds = scored.rows("select build, is_trained from marts.segmentation_builds order by build")
-    assert builds == [(1, True), (2, False), (3, True)]
-    # The refit of two months later moves a few customers at the borders; the segments keep their keys.
+    assert builds == [(1, True), (2, True), (3, False)]
+    # The refit of a month later moves a few customers at the borders; the segments keep their keys.
     now = scored.rows("select customer_id, segment_key from marts.customer_segments order by all")
     assert {key for _, key in now} == {key for _, key in keys}
     assert sum(a == b for a, b in zip(now, keys, strict=True)) > 0.9 * len(keys)
