@@ -253,11 +253,8 @@
     {#- Whether the setting excluded_lines excludes a row of the transactions input. -#}
     {%- set conditions = [] -%}
     {%- for column, values in setting('excluded_lines').items() if values -%}
-        {%- set texts = [] -%}
-        {%- for value in values -%}{%- do texts.append(quote_literal(value | string)) -%}{%- endfor -%}
-        {%- do conditions.append(
-            'coalesce(' ~ input_text(quote_ident(column)) ~ ' in (' ~ texts | join(', ') ~ '), false)'
-        ) -%}
+        {%- set texts = literal_list(values | map('string')) -%}
+        {%- do conditions.append('coalesce(' ~ input_text(quote_ident(column)) ~ ' in (' ~ texts ~ '), false)') -%}
     {%- endfor -%}
     {{ conditions | join(' or ') or 'false' }}
 {%- endmacro %}

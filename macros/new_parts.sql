@@ -78,10 +78,10 @@
         noticed: to hash a row takes a fraction of the time that typing it takes. -#}
     {%- set table = input_relation('transactions') -%}
     {%- set place = quote_literal(table ~ ' ' ~ setting('attach_databases')) -%}
-    {%- set rows = hash_sum(row_hash('row_as_it_came'), '') -%}
+    {#- A sum, unlike bit_xor, also tells pairs of equal rows from other such pairs. -#}
     {%- do return(run_query(
-        'select ' ~ loaded_on() ~ ' as part, md5(concat_ws(' ~ "' ', " ~ place ~ ', count(*), ' ~ rows
-        ~ ')) as version from ' ~ table ~ ' as row_as_it_came group by all order by part'
+        'select ' ~ loaded_on() ~ ' as part, md5(concat_ws(' ~ "' ', " ~ place ~ ', count(*), sum('
+        ~ row_hash('row_as_it_came') ~ '))) as version from ' ~ table ~ ' as row_as_it_came group by all order by part'
     )) -%}
 {% endmacro %}
 
@@ -112,16 +112,14 @@
 
 {% macro relation_of_parts(parts) %}
     {#- The relation to select the rows of some parts from. -#}
-    {%- set quoted = [] -%}
-    {%- for part in parts -%}{%- do quoted.append(quote_literal(part)) -%}{%- endfor -%}
     {%- if is_read_by_load() -%}
         {%- do return(
             '(select * from ' ~ input_relation('transactions') ~ ' where ' ~ loaded_on() ~ ' in ('
-            ~ (quoted | join(', ') or 'null') ~ '))'
+            ~ (literal_list(parts) or 'null') ~ '))'
         ) -%}
     {%- endif -%}
     {%- do return(default__file_relation(
-        'transactions', setting('transactions_location'), '[' ~ quoted | join(', ') ~ ']'
+        'transactions', setting('transactions_location'), '[' ~ literal_list(parts) ~ ']'
     )) -%}
 {% endmacro %}
 
@@ -209,9 +207,7 @@
     {%- if not plan.are_new -%}
     delete from {{ typed }}
     {%- elif plan.outdated -%}
-    {%- set versions = [] -%}
-    {%- for version in plan.outdated -%}{%- do versions.append(quote_literal(version)) -%}{%- endfor -%}
-    delete from {{ typed }} where input_version in ({{ versions | join(', ') }})
+    delete from {{ typed }} where input_version in ({{ literal_list(plan.outdated) }})
     {%- endif -%}
 {% endmacro %}
 
@@ -245,10 +241,3 @@
     ).columns[0].values()[0] or '' -%}
     {%- do return(parts if not parts or version_of_columns(parts) == reading.split(' ')[1] else none) -%}
 {% endmacro %}
-
-
-{% macro hash_sum(hashes, version) -%}
-    {#- A hash of the hashes in a group, independent of their order, and of a text. Unlike hash_agg, it also tells pairs
-        of equal rows from other such pairs. For what only DuckDB takes over from build to build. -#}
-    hash({{ quote_literal(version) }}, sum({{ hashes }}))
-{%- endmacro %}

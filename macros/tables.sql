@@ -1,4 +1,12 @@
-{# Columns turned into rows, and literal rows. #}
+{# Columns turned into rows, and literals. #}
+
+{% macro literal_list(values) -%}
+    {#- Texts as literals, separated by commas: what follows `in`. -#}
+    {%- set literals = [] -%}
+    {%- for value in values -%}{%- do literals.append(quote_literal(value)) -%}{%- endfor -%}
+    {{ literals | join(', ') }}
+{%- endmacro %}
+
 
 {% macro unpivot(relation, columns, name, value, keys=[]) -%}
     {#- One row for each row and column of a relation, with the column's name and its value as double. UNPIVOT takes

@@ -1,7 +1,7 @@
 {#- Reads its own previous version for the row counts of the previous build. Spark can where it replaces partitions. -#}
 {% set replaces_partitions = target.type != 'duckdb' and setting('history_format') == 'parquet' %}
 {{ history_config(partition_by='input') if replaces_partitions }}
-{% set previous = load_relation(this) if execute and (target.type == 'duckdb' or replaces_partitions) else none %}
+{% set previous = earlier_version('row_count') if target.type == 'duckdb' or replaces_partitions %}
 
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}

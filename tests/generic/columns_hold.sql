@@ -16,13 +16,11 @@
             {%- do counts.update({column | join(', ') ~ ' repeats': repeated_rows(column)}) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- set conditions = holds | list -%}
     {%- for column, values in accepted.items() -%}
-        {%- set texts = [] -%}
-        {%- for value in values -%}{%- do texts.append(quote_literal(value)) -%}{%- endfor -%}
-        {%- set condition = column ~ ' in (' ~ texts | join(', ') ~ ')' -%}
-        {%- do counts.update({'not ' ~ condition: rows_that_break(condition)}) -%}
+        {%- do conditions.append(column ~ ' in (' ~ literal_list(values) ~ ')') -%}
     {%- endfor -%}
-    {%- for condition in holds -%}
+    {%- for condition in conditions -%}
         {%- do counts.update({'not ' ~ condition: rows_that_break(condition)}) -%}
     {%- endfor -%}
     {{ broken_counts(model, counts) }}

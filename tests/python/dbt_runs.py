@@ -68,8 +68,10 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
     database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
     # The files of a pattern, and the days of loading of a table, are read by an incremental model.
-    has_parts = ["*" in str(settings.get("transactions_location"))]
-    has_parts.append("loaded_at" in str(settings.get("transactions_columns")))
+    has_parts = [
+        "*" in str(settings.get("transactions_location")),
+        "loaded_at" in str(settings.get("transactions_columns")),
+    ]
     # How a model is made is read with the project, too.
     history = settings.get("history_format")
     alike = json.dumps([read, sorted(unlike), target, database, has_parts, history], sort_keys=True, default=str)

@@ -38,7 +38,8 @@ suppressions as (
 
 {% endif -%}
 
--- Rows that break the same rules are counted together before the rules are told apart.
+-- Rows that break the same rules are counted together before the rules are told apart. Both readers of the lines have
+-- their own, since DuckDB would store those of a CTE that two read.
 transactions_counted as (
     select
         failed_rules,

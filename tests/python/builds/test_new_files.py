@@ -367,20 +367,20 @@ def purchases_counted(built: Built) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("once", "again", "recounted"),
+    ("months", "changed", "arguments", "of_anna"),
     [
-        ({}, {}, False),
-        ({"transactions_location": "2024-01"}, {}, False),
-        pytest.param({}, {"excluded_lines": {"shop": ["C"]}}, True, marks=pytest.mark.long),
-        ({}, "--full-refresh", True),
+        (2, {}, (), 100),
+        (1, {}, (), 50),
+        pytest.param(2, {"excluded_lines": {"shop": ["C"]}}, (), 2, marks=pytest.mark.long),
+        (2, {}, ("--full-refresh",), 2),
     ],
     ids=["a pattern of files", "one file", "a changed setting", "a full refresh"],
 )
-def test_purchases_are_counted_again_for_those_whose_lines_changed(shop, once, again, recounted):
-    """A wrong count in the warehouse tells that it was taken over."""
-    if "transactions_location" in once:
-        shop.changed = {"transactions_location": str(shop.folder / "lines" / f"2024-01.{shop.kind}")}
-    assert purchases_counted(shop.run("followed"))["anna"] == (1 if once else 2)
+def test_purchases_are_counted_again_for_those_whose_lines_changed(shop, months, changed, arguments, of_anna):
+    """A wrong count in the warehouse, 50 purchases a month, tells that it was taken over."""
+    if months == 1:
+        shop.changed = {"transactions_location": str(shop.path("2024-01"))}
+    assert purchases_counted(shop.run("followed"))["anna"] == months
     with duckdb.connect(str(shop.folder / "followed" / "warehouse.duckdb")) as connection:
         connection.execute("update intermediate.int_customer_months set transaction_count = 50")
     shop.write(
@@ -392,14 +392,9 @@ def test_purchases_are_counted_again_for_those_whose_lines_changed(shop, once, a
             "T3,nobody,2024-01-07,1,5,A",
         ],
     )
-    if isinstance(again, dict):
-        shop.changed = {**shop.changed, **again}
-    counted = purchases_counted(shop.run("followed", *([again] if isinstance(again, str) else [])))
-    assert counted["bert"] == 2
-    if recounted:
-        assert counted["anna"] == 2
-    else:
-        assert counted["anna"] == (50 if once else 100)
+    shop.changed |= changed
+    counted = purchases_counted(shop.run("followed", *arguments))
+    assert (counted["anna"], counted["bert"]) == (of_anna, 2)
 
 
 # ---- any order ---------------------------------------------------------------------------------------------------
