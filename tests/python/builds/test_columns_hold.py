@@ -1,4 +1,4 @@
-"""The test of the columns of a table fails with each kind of rule that its rows break."""
+"""Tests of a build fail with each kind of rule that the columns of a table break, and with customers who repeat."""
 
 from __future__ import annotations
 
@@ -45,5 +45,23 @@ def test_a_broken_rule_is_found(sample: Built, rule: str, tmp_path):
     with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute(change)
     broken = warm_dbt().run(tmp_path, {}, *select)
+    assert broken.returncode != 0
+    assert "Got 1 result, configured to fail if != 0" in broken.output
+
+
+@pytest.mark.parametrize(
+    ("mart", "test"),
+    [
+        ("customer_segments", "assert_customer_segments_has_every_customer_once"),
+        ("customer_360", "columns_hold_customer_360_customer_id"),
+        ("segment_map", "columns_hold_segment_map_customer_id"),
+        ("segment_history", "assert_history_has_no_gap_and_no_overlap"),
+    ],
+)
+def test_a_customer_who_repeats_in_a_mart_without_a_primary_key_is_found(sample: Built, mart: str, test: str, tmp_path):
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute(f"insert into marts.{mart} from marts.{mart} limit 1")
+    broken = warm_dbt().run(tmp_path, {}, "test", "--select", test)
     assert broken.returncode != 0
     assert "Got 1 result, configured to fail if != 0" in broken.output
