@@ -167,6 +167,17 @@
 {%- endmacro %}
 
 
+{% macro may_have_decimals_beyond(column, places) -%}
+    {#- Whether the text of a number has so many decimals that it may be rounded to these places; false for most texts,
+        which then need not be read with more decimals. -#}
+    (
+        position('{{ setting('decimal_mark') }}' in {{ column }}) between 1 and length({{ column }}) - {{ places + 1 }}
+        or position('e' in {{ column }}) > 0
+        or position('E' in {{ column }}) > 0
+    )
+{%- endmacro %}
+
+
 {% macro parse_double(column) -%}
     {#- A number with a decimal point, as double. The pattern rejects texts that only some engines accept as numbers:
         1_000, 5f, nan. -#}
@@ -185,17 +196,18 @@
 
 
 {% macro failed_rules(rules) -%}
-    {#- The names of the rules whose conditions hold, in the order given, as one text; null if none holds. -#}
-    nullif(
-        concat_ws(
-            ', '
-            {%- for name, condition in rules.items() %},
-            {%- do catalogued_rule(name) %}
-            case when {{ condition }} then '{{ name }}' end
-            {%- endfor %}
-        ),
-        ''
-    )
+    {#- The names of the rules whose conditions hold, in the order given, as one text; null if none holds. Most rows break
+        no rule, and no text is put together for them. -#}
+    case
+        when ({{ rules.values() | join(') or (') }})
+            then concat_ws(
+                ', '
+                {%- for name, condition in rules.items() %},
+                {%- do catalogued_rule(name) %}
+                case when {{ condition }} then '{{ name }}' end
+                {%- endfor %}
+            )
+    end
 {%- endmacro %}
 
 

@@ -58,7 +58,10 @@ typed as (
         {% if input_mapping('transactions').get('amount') -%}
         amount_text is null as is_amount_missing,
         {{ parse_decimal('amount_text', 'decimal(18, 2)') }} as amount_signed,
-        {{ parse_decimal('amount_text', 'decimal(38, 12)') }} as amount_exact,
+        case
+            when {{ may_have_decimals_beyond('amount_text', 2) }}
+                then {{ parse_decimal('amount_text', 'decimal(38, 12)') }}
+        end as amount_exact,
         {% else -%}
         -- Without a mapped amount, the amount of a line is its quantity times its unit price.
         unit_price_text is null or quantity_text is null as is_amount_missing,
