@@ -196,8 +196,8 @@
 
 
 {% macro failed_rules(rules) -%}
-    {#- The names of the rules whose conditions hold, in the order given, as one text; null if none holds. Most rows break
-        no rule, and no text is put together for them. -#}
+    {#- The names of the rules whose conditions hold, in the order given, as one text; null if none holds. For most rows
+        none does, and no text is put together. -#}
     case
         when ({{ rules.values() | join(') or (') }})
             then concat_ws(

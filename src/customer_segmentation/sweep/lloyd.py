@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import NamedTuple
@@ -20,6 +22,7 @@ BLOCK = 512
 CHUNK = 32_768
 # Below this many rows the NumPy loops finish before numba is imported.
 COMPILED_FROM = 1_000
+COMPILED_LOOPS = "customer_segmentation.sweep.compiled_loops"
 # Labels, one byte per row and set, are kept if they take at most 40 MB; otherwise each iteration sums all rows again.
 LABELS_UP_TO = 40_000_000
 
@@ -52,12 +55,13 @@ class LloydResult(NamedTuple):
 
 
 def inner_loops(rows: int) -> ModuleType:
-    """Return the implementation of the inner loops that suits this many rows."""
-    if rows < COMPILED_FROM or not has_numba():
-        return reference_loops
-    from customer_segmentation.sweep import compiled_loops
+    """Return the implementation of the inner loops that suits this many rows: NumPy's if they are few.
 
-    return compiled_loops
+    Once the compiled loops are loaded, they suit any number.
+    """
+    if (rows < COMPILED_FROM and COMPILED_LOOPS not in sys.modules) or not has_numba():
+        return reference_loops
+    return import_module(COMPILED_LOOPS)
 
 
 @cache

@@ -42,9 +42,10 @@ def adjusted_rand_index(one: np.ndarray, other: np.ndarray) -> float:
     """Return the adjusted Rand index of two partitions (Hubert and Arabie 1985).
 
     It measures how far they agree on which rows belong together, adjusted for chance; 1 for identical partitions.
-    one, other: (n,), labels from 0 to 254.
+    one, other: (n,), labels from 0 on.
     """
-    together = np.bincount(one.astype(np.int64) * 255 + other, minlength=255 * 255).reshape(255, 255)
+    size = int(max(one.max(), other.max())) + 1
+    together = np.bincount(one.astype(np.int64) * size + other, minlength=size * size).reshape(size, size)
 
     def pairs(counts: np.ndarray) -> float:
         return float((counts * (counts - 1) / 2).sum())

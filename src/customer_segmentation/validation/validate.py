@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from customer_segmentation.sweep.lloyd import inner_loops
 from customer_segmentation.validation.buying_model import BuyingReference
 from customer_segmentation.validation.gap_statistic import draw_copula, gap_statistic
 from customer_segmentation.validation.stability import drawn, stability
@@ -34,6 +35,8 @@ def validate(
     distinct = len(np.unique(values, axis=0))
     measured = [k for k in ks if 1 < k < distinct]
     columns = np.ascontiguousarray(values.T)
+    # So many refits to a few hundred rows take longer than loading the compiled loops.
+    inner_loops(min(len(values), refit_sample_size) * stability_refits)
     stability_index = stability(
         columns, [centroids[k] for k in measured], stability_refits, refit_sample_size, generator
     )

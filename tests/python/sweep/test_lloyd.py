@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -72,8 +73,17 @@ def test_numpy_and_numba_agree_on_any_small_data(seed, rows, features):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(lloyd, "COMPILED_FROM", 0)
         compiled = answer(columns, rows)
-        patched.setattr(lloyd, "COMPILED_FROM", 10**9)
+        patched.setattr(lloyd, "has_numba", lambda: False)
         assert answer(columns, rows) == compiled
+
+
+@pytest.mark.skipif(not lloyd.has_numba(), reason="numba is not installed")
+def test_few_rows_use_the_compiled_loops_once_they_are_loaded(monkeypatch):
+    monkeypatch.delitem(sys.modules, lloyd.COMPILED_LOOPS, raising=False)
+    assert lloyd.inner_loops(lloyd.COMPILED_FROM - 1) is reference_loops
+    compiled = lloyd.inner_loops(lloyd.COMPILED_FROM)
+    assert compiled is not reference_loops
+    assert lloyd.inner_loops(1) is compiled
 
 
 def test_the_number_of_threads_changes_nothing():
