@@ -26,11 +26,12 @@ customers as (
         {%- for k in alternative_ks() %}
         alternative_clusters.cluster_{{ k }},
         {%- endfor %}
+        -- Cast here for the exact sums, before each customer is repeated for each k.
         {%- for feature in features %}
-        customer_features.{{ feature }},
+        cast(customer_features.{{ feature }} as decimal(38, 12)) as {{ feature }},
         {%- endfor %}
         {%- for feature in clustered %}
-        scaled.{{ feature }} as {{ feature }}_scaled,
+        cast(scaled.{{ feature }} as decimal(38, 12)) as {{ feature }}_scaled,
         {%- endfor %}
         customer_features.total_spending as spending,
         case

@@ -33,27 +33,32 @@ suppressions_grouped as (
 ),
 
 {% endif -%}
+contact_actions as (
+    select
+        segment_actions.*,
+        as_of.as_of_date
+    from segment_actions
+    cross join as_of
+    where segment_actions.is_contact
+),
+
 -- Customers with an override get the actions of the segment that it names.
 customers_and_actions as (
     select
         customer_segments.customer_id,
-        segment_actions.action_id,
-        segment_actions.segment_key,
-        segment_actions.segment_name,
-        segment_actions.action_rank,
-        segment_actions.holdout_share,
-        segment_actions.repeat_after_days,
-        as_of.as_of_date
+        contact_actions.action_id,
+        contact_actions.segment_key,
+        contact_actions.segment_name,
+        contact_actions.action_rank,
+        contact_actions.holdout_share,
+        contact_actions.repeat_after_days,
+        contact_actions.as_of_date
     from customer_segments
-    inner join segment_actions
-        on customer_segments.segment_name = segment_actions.segment_name
-    cross join as_of
+    inner join contact_actions
+        on customer_segments.segment_name = contact_actions.segment_name
     where
-        segment_actions.is_contact
-        and (
-            segment_actions.audience = 'everyone'
-            or customer_segments.is_quiet = (segment_actions.audience = 'quiet')
-        )
+        contact_actions.audience = 'everyone'
+        or customer_segments.is_quiet = (contact_actions.audience = 'quiet')
 ),
 
 -- Holdouts count like contacts, so that nothing but the action sets the two groups apart.

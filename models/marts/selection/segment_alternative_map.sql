@@ -29,8 +29,23 @@ drawn as (
     limit {{ customers_at_most }}
 ),
 
+-- Not a union of each k, for which DuckDB would draw the customers again.
+ks as (
+    select distinct k
+    from alternative_segments
+),
+
 clusters as (
-    {{- rows_of_each_k('drawn', ['customer_id']) }}
+    select
+        ks.k,
+        drawn.customer_id,
+        case ks.k
+            {%- for k in alternative_ks() %}
+            when {{ k }} then drawn.cluster_{{ k }}
+            {%- endfor %}
+        end as cluster
+    from drawn
+    cross join ks
 )
 
 select
