@@ -50,6 +50,29 @@ scaled_unpivoted as (
     {{- unpivot(
         'scaled_averaged', clustered, 'feature', 'scaled_average', ['cluster']
     ) }}
+),
+
+-- The average of all customers beside that of each cluster.
+averages as (
+    select
+        cluster,
+        feature,
+        average,
+        max(case when cluster is null then average end) over (
+            partition by feature
+        ) as overall_average
+    from averages_unpivoted
+),
+
+scaled_averages as (
+    select
+        cluster,
+        feature,
+        scaled_average,
+        max(case when cluster is null then scaled_average end) over (
+            partition by feature
+        ) as overall_scaled_average
+    from scaled_unpivoted
 )
 
 select
@@ -58,38 +81,32 @@ select
     feature_catalogue.feature,
     averages.average,
     medians.quantile as median,
-    overall.average as overall_average,
-    {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
+    averages.overall_average,
+    {{ divide('averages.average', 'averages.overall_average') }} as ratio_to_average,
     {{ round_significant(
-        'scaled_averages.scaled_average - scaled_overall.scaled_average', 9
+        'scaled_averages.scaled_average - scaled_averages.overall_scaled_average', 9
     ) }} as standardised_difference,
     case
         when feature_catalogue.phrase_compares = 'ratio'
             then {{ ratio_phrase(
-                'averages.average', 'overall.average', 'feature_catalogue.phrase_before'
+                'averages.average', 'averages.overall_average',
+                'feature_catalogue.phrase_before'
             ) | indent(12) }}
         else {{ values_phrase(
-            'averages.average', 'overall.average', 'feature_catalogue.phrase_before',
-            'feature_catalogue.phrase_one', 'feature_catalogue.phrase_many'
+            'averages.average', 'averages.overall_average',
+            'feature_catalogue.phrase_before', 'feature_catalogue.phrase_one',
+            'feature_catalogue.phrase_many'
         ) | indent(8) }}
     end as phrase
-from averages_unpivoted as averages
-inner join averages_unpivoted as overall
-    on
-        averages.feature = overall.feature
-        and overall.cluster is null
+from averages
 inner join feature_catalogue
     on averages.feature = feature_catalogue.feature
 left join medians
     on
         averages.feature = medians.feature
         and averages.cluster = medians.cluster
-left join scaled_unpivoted as scaled_averages
+left join scaled_averages
     on
         averages.feature = scaled_averages.feature
         and averages.cluster = scaled_averages.cluster
-left join scaled_unpivoted as scaled_overall
-    on
-        averages.feature = scaled_overall.feature
-        and scaled_overall.cluster is null
 where averages.cluster is not null

@@ -26,12 +26,11 @@ customers as (
         {%- for k in alternative_ks() %}
         alternative_clusters.cluster_{{ k }},
         {%- endfor %}
-        -- Cast here for the exact sums, before each customer is repeated for each k.
         {%- for feature in features %}
-        cast(customer_features.{{ feature }} as decimal(38, 12)) as {{ feature }},
+        customer_features.{{ feature }},
         {%- endfor %}
         {%- for feature in clustered %}
-        cast(scaled.{{ feature }} as decimal(38, 12)) as {{ feature }}_scaled,
+        scaled.{{ feature }} as {{ feature }}_scaled,
         {%- endfor %}
         customer_features.total_spending as spending,
         case
@@ -49,10 +48,32 @@ customers as (
     cross join overall
 ),
 
-{% set measures = ['spending', 'is_below_average', 'is_one_time_buyer', 'is_quiet'] + features -%}
-{%- for feature in clustered %}{% do measures.append(feature ~ '_scaled') %}{% endfor -%}
+-- Customers who share a cluster for every k are summed before they are counted for each k.
+{% set sums = features | list -%}
+{%- for feature in clustered %}{% do sums.append(feature ~ '_scaled') %}{% endfor -%}
+customers_summed as (
+    select
+        {%- for k in alternative_ks() %}
+        cluster_{{ k }},
+        {%- endfor %}
+        {%- for feature in sums %}
+        sum(cast({{ feature }} as decimal(38, 12))) as {{ feature }},
+        {%- endfor %}
+        count(*) as customers,
+        sum(spending) as spending,
+        count(is_below_average) as below_average,
+        count(is_one_time_buyer) as one_time_buyers,
+        count(is_quiet) as quiet_customers
+    from customers
+    group by
+        {%- for k in alternative_ks() %}
+        cluster_{{ k }}{{ ',' if not loop.last }}
+        {%- endfor %}
+),
+
+{% set counts = ['customers', 'below_average', 'one_time_buyers', 'quiet_customers'] -%}
 customers_of_each_k as (
-    {{- rows_of_each_k('customers', measures) }}
+    {{- rows_of_each_k('customers_summed', counts + ['spending'] + sums) }}
 )
 
 select
@@ -60,17 +81,14 @@ select
     cast(cluster as bigint) as cluster,
     -- A number that no cluster of another k has.
     1000 * k + cast(cluster as bigint) as alternative,
-    count(*) as customers,
     sum(spending) as total_spending,
-    {%- for feature in features %}
+    {%- for feature in sums %}
     {{ exact_sum(feature) }} as {{ feature }}_sum,
     {%- endfor %}
-    {%- for feature in clustered %}
-    {{ exact_sum(feature ~ '_scaled') }} as {{ feature }}_scaled_sum,
+    {%- for name in counts %}
+    cast(sum({{ name }}) as bigint) as {{ name }}
+    {{- ',' if not loop.last }}
     {%- endfor %}
-    count(is_below_average) as below_average,
-    count(is_one_time_buyer) as one_time_buyers,
-    count(is_quiet) as quiet_customers
 from customers_of_each_k
 where cluster is not null
 group by k, cluster
