@@ -1,7 +1,7 @@
 {% set as_of_date = setting('as_of_date') %}
 {% set unique_key = setting('unique_key') %}
 {% set window = setting('observation_window_days') %}
-{#- A view joins the typed lines with the customers faster than a table of them is written. -#}
+{#- A view reads the typed lines and the few unknown customers faster than a table is written. -#}
 {{ config(
     materialized='table' if target.type != 'duckdb' or unique_key or window is not none
     else 'view'
@@ -17,14 +17,8 @@ with transactions as (
     {{ numbered_as_stored(ref('stg_shop__transactions')) }}
 ),
 
-customers as (
-    select * from {{ ref('int_customers_checked') }}
-),
-
-valid_customers as (
-    select customer_id
-    from customers
-    where failed_rules is null
+unknown_customers as (
+    select * from {{ ref('int_unknown_customers') }}
 ),
 
 customers_joined as (
@@ -39,7 +33,7 @@ customers_joined as (
         case
             when
                 transactions.failed_rules is null
-                and valid_customers.customer_id is not null
+                and unknown_customers.customer_id is null
                 {%- if as_of_date is not none %}
                 and transactions.transaction_date <= cast('{{ as_of_date }}' as date)
                 {%- endif %}
@@ -59,8 +53,7 @@ customers_joined as (
                     {%- endif %}
                     case
                         when
-                            transactions.customer_id is not null
-                            and valid_customers.customer_id is null
+                            unknown_customers.customer_id is not null
                             {%- if as_of_date is not none %}
                             and coalesce(
                                 transactions.transaction_date
@@ -75,8 +68,8 @@ customers_joined as (
             )
         end as failed_rules
     from transactions
-    left join valid_customers
-        on transactions.customer_id = valid_customers.customer_id
+    left join unknown_customers
+        on transactions.customer_id = unknown_customers.customer_id
 )
 {%- if window is not none %}
 ,

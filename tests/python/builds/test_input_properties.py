@@ -30,6 +30,7 @@ MODELS = (
     "int_rule_catalogue",
     "stg_shop__customers",
     "int_customers_checked",
+    "int_unknown_customers",
     "int_transactions_checked",
     "int_customer_months",
     "int_as_of_date",
