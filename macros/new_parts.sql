@@ -241,3 +241,30 @@
     ).columns[0].values()[0] or '' -%}
     {%- do return(parts if not parts or version_of_columns(parts) == reading.split(' ')[1] else none) -%}
 {% endmacro %}
+
+
+{% macro customers_hashed() -%}
+    {#- A query with a hash of each customer's valid lines, and of the SQL that reads and counts them. A sum, unlike
+        bit_xor, also tells pairs of equal lines from other such pairs. -#}
+    {%- set version = version_of_typing() ~ ' ' ~ local_md5(model.raw_code)
+        if execute and model.resource_type == 'model' else '' -%}
+    select
+        customer_id,
+        hash({{ quote_literal(version) }}, sum(row_hash)) as lines_hash
+    from {{ ref('int_transactions_checked') }}
+    where failed_rules is null
+    group by customer_id
+{%- endmacro %}
+
+
+{% macro delete_outdated_months() %}
+    {#- In the transaction that counts the months of customers whose lines have changed: deletes the old ones. -#}
+    {%- set counted = earlier_version('lines_hash') -%}
+    {%- if not counted or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
+    delete from {{ counted }} as counted
+    where not exists (
+        select 1
+        from ({{ customers_hashed() }}) as today
+        where today.customer_id = counted.customer_id and today.lines_hash = counted.lines_hash
+    )
+{% endmacro %}

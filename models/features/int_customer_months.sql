@@ -1,17 +1,20 @@
 {#-
-    What is expensive to count in the lines: purchases, whose lines may be of several days, and lines that repeat. They
-    are counted again for those customers only whose lines differ from those of the build before.
+    What is expensive to count in the lines: purchases, whose lines may be of several days, and lines that repeat. On
+    DuckDB they are counted again for those customers only whose lines differ from those of the build before.
 -#}
 {% set takes_over = target.type == 'duckdb' %}
-{% set previous = earlier_version('lines_hash') if takes_over and not flags.FULL_REFRESH %}
-{#- Equal rows are equal lines only as long as they are read alike, and counted alike. -#}
-{% set version = version_of_typing() ~ ' ' ~ local_md5(model.raw_code)
-    if execute and model.resource_type == 'model' else '' %}
+{{ config(
+    materialized='incremental' if takes_over else 'table',
+    incremental_strategy='append',
+    on_schema_change='sync_all_columns',
+    pre_hook="{{ delete_outdated_months() }}" if takes_over else []
+) }}
+{% set counted_before = earlier_version('lines_hash') if takes_over and not flags.FULL_REFRESH %}
 
 {#- A condition, since DuckDB would store the lines of a CTE that several others read. -#}
 {% set of_changed_customers %}
         failed_rules is null
-        {%- if previous %}
+        {%- if counted_before %}
         and customer_id in (
             select customers_changed.customer_id from customers_changed
         )
@@ -19,32 +22,18 @@
 {%- endset %}
 
 with {% if takes_over -%}
--- A sum, unlike bit_xor, also tells pairs of equal lines from other such pairs.
 customers_hashed as (
-    select
-        customer_id,
-        hash({{ quote_literal(version) }}, sum(row_hash)) as lines_hash
-    from {{ ref('int_transactions_checked') }}
-    where failed_rules is null
-    group by customer_id
+    {{ customers_hashed() }}
 ),
 
 {% endif -%}
-{% if previous -%}
-kept as (
-    select previous.*
-    from {{ previous }} as previous
-    inner join customers_hashed
-        on
-            previous.customer_id = customers_hashed.customer_id
-            and previous.lines_hash = customers_hashed.lines_hash
-),
-
+{% if counted_before -%}
+-- The hook has deleted the months of customers whose lines have changed.
 customers_changed as (
     select customer_id
     from customers_hashed
     where customer_id not in (
-        select kept.customer_id from kept
+        select counted_before.customer_id from {{ counted_before }} as counted_before
     )
 ),
 
@@ -147,7 +136,3 @@ inner join customers_hashed
     on counted.customer_id = customers_hashed.customer_id
 {%- endif %}
 where counted.transaction_count > 0 or counted.repeated_lines > 0
-{%- if previous %}
-union all
-select * from kept
-{%- endif %}
