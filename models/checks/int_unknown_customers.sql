@@ -1,3 +1,4 @@
+{#- Few, if any. Each reader of the lines compares them with these, which costs less than with all customers. -#}
 with transactions as (
     select * from {{ ref('stg_shop__transactions') }}
 ),
@@ -6,7 +7,6 @@ customers as (
     select * from {{ ref('int_customers_checked') }}
 )
 
--- Few, if any. Each reader of the lines compares them with these, not with all customers.
 select distinct transactions.customer_id
 from transactions
 left join customers
