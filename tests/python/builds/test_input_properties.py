@@ -112,8 +112,11 @@ class Warehouse:
             self.connection.execute(f'create schema "{schema}"')
         for name, columns in SAMPLES.items():
             self.connection.execute(f"create table sample.{name} ({', '.join(f'{c} varchar' for c in columns)})")
+        # An incremental model is compiled as in the first build.
+        kinds = {"view": "view", "table": "table", "incremental": "table"}
         self.statements = [
-            f"create or replace {model['config']['materialized']} {model['relation_name']} as\n{model['compiled_code']}"
+            f"create or replace {kinds[model['config']['materialized']]} {model['relation_name']} as\n"
+            f"{model['compiled_code']}"
             for model in compiled
         ]
 
