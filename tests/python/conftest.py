@@ -314,6 +314,25 @@ def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, An
     return json.loads((folder / "answers.json").read_text())
 
 
+def build_in_one_process(
+    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: str
+) -> dict[str, Built]:
+    """Build each {name: (arguments, settings)}, starting from a copy of a warehouse if one is given."""
+    planned = []
+    for name, (what, variables) in runs.items():
+        target = folder / name / "warehouse.duckdb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if warehouse:
+            shutil.copy(warehouse, target)
+        arguments = [*what.split(), *WITHOUT_UNIT_TESTS]
+        planned.append({"arguments": arguments, "variables": variables, "warehouse": str(target), **options})
+    answers = many_dbt_runs(folder, planned)
+    return {
+        name: Built(0 if answer["success"] else 1, answer["message"], Path(run["warehouse"]))
+        for name, run, answer in zip(runs, planned, answers, strict=True)
+    }
+
+
 # ---- once per session --------------------------------------------------------------------------------------------
 
 
@@ -343,6 +362,13 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def projects_are_parsed_once(once: Once) -> None:
+    """Tell dbt_runs.py, here and in other processes, where to keep what dbt has parsed."""
+    (once.folder / "parsed").mkdir(exist_ok=True)
+    os.environ["PARSED_PROJECTS"] = str(once.folder / "parsed")
+
+
+@pytest.fixture(scope="session", autouse=True)
 def hypothesis_writes_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
     set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
 
@@ -356,6 +382,38 @@ def sample(once: Once) -> Built:
         return dbt(folder, "build", "--show-all-deprecations")
 
     return once("sample", build_as_a_person_would)
+
+
+FIXED_KS = [1, 2, 6, 10]
+
+
+@pytest.fixture(scope="session")
+def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
+    """The sample's warehouse with each k served; only k = 1 has to be fitted."""
+
+    def serve(folder: Path) -> dict[int, Built]:
+        # k = 1 does not need nine fits.
+        one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
+        # The constraints of single columns do not depend on k: the ends of the range test them.
+        tests = {k: "" if k in (2, 10) else "--exclude test_type:generic" for k in FIXED_KS if k > 1}
+        others = {str(k): (f"build --select int_selected_k+ {without}", {"k": k}) for k, without in tests.items()}
+        built = build_in_one_process(folder / "fitted", one, sample.warehouse)
+        # The served k is read when a model runs, so the project has to be parsed only once.
+        built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
+        return {int(k): each for k, each in built.items()}
+
+    return once("fixed_ks", serve)
+
+
+@pytest.fixture(scope="session")
+def without_rows(once: Once) -> Built:
+    """A build of two inputs that have only a header."""
+
+    def make(folder: Path) -> Built:
+        settings = write_inputs(folder / "input", [], []) | {"allow_empty_transactions": True}
+        return build(folder, settings, *WITHOUT_UNIT_TESTS)
+
+    return once("without_rows", make)
 
 
 @pytest.fixture(scope="session")

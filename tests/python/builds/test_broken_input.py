@@ -52,7 +52,7 @@ def dbt(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SEGMENTATION_WAREHOUSE", str(warehouse))
             manifest = manifest_for(settings, folder)
-            arguments = ["--quiet", "--no-write-json", command, *arguments, "--vars", json.dumps(settings)]
+            arguments = ["--quiet", command, *arguments, "--vars", json.dumps(settings)]
             return invoke(folder, arguments, manifest)
 
     run.warehouse = warehouse

@@ -13,15 +13,16 @@ import pandas as pd
 import pytest
 from conftest import (
     FEATURES,
+    FIXED_KS,
     WITHOUT_TESTS,
     WITHOUT_UNIT_TESTS,
     Built,
     Once,
     Sample,
     build,
+    build_in_one_process,
     dbt,
     green,
-    many_dbt_runs,
     write_inputs,
 )
 from sklearn.cluster import KMeans
@@ -35,31 +36,6 @@ def assert_same_marts(one: Built, other: Built) -> None:
     assert ours.keys() == theirs.keys()
     for mart in ours:
         assert ours[mart] == theirs[mart], mart
-
-
-def build_in_one_process(
-    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: str
-) -> dict[str, Built]:
-    """Build each {name: (arguments, settings)}, starting from a copy of a warehouse if one is given."""
-    planned = []
-    for name, (what, settings) in runs.items():
-        target = folder / name / "warehouse.duckdb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if warehouse:
-            shutil.copy(warehouse, target)
-        planned.append(
-            {
-                "arguments": [*what.split(), *WITHOUT_UNIT_TESTS],
-                "variables": settings,
-                "warehouse": str(target),
-                **options,
-            }
-        )
-    answers = many_dbt_runs(folder, planned)
-    return {
-        name: Built(0 if answer["success"] else 1, answer["message"], Path(run["warehouse"]))
-        for name, run, answer in zip(runs, planned, answers, strict=True)
-    }
 
 
 def everybody_is_somewhere(built: Built, clustered: int, without_purchases: int) -> None:
@@ -119,6 +95,7 @@ def test_files_in_another_order_and_shape_give_the_marts_of_the_sample(sample: B
     assert_same_marts(green(sample), green(built))
 
 
+@pytest.mark.long
 def test_tables_of_an_attached_database_give_the_marts_of_the_sample(sample: Built, sample_input: Sample, tmp_path):
     transactions, customers = under_other_names(sample_input)
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
@@ -148,13 +125,11 @@ def test_tables_of_an_attached_database_give_the_marts_of_the_sample(sample: Bui
 # ---- no customers and few ----------------------------------------------------------------------------------------
 
 
-def test_inputs_without_rows_give_empty_marts(tmp_path):
-    settings = write_inputs(tmp_path / "input", [], []) | {"allow_empty_transactions": True}
-    built = green(build(tmp_path, settings, *WITHOUT_UNIT_TESTS))
-    marts = built.marts()
+def test_inputs_without_rows_give_empty_marts(without_rows: Built):
+    marts = green(without_rows).marts()
     assert "customer_segments" in marts
     assert {mart for mart, rows in marts.items() if len(rows) > 1} == {"feature_catalogue"}
-    assert "The input has no customers" in built.output
+    assert "The input has no customers" in without_rows.output
 
 
 @pytest.mark.xdist_group("small")
@@ -395,27 +370,6 @@ def test_attributes_of_both_inputs_are_columns_of_the_list_of_customers(sample: 
     )
 
 
-FIXED_KS = [1, 2, 6, 10]
-
-
-@pytest.fixture(scope="session")
-def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
-    """The sample's warehouse with each k served; only k = 1 has to be fitted."""
-
-    def serve(folder: Path) -> dict[int, Built]:
-        # k = 1 does not need nine fits.
-        one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
-        # The constraints of single columns do not depend on k: the ends of the range test them.
-        tests = {k: "" if k in (2, 10) else "--exclude test_type:generic" for k in FIXED_KS if k > 1}
-        others = {str(k): (f"build --select int_selected_k+ {without}", {"k": k}) for k, without in tests.items()}
-        built = build_in_one_process(folder / "fitted", one, sample.warehouse)
-        # The served k is read when a model runs, so the project has to be parsed only once.
-        built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
-        return {int(k): each for k, each in built.items()}
-
-    return once("fixed_ks", serve)
-
-
 @pytest.mark.xdist_group("fixed_k")
 @pytest.mark.parametrize("k", FIXED_KS)
 def test_every_fixed_k_has_as_many_segments_with_distinct_names(fixed_ks: dict[int, Built], k):
@@ -460,7 +414,7 @@ def test_without_a_stable_k_the_lowest_index_is_served_and_says_so(sample: Built
 # ---- a window of observation -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("days", "as_of"), [(200, None), (90, "2024-11-15")])
+@pytest.mark.parametrize(("days", "as_of"), [pytest.param(200, None, marks=pytest.mark.long), (90, "2024-11-15")])
 def test_only_purchases_in_the_window_count_and_the_rest_is_reported(
     tmp_path, sample_input: Sample, days: int, as_of: str | None
 ):

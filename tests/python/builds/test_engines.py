@@ -127,6 +127,7 @@ def test_the_summary_is_that_of_duckdb(on_spark: Built, sample: Built) -> None:
 # ---- history -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_history_goes_from_duckdb_to_spark_and_back(tmp_path: Path) -> None:
     """A build on DuckDB, a refit and a scoring run on Spark, and a build on DuckDB, against all four on DuckDB."""
     score = ["--selector", "score"]

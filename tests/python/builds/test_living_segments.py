@@ -373,6 +373,7 @@ def test_an_override_changes_only_segments_and_actions_of_its_customers(sample: 
         assert [row.replace(one, other) for row in ours[mart]] == theirs[mart], mart
 
 
+@pytest.mark.long
 def test_an_override_of_an_unknown_customer_or_segment_stops_the_build(tmp_path):
     built = build_with_overrides(tmp_path, ["nobody,High Value,,", "C0001,No Such Segment,,"])
     assert built.returncode != 0

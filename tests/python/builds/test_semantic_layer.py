@@ -27,13 +27,13 @@ def two_builds(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> Built
 
 
 @pytest.fixture(scope="module")
-def query(two_builds: Built, tmp_path_factory: pytest.TempPathFactory) -> Query:
+def query(sample: Built, two_builds: Built, tmp_path_factory: pytest.TempPathFactory) -> Query:
     """A function that asks `mf query` for metrics by dimensions and returns its table."""
     folder = tmp_path_factory.mktemp("metricflow")
     (folder / "target").mkdir()
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(PROJECT / name, folder)
-    shutil.copy(two_builds.warehouse.parent / "target" / "semantic_manifest.json", folder / "target")
+    shutil.copy(sample.warehouse.parent / "target" / "semantic_manifest.json", folder / "target")
 
     def answer(*metrics: str, by: tuple[str, ...], where: str | None = None) -> pd.DataFrame:
         file = folder / "answer.csv"

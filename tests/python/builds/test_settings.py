@@ -383,20 +383,23 @@ def test_every_setting_is_read_by_something(manifest):
             "50,Low Activity,",
             "The number of rules without a condition is 0, and the last rule_order is 40",
         ),
-        (
+        pytest.param(
             "segment_playbook.csv",
             "Low Activity,",
             "The archetype 'Low Activity' in the rules can be left without an action",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "segment_playbook.csv",
             "Moderate Spenders,3,",
             "The archetype 'Moderate Spenders' in the rules can be left without an action",
+            marks=pytest.mark.long,
         ),
-        (
+        pytest.param(
             "segment_descriptions.csv",
             "Low Activity,",
             "The archetype 'Low Activity' in the rules can be left without a description",
+            marks=pytest.mark.long,
         ),
         ("segment_conditions.csv", "newer,", "only_if is 'newer', which is not a condition"),
     ],

@@ -169,6 +169,7 @@ def test_only_names_among_our_settings_are_refused(host: Host):
     )
 
 
+@pytest.mark.long
 def test_a_var_of_the_host_with_the_name_of_a_setting_is_refused(host: Host):
     file = host.folder / "dbt_project.yml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -191,6 +192,7 @@ def test_an_input_that_is_not_named_is_asked_for(host: Host):
     host.green("run", "--select", "fct_orders")
 
 
+@pytest.mark.long
 def test_a_column_that_the_model_lacks_is_named(host: Host):
     host.change(
         {"transactions_columns": {"customer_id": "byer", "transaction_date": "ordered_on", "amount": "net_amount"}}
@@ -203,6 +205,7 @@ def test_a_column_that_the_model_lacks_is_named(host: Host):
     )
 
 
+@pytest.mark.long
 def test_models_of_one_name_need_a_flag(host: Host):
     file = host.folder / "dbt_project.yml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from test_package import SEGMENTS, copy_host
 pytestmark = pytest.mark.xdist_group("sail")
 
 
+@pytest.mark.long
 def test_the_marts_of_a_host_on_spark_are_those_of_duckdb(sample: Built, tmp_path: Path) -> None:
     ours = tables_of_duckdb(green(sample).warehouse)
     host = copy_host(tmp_path / "host")

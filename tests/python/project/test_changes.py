@@ -214,6 +214,7 @@ def test_a_rule_that_is_not_in_the_catalogue_stops_the_run(tmp_path):
     assert "The rule 'implausible_quantity' is not in the catalogue" in " ".join(ended.output.split())
 
 
+@pytest.mark.long
 def test_a_naming_rule_on_an_unknown_feature_stops_the_run(tmp_path):
     project = copy_of_project(tmp_path / "project")
     rules = project / "seeds" / "playbook" / "segment_rules.csv"

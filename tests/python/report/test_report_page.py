@@ -21,7 +21,7 @@ import duckdb
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PROJECT, Built, Once, green, many_dbt_runs, write_inputs
+from conftest import PROJECT, WITHOUT_TESTS, Built, Once, green, many_dbt_runs, write_inputs
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from customer_segmentation.report import ReportError
@@ -87,35 +87,18 @@ def with_names(warehouse: Path, suffix: str) -> None:
             connection.execute(f"alter table marts.renamed rename to {mart}")
 
 
-def make_warehouses(folder: Path, sample: Path) -> dict[str, Path]:
-    """Warehouses: the sample with other k, long and hostile names, a customer without purchases; and an empty one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    warehouses = {"sample": sample} | {
-        name: folder / f"{name}.duckdb" for name in ("one", "two", "seven", "ten", "names", "many")
-    }
-    runs = []
-    for name, k in (("one", 1), ("two", 2), ("seven", 7), ("ten", 10)):
-        shutil.copy(sample, warehouses[name])
-        # k = 1 is fitted only if requested; every other k is already fitted. A full run is logged as a build, so the
-        # page with seven segments has a history.
-        start = {1: ["--select", "int_kmeans_sweep+"], 7: []}.get(k, ["--select", "int_selected_k+"])
-        runs.append(
-            {
-                "arguments": ["run", *start],
-                "variables": {"k": k},
-                "warehouse": str(warehouses[name]),
-            }
-        )
-    # Two inputs without purchases: no customers, and customers who have not bought yet.
-    for name, customers in (("empty", []), ("idle", [("a", "2024-01-01"), ("b", "2024-01-01")])):
-        warehouses[name] = folder / f"{name}.duckdb"
-        runs.append(
-            {
-                "arguments": ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"],
-                "variables": write_inputs(folder / f"{name}_input", [], customers) | {"allow_empty_transactions": True},
-                "warehouse": str(warehouses[name]),
-            }
-        )
+def make_warehouses(folder: Path, sample: Path, others: dict[str, Path]) -> dict[str, Path]:
+    """The sample and others; besides, one with long and hostile names, one of many and one without purchases."""
+    warehouses = {"sample": sample} | others
+    warehouses |= {name: folder / f"{name}.duckdb" for name in ("seven", "names", "many", "idle")}
+    idle = write_inputs(folder / "input", [], [("a", "2024-01-01"), ("b", "2024-01-01")])
+    idle |= {"allow_empty_transactions": True}
+    shutil.copy(sample, warehouses["seven"])
+    # A full run is logged as a build, so the page with seven segments has a history.
+    runs = [
+        {"arguments": [what, *tests], "variables": settings, "warehouse": str(warehouses[name])}
+        for name, what, tests, settings in (("seven", "run", (), {"k": 7}), ("idle", "build", WITHOUT_TESTS, idle))
+    ]
     for answer in many_dbt_runs(folder / "dbt", runs):
         assert answer["success"], answer["message"]
     shutil.copy(warehouses["seven"], warehouses["names"])
@@ -140,8 +123,10 @@ def multiply(warehouse: Path, times: int) -> None:
 
 
 @pytest.fixture(scope="session")
-def warehouses(once: Once, sample: Built) -> dict[str, Path]:
-    return once("report_warehouses", lambda folder: make_warehouses(folder, green(sample).warehouse))
+def warehouses(once: Once, sample: Built, without_rows: Built, fixed_ks: dict[int, Built]) -> dict[str, Path]:
+    others = {"empty": without_rows, "one": fixed_ks[1], "two": fixed_ks[2], "ten": fixed_ks[10]}
+    paths = {name: green(built).warehouse for name, built in others.items()}
+    return once("report_warehouses", lambda folder: make_warehouses(folder, green(sample).warehouse, paths))
 
 
 @pytest.fixture(scope="session")
@@ -946,6 +931,7 @@ def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, t
 # ---- lineage ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_exposure_names_every_mart_that_the_report_reads(warehouses, tmp_path) -> None:
     """Without the other marts the page is the same; without one of the named marts it differs or is not written."""
     exposure = yaml.safe_load((PROJECT / "models" / "marts" / "_marts__exposures.yml").read_text())["exposures"][0]
