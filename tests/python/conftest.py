@@ -36,6 +36,8 @@ DBT = Path(sys.executable).with_name("dbt")
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 # For marts that a test compares with those of a build that ran its data tests.
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
+# Settings for a build whose verdicts and expected spending nobody looks at.
+QUICK = {"stability_refits": 0, "gap_references": 0, "value_sample_size": 0}
 
 let_the_client_be_imported()
 
@@ -314,25 +316,6 @@ def many_dbt_runs(folder: Path, runs: list[dict[str, Any]]) -> list[dict[str, An
     return json.loads((folder / "answers.json").read_text())
 
 
-def build_in_one_process(
-    folder: Path, runs: dict[str, tuple[str, dict]], warehouse: Path | None = None, **options: str
-) -> dict[str, Built]:
-    """Build each {name: (arguments, settings)}, starting from a copy of a warehouse if one is given."""
-    planned = []
-    for name, (what, variables) in runs.items():
-        target = folder / name / "warehouse.duckdb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if warehouse:
-            shutil.copy(warehouse, target)
-        arguments = [*what.split(), *WITHOUT_UNIT_TESTS]
-        planned.append({"arguments": arguments, "variables": variables, "warehouse": str(target), **options})
-    answers = many_dbt_runs(folder, planned)
-    return {
-        name: Built(0 if answer["success"] else 1, answer["message"], Path(run["warehouse"]))
-        for name, run, answer in zip(runs, planned, answers, strict=True)
-    }
-
-
 # ---- once per session --------------------------------------------------------------------------------------------
 
 
@@ -392,15 +375,19 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
     """The sample's warehouse with each k served; only k = 1 has to be fitted."""
 
     def serve(folder: Path) -> dict[int, Built]:
-        # k = 1 does not need nine fits.
-        one = {"1": ("build --select int_kmeans_sweep+", {"k": 1, "k_max": 2, "starts": 1})}
-        # The constraints of single columns do not depend on k: the ends of the range test them.
-        tests = {k: "" if k in (2, 10) else "--exclude test_type:generic" for k in FIXED_KS if k > 1}
-        others = {str(k): (f"build --select int_selected_k+ {without}", {"k": k}) for k, without in tests.items()}
-        built = build_in_one_process(folder / "fitted", one, sample.warehouse)
-        # The served k is read when a model runs, so the project has to be parsed only once.
-        built |= build_in_one_process(folder / "served", others, sample.warehouse, parse="default")
-        return {int(k): each for k, each in built.items()}
+        built = {}
+        for k in FIXED_KS:
+            settings = {"k": k, "starts": 1} if k == 1 else {"k": k}
+            select = ["--select", "int_kmeans_sweep+" if k == 1 else "int_selected_k+"]
+            # The constraints of single columns do not depend on k: the ends of the range test them.
+            tests = [] if k in (1, 2, 10) else ["--exclude", "test_type:generic"]
+            (folder / str(k)).mkdir(parents=True)
+            shutil.copy(sample.warehouse, folder / str(k))
+            # The served k is read when a model runs, so the project has to be parsed only once.
+            parsed_with = settings if k == 1 else {}
+            arguments = ["build", *select, *tests, *WITHOUT_UNIT_TESTS]
+            built[k] = warm_dbt().run(folder / str(k), settings, *arguments, parsed_with=parsed_with)
+        return built
 
     return once("fixed_ks", serve)
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import WITHOUT_TESTS, Built, build, green
+from conftest import QUICK, WITHOUT_TESTS, Built, build, green
 
 NOT_LOGGED = "This run built only some of the models, so it was not logged as a build."
 
@@ -24,12 +24,12 @@ def builds(built: Built) -> list[tuple]:
 
 
 def test_a_partial_run_is_not_logged_and_says_so(logged_once):
-    partial = green(build(logged_once, {"k": 3}, "--select", "int_selected_k+", *WITHOUT_TESTS))
+    partial = green(build(logged_once, QUICK | {"k": 3}, "--select", "int_selected_k+", *WITHOUT_TESTS))
     assert NOT_LOGGED in partial.output
     assert partial.column("select k from marts.segmentation_models where is_serving") == [3]
     assert builds(partial) == [(1, True)]
     # The next full run is logged as if the partial run had not happened.
-    whole = green(build(logged_once, {"k": 5}, *WITHOUT_TESTS))
+    whole = green(build(logged_once, QUICK | {"k": 5}, *WITHOUT_TESTS))
     assert NOT_LOGGED not in whole.output
     assert builds(whole) == [(1, True), (2, True)]
     assert whole.column("select previous_model_id is not null from marts.segmentation_builds") == [False, True]

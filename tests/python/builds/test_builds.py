@@ -14,13 +14,13 @@ import pytest
 from conftest import (
     FEATURES,
     FIXED_KS,
+    QUICK,
     WITHOUT_TESTS,
     WITHOUT_UNIT_TESTS,
     Built,
     Once,
     Sample,
     build,
-    build_in_one_process,
     dbt,
     green,
     write_inputs,
@@ -216,18 +216,23 @@ SMALL_INPUTS = {
 }
 
 
+# The data tests run where there is least, and where there is most that is unusual.
+TESTED = ("one customer", "few customers", "constant features")
+
+
 @pytest.fixture(scope="session")
 def small(once: Once) -> dict[str, Built]:
     """Builds of the small inputs."""
 
     def build_all(folder: Path) -> dict[str, Built]:
-        return build_in_one_process(
-            folder,
-            {
-                name: ("build", settings | write_inputs(folder / name / "input", transactions, customers))
-                for name, (transactions, customers, settings) in SMALL_INPUTS.items()
-            },
-        )
+        return {
+            name: build(
+                folder / name,
+                settings | write_inputs(folder / name / "input", transactions, customers),
+                *(WITHOUT_UNIT_TESTS if name in TESTED else WITHOUT_TESTS),
+            )
+            for name, (transactions, customers, settings) in SMALL_INPUTS.items()
+        }
 
     return once("small", build_all)
 
@@ -418,7 +423,8 @@ def test_without_a_stable_k_the_lowest_index_is_served_and_says_so(sample: Built
 def test_only_purchases_in_the_window_count_and_the_rest_is_reported(
     tmp_path, sample_input: Sample, days: int, as_of: str | None
 ):
-    settings = {"observation_window_days": days, "k_max": 3, "starts": 2} | ({"as_of_date": as_of} if as_of else {})
+    settings = QUICK | {"observation_window_days": days, "k_max": 3, "starts": 2}
+    settings |= {"as_of_date": as_of} if as_of else {}
     built = green(build(tmp_path, settings, *WITHOUT_UNIT_TESTS))
     lines = sample_input.transactions.assign(day=pd.to_datetime(sample_input.transactions["transaction_date"]))
     end = pd.Timestamp(as_of) if as_of else lines["day"].max()
@@ -457,45 +463,42 @@ def complete_journey() -> Path:
 
 
 @pytest.fixture(scope="session")
-def complete_journey_builds(complete_journey: Path, once: Once) -> tuple[Built, Built]:
-    """Builds of the lines in their original order on one thread, and shuffled on two."""
+def complete_journey_build(complete_journey: Path, once: Once) -> Built:
+    """A build of the lines in their original order, on one thread."""
 
-    def both(folder: Path) -> tuple[Built, Built]:
-        folder.mkdir()
-        shuffled = folder / "shuffled.parquet"
-        pd.read_parquet(complete_journey).sample(frac=1, random_state=3).to_parquet(shuffled, index=False)
-        variables = {
-            "transactions_columns": {
-                "transaction_id": "basket_id",
-                "customer_id": "household_id",
-                "transaction_date": "transaction_timestamp",
-                "quantity": "quantity",
-                "amount": "sales_value",
-            },
-            "features": ["total_spending", "transaction_count", "days_since_signup"],
-            "k_max": 6,
-            "starts": 30,
-        }
-        return tuple(
-            build(
-                folder / name,
-                variables | {"transactions_location": str(lines)},
-                *("--threads", threads),
-                *tests,
-            )
-            for name, lines, threads, tests in (
-                ("original", complete_journey, "1", WITHOUT_UNIT_TESTS),
-                ("shuffled", shuffled, "2", WITHOUT_TESTS),
-            )
-        )
+    def make(folder: Path) -> Built:
+        return green(build_of_journey(folder, complete_journey, *WITHOUT_UNIT_TESTS, *("--threads", "1")))
 
-    return once("complete_journey", both)
+    return once("complete_journey", make)
 
 
+def build_of_journey(folder: Path, lines: Path, *arguments: str) -> Built:
+    settings = {
+        "transactions_location": str(lines),
+        "transactions_columns": {
+            "transaction_id": "basket_id",
+            "customer_id": "household_id",
+            "transaction_date": "transaction_timestamp",
+            "quantity": "quantity",
+            "amount": "sales_value",
+        },
+        "features": ["total_spending", "transaction_count", "days_since_signup"],
+        "k_max": 6,
+        "starts": 30,
+    }
+    return build(folder, settings, *arguments)
+
+
+@pytest.mark.long
 @pytest.mark.xdist_group("complete_journey")
-def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(complete_journey_builds: tuple[Built, Built]):
-    original, shuffled = complete_journey_builds
-    assert_same_marts(green(original), green(shuffled))
+def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(
+    complete_journey: Path, complete_journey_build: Built, tmp_path: Path
+):
+    shuffled = tmp_path / "shuffled.parquet"
+    pd.read_parquet(complete_journey).sample(frac=1, random_state=3).to_parquet(shuffled, index=False)
+    assert_same_marts(
+        complete_journey_build, green(build_of_journey(tmp_path, shuffled, *WITHOUT_TESTS, *("--threads", "2")))
+    )
 
 
 @pytest.mark.long
@@ -530,15 +533,13 @@ def test_every_number_of_threads_gives_identical_marts(tmp_path):
 
 
 @pytest.mark.xdist_group("complete_journey")
-def test_the_households_are_reported_as_a_continuum(complete_journey_builds: tuple[Built, Built]):
-    served = green(complete_journey_builds[0]).rows("select k, validity from marts.k_selection where is_selected")
+def test_the_households_are_reported_as_a_continuum(complete_journey_build: Built):
+    served = complete_journey_build.rows("select k, validity from marts.k_selection where is_selected")
     assert served == [(3, "continuum")]
 
 
 @pytest.mark.xdist_group("complete_journey")
-def test_the_features_of_real_households_equal_those_of_pandas(
-    complete_journey: Path, complete_journey_builds: tuple[Built, Built]
-):
+def test_the_features_of_real_households_equal_those_of_pandas(complete_journey: Path, complete_journey_build: Built):
     lines = pd.read_parquet(complete_journey)
     lines["cents"] = (lines["sales_value"] * 100).round().astype("int64")
     lines["day"] = lines["transaction_timestamp"].dt.normalize()
@@ -546,7 +547,7 @@ def test_the_features_of_real_households_equal_those_of_pandas(
         cents=("cents", "sum"), quantity=("quantity", "sum"), baskets=("basket_id", "nunique"), first=("day", "min")
     )
     expected["days"] = (lines["day"].max() - expected["first"]).dt.days
-    found = green(complete_journey_builds[0]).rows(
+    found = complete_journey_build.rows(
         "select customer_id, cast(total_spending * 100 as bigint), cast(total_quantity as bigint), transaction_count,"
         " days_since_signup from marts.customer_segments order by customer_id"
     )

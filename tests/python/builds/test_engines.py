@@ -61,10 +61,9 @@ def on_sail(folder: Path, remote: str, settings: dict[str, Any], *arguments: str
 
 @pytest.fixture(scope="module")
 def on_spark(server: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sample on Sail, with every test that it can run."""
+    """The sample on Sail, with every data test."""
     folder = tmp_path_factory.mktemp("on_spark")
-    variables = ["--vars", json.dumps(ICEBERG)]
-    arguments = ["build", "--show-all-deprecations", "--exclude", *sorted(BEYOND_SAIL), *variables]
+    arguments = ["build", "--show-all-deprecations", *WITHOUT_UNIT_TESTS, "--vars", json.dumps(ICEBERG)]
     return green(dbt_on(folder, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, *arguments))
 
 
@@ -101,13 +100,19 @@ def test_the_segments_are_those_of_the_report(marts: tuple[dict[str, Table], dic
     }
 
 
-def test_every_model_and_every_test_runs_on_both_engines(on_spark: Built, sample: Built) -> None:
+def test_every_model_and_every_data_test_runs_on_both_engines(on_spark: Built, sample: Built) -> None:
     ours, theirs = (statuses(built.warehouse.parent) for built in (sample, on_spark))
-    assert {name.rsplit(".", 1)[1] for name in set(ours) - set(theirs)} == BEYOND_SAIL
+    assert {name.split(".")[0] for name in set(ours) - set(theirs)} == {"unit_test"}
     # DuckDB enforces the constraints of each mart when writing it; on Spark one test per mart checks them.
     marts = {f"constraints_hold_{mart}_{mart}" for mart in sample.columns()}
     assert {name.split(".")[2] for name in set(theirs) - set(ours)} == marts
     assert {name for name, status in theirs.items() if status not in ("success", "pass", "no-op")} == set()
+
+
+@pytest.mark.long
+def test_unit_tests_pass_on_both_engines(server: str, on_spark: Built, tmp_path: Path) -> None:
+    arguments = ["test", "--select", "test_type:unit", "--exclude", *sorted(BEYOND_SAIL)]
+    green(on_sail(tmp_path, server, {}, *arguments))
 
 
 def test_spark_warns_of_nothing(on_spark: Built) -> None:
@@ -240,6 +245,7 @@ def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
     assert "is stored as iceberg; with another format the next build would be the first" in refused.output
 
 
+@pytest.mark.long
 def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) -> None:
     built = on_sail(tmp_path, server, {"attach_databases": {"crm": "crm.duckdb"}}, "build")
     assert built.returncode != 0
@@ -282,6 +288,7 @@ def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Pa
     assert differing_tables(rejects, theirs[1], least=2, without=ENGINE_SPECIFIC | {"raw_row"}) == {}
 
 
+@pytest.mark.long
 def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
     file = tmp_path / "customers.csv"

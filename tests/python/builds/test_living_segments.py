@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from conftest import (
     FEATURES,
+    QUICK,
     WITHOUT_TESTS,
     WITHOUT_UNIT_TESTS,
     Built,
@@ -90,7 +91,7 @@ def play(folder: Path) -> Played:
         if number >= GONE_IN_BUILD:
             customers = customers[~customers["customer_id"].isin(GONE)]
             transactions = transactions[~transactions["customer_id"].isin(GONE)]
-        settings = write_inputs(folder / f"input_{number}", transactions, customers) | {"k": 4, "starts": 10}
+        settings = write_inputs(folder / f"input_{number}", transactions, customers) | QUICK | {"k": 4, "starts": 10}
         settings["features"] = CLUSTERED if number < 7 else CLUSTERED[::-1]
         copies[number] = folder / f"build_{number}.duckdb"
         # The first build loads the seeds. To save time, only the last one runs the data tests.
@@ -251,8 +252,8 @@ def test_scoring_trains_nothing_and_imports_no_scikit_learn(played: Played, tmp_
         if Path(f"{played.copies[10]}{suffix}").exists():
             shutil.copy(f"{played.copies[10]}{suffix}", tmp_path / f"warehouse.duckdb{suffix}")
     run = {
-        "arguments": ["build", *SCORE],
-        "variables": {"features": CLUSTERED[::-1], "k": 4} | written(played, 10),
+        "arguments": ["run", *SCORE],
+        "variables": QUICK | {"features": CLUSTERED[::-1], "k": 4, "starts": 10} | written(played, 10),
         "warehouse": str(tmp_path / "warehouse.duckdb"),
     }
     (answer,) = many_dbt_runs(tmp_path / "runs", [run])
@@ -327,12 +328,12 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
 
 def test_scoring_uses_the_cap_of_the_training(tmp_path):
     """Scoring on the training date reproduces the training's segments; scoring on another date succeeds."""
-    trained = green(build(tmp_path, {"winsorize": 0.95, "starts": 1, "k_max": 4}, *WITHOUT_TESTS))
+    settings = QUICK | {"winsorize": 0.95, "starts": 1, "k_max": 4}
+    trained = green(build(tmp_path, settings, *WITHOUT_TESTS))
     before = trained.rows("select * from marts.customer_segments order by customer_id")
-    again = green(build(tmp_path, {"winsorize": 0.95, "k_max": 4}, *SCORE, *WITHOUT_TESTS))
+    again = green(build(tmp_path, settings, *SCORE, *WITHOUT_TESTS))
     assert again.rows("select * from marts.customer_segments order by customer_id") == before
-    later = {"winsorize": 0.95, "k_max": 4, "as_of_date": "2024-11-30"}
-    later = green(build(tmp_path, later, *SCORE, *WITHOUT_TESTS))
+    later = green(build(tmp_path, settings | {"as_of_date": "2024-11-30"}, *SCORE, *WITHOUT_TESTS))
     assert later.rows("select is_trained from marts.segmentation_builds order by build") == [(True,), (False,)]
 
 

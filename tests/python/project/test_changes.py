@@ -205,6 +205,7 @@ def test_a_recipe_changes_the_page_as_it_says(title, changed, sample, pages):
         assert (parts["new"] in after, parts["new"] in before) == ((False, True) if parts["is_gone"] else (True, False))
 
 
+@pytest.mark.long
 def test_a_rule_that_is_not_in_the_catalogue_stops_the_run(tmp_path):
     project = copy_of_project(tmp_path / "project")
     sql, _ = said("Add a reject rule", *EDITS)

@@ -21,7 +21,7 @@ import duckdb
 import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
-from conftest import PROJECT, WITHOUT_TESTS, Built, Once, green, many_dbt_runs, write_inputs
+from conftest import PROJECT, WITHOUT_TESTS, Built, Once, build, green, write_inputs
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from customer_segmentation.report import ReportError
@@ -90,17 +90,14 @@ def with_names(warehouse: Path, suffix: str) -> None:
 def make_warehouses(folder: Path, sample: Path, others: dict[str, Path]) -> dict[str, Path]:
     """The sample and others; besides, one with long and hostile names, one of many and one without purchases."""
     warehouses = {"sample": sample} | others
-    warehouses |= {name: folder / f"{name}.duckdb" for name in ("seven", "names", "many", "idle")}
+    (folder / "seven").mkdir(parents=True)
+    shutil.copy(sample, folder / "seven")
+    # A full run is logged as a build, so the page with seven segments has a history.
+    warehouses["seven"] = green(build(folder / "seven", {"k": 7}, *WITHOUT_TESTS)).warehouse
     idle = write_inputs(folder / "input", [], [("a", "2024-01-01"), ("b", "2024-01-01")])
     idle |= {"allow_empty_transactions": True}
-    shutil.copy(sample, warehouses["seven"])
-    # A full run is logged as a build, so the page with seven segments has a history.
-    runs = [
-        {"arguments": [what, *tests], "variables": settings, "warehouse": str(warehouses[name])}
-        for name, what, tests, settings in (("seven", "run", (), {"k": 7}), ("idle", "build", WITHOUT_TESTS, idle))
-    ]
-    for answer in many_dbt_runs(folder / "dbt", runs):
-        assert answer["success"], answer["message"]
+    warehouses["idle"] = green(build(folder / "idle", idle, *WITHOUT_TESTS)).warehouse
+    warehouses |= {name: folder / f"{name}.duckdb" for name in ("names", "many")}
     shutil.copy(warehouses["seven"], warehouses["names"])
     with_names(warehouses["names"], f" {LONG}")
     shutil.copy(sample, warehouses["many"])
