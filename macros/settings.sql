@@ -7,12 +7,12 @@
     {% do return({
         'transactions_location': {'type': 'text', 'nullable': true},
         'transactions_columns': {
-            'type': 'mapping', 'keys': input_columns('transactions') + transaction_attribute_names()
+            'type': 'mapping', 'keys': 'transactions_columns'
         },
         'transaction_attributes': {'type': 'mapping', 'keys': [], 'allows_names': true},
         'customers_location': {'type': 'text', 'nullable': true},
         'customers_columns': {
-            'type': 'mapping', 'keys': input_columns('customers'), 'allows_names': true
+            'type': 'mapping', 'keys': 'customers_columns', 'allows_names': true
         },
         'attach_databases': {'type': 'mapping'},
         'csv_delimiter': {'type': 'text', 'length': 1},
@@ -47,9 +47,9 @@
                 'segment_rules', 'segment_conditions', 'segment_descriptions', 'segment_playbook', 'segment_overrides',
             ],
         },
-        'features': {'type': 'list', 'among': available_features() + attribute_names()},
+        'features': {'type': 'list', 'among': 'features'},
         'transforms': {
-            'type': 'mapping', 'keys': available_features() + attribute_names(), 'among': ['none', 'log1p']
+            'type': 'mapping', 'keys': 'features', 'among': ['none', 'log1p']
         },
         'winsorize': {'type': 'number', 'at_least': 0.5, 'at_most': 1, 'nullable': true},
         'skew_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000000},
@@ -58,10 +58,10 @@
         'quiet_after_intervals': {'type': 'number', 'at_least': 0.1, 'at_most': 1000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
         'history_format': {'type': 'text', 'among': ['parquet', 'iceberg', 'delta', 'none']},
-        'disabled_marts': {'type': 'list', 'may_be_empty': true, 'among': optional_marts()},
+        'disabled_marts': {'type': 'list', 'may_be_empty': true, 'among': 'disabled_marts'},
         'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
         'suppressions_location': {'type': 'text', 'nullable': true},
-        'suppressions_columns': {'type': 'mapping', 'keys': input_columns('suppressions')},
+        'suppressions_columns': {'type': 'mapping', 'keys': 'suppressions_columns'},
         'holdout_share': {'type': 'number', 'at_least': 0, 'at_most': 0.9},
         'holdout_salt': {'type': 'text'},
         'contact_limit': {'type': 'integer', 'at_least': 1, 'at_most': 1000, 'nullable': true},
@@ -115,6 +115,16 @@
 {% endmacro %}
 
 
+{% macro allowed_names(names) %}
+    {#- The names that a rule calls by this word. Only a setting with such a rule puts them together, as models ask for
+        settings some hundred times. -#}
+    {%- if names == 'features' -%}{%- do return(available_features() + attribute_names()) -%}{%- endif -%}
+    {%- if names == 'disabled_marts' -%}{%- do return(optional_marts()) -%}{%- endif -%}
+    {%- set input = names.split('_')[0] -%}
+    {%- do return(input_columns(input) + (transaction_attribute_names() if input == 'transactions' else [])) -%}
+{% endmacro %}
+
+
 {% macro setting(name) %}
     {#- The value of a setting, checked. Models call this instead of var(). -#}
     {%- set rule = setting_rules()[name] -%}
@@ -135,6 +145,8 @@
 {% macro setting_problem(rule, value) %}
     {#- What is wrong with a value, as the second half of a message; none if it is valid. -#}
     {%- set type = rule.type -%}
+    {%- set keys = allowed_names(rule['keys']) if rule.get('keys') is string else rule.get('keys') -%}
+    {%- set among = allowed_names(rule.among) if rule.get('among') is string else rule.get('among') -%}
     {%- if value is none -%}
         {%- do return(none if rule.get('nullable') else 'it must not be empty') -%}
     {%- endif -%}
@@ -155,8 +167,8 @@
         {%- elif rule.get('length') and value | length != rule.length -%}
             {%- set characters = ' character' if rule.length == 1 else ' characters' -%}
             {%- do return('it must be ' ~ rule.length ~ characters ~ ' long') -%}
-        {%- elif rule.get('among') and value not in rule.among -%}
-            {%- do return('it must be one of ' ~ rule.among | join(' ')) -%}
+        {%- elif among and value not in among -%}
+            {%- do return('it must be one of ' ~ among | join(' ')) -%}
         {%- elif rule.get('pattern') and not modules.re.match(rule.pattern, value) -%}
             {%- do return('it must have the form ' ~ rule.such_as) -%}
         {%- endif -%}
@@ -168,14 +180,14 @@
         {%- set is_list = value is sequence and value is not string and value is not mapping -%}
         {%- if not is_list or (value | length == 0 and not rule.get('may_be_empty')) -%}
             {%- do return(
-                'it must be a list' ~ (' of at least one of ' ~ rule.among | join(', ') if rule.get('among') else '')
+                'it must be a list' ~ (' of at least one of ' ~ among | join(', ') if among else '')
             ) -%}
         {%- endif -%}
         {%- for item in value -%}
             {%- if item is mapping or item is none or (item is sequence and item is not string) -%}
                 {%- do return('each of its items must be text or a number') -%}
-            {%- elif rule.get('among') and item not in rule.among -%}
-                {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
+            {%- elif among and item not in among -%}
+                {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ among | join(', ')) -%}
             {%- elif rule.get('at_most_items') and value | length > rule.at_most_items -%}
                 {%- do return('it must have at most ' ~ rule.at_most_items ~ ' items') -%}
             {%- elif rule.get('of_days') and (item is not integer or item is boolean or not 1 <= item <= 3650) -%}
@@ -186,10 +198,10 @@
         {%- endfor -%}
     {%- elif type == 'mapping' -%}
         {%- if value is not mapping -%}
-            {%- do return('it must be a mapping such as {' ~ (rule.get('keys') or ['name'])[0] ~ ': ...}') -%}
+            {%- do return('it must be a mapping such as {' ~ (keys or ['name'])[0] ~ ': ...}') -%}
         {%- endif -%}
         {%- for key, item in value.items() -%}
-            {%- if rule.get('allows_names') and key not in rule['keys'] -%}
+            {%- if rule.get('allows_names') and key not in keys -%}
                 {%- if modules.re.match('^sign_?(up|in)', key) -%}
                     {%- do return("'" ~ key ~ "' is not a valid attribute name; did you mean signup_date?") -%}
                 {%- endif -%}
@@ -199,10 +211,10 @@
                         ~ ' _, begins with a letter, and is not the name of a feature'
                     ) -%}
                 {%- endif -%}
-            {%- elif rule.get('keys') and key not in rule['keys'] -%}
-                {%- do return("'" ~ key ~ "' is unknown; allowed are " ~ rule['keys'] | join(', ')) -%}
-            {%- elif rule.get('among') and item not in rule.among -%}
-                {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ rule.among | join(', ')) -%}
+            {%- elif keys and key not in keys -%}
+                {%- do return("'" ~ key ~ "' is unknown; allowed are " ~ keys | join(', ')) -%}
+            {%- elif among and item not in among -%}
+                {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ among | join(', ')) -%}
             {%- elif rule.get('of_lists') -%}
                 {%- if item is string or item is mapping or item is not sequence -%}
                     {%- do return("the value of '" ~ key ~ "' must be a list such as [FUEL]") -%}
