@@ -28,7 +28,7 @@ def test_a_partial_run_is_not_logged_and_says_so(logged_once):
     assert NOT_LOGGED in partial.output
     assert partial.column("select k from marts.segmentation_models where is_serving") == [3]
     assert builds(partial) == [(1, True)]
-    # The next full run is logged as if the partial run had not happened.
+    # The next full runs, training and scoring, are logged as if the partial run had not happened.
     whole = green(build(logged_once, QUICK | {"k": 5}, *WITHOUT_TESTS))
     assert NOT_LOGGED not in whole.output
     assert builds(whole) == [(1, True), (2, True)]
@@ -36,3 +36,7 @@ def test_a_partial_run_is_not_logged_and_says_so(logged_once):
     first, second = whole.column("select customers from marts.segmentation_builds order by build")
     moved = whole.column("select sum(customers) from marts.segment_migrations where build = 2 and step = 'both'")
     assert moved == [first] == [second]
+    settings = QUICK | {"k": 5, "as_of_date": "2024-12-01"}
+    scored = green(build(logged_once, settings, "--selector", "score", *WITHOUT_TESTS))
+    assert NOT_LOGGED not in scored.output
+    assert builds(scored) == [(1, True), (2, True), (3, False)]

@@ -216,10 +216,6 @@ SMALL_INPUTS = {
 }
 
 
-# The data tests run where there is least, and where there is most that is unusual.
-TESTED = ("one customer", "few customers", "constant features")
-
-
 @pytest.fixture(scope="session")
 def small(once: Once) -> dict[str, Built]:
     """Builds of the small inputs."""
@@ -229,7 +225,7 @@ def small(once: Once) -> dict[str, Built]:
             name: build(
                 folder / name,
                 settings | write_inputs(folder / name / "input", transactions, customers),
-                *(WITHOUT_UNIT_TESTS if name in TESTED else WITHOUT_TESTS),
+                *WITHOUT_UNIT_TESTS,
             )
             for name, (transactions, customers, settings) in SMALL_INPUTS.items()
         }
