@@ -187,6 +187,7 @@ def test_a_history_is_imported_only_where_there_is_none(tmp_path: Path) -> None:
     assert "There is no history to export" in unknown.output
 
 
+@pytest.mark.long
 def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
     """A build that fails lets the next one begin; one that was killed leaves its mark until somebody takes it away."""
     with sail_with_dbt(tmp_path / "server") as remote:
@@ -261,7 +262,13 @@ def test_an_invalid_setting_stops_the_run_before_any_work(server: str, tmp_path:
 # ---- inputs ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
+@pytest.mark.parametrize(
+    "notation",
+    [
+        pytest.param(notation, id=name, marks=[pytest.mark.long] if "Berlin" in name else [])
+        for name, notation in NOTATIONS.items()
+    ],
+)
 def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path: Path) -> None:
     file, settings = notation
     count = write_lines(tmp_path / file)
@@ -274,6 +281,7 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
 
 
+@pytest.mark.long
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse

@@ -152,9 +152,16 @@ def warehouse_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wa
     return compiled_for
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(f"input_properties_{name}")) for name in COMBINATIONS]
-)
+# Those whose settings are among those of another.
+FURTHER = ("as_of_a_day", "windowed")
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    group = pytest.mark.xdist_group(f"input_properties_{name}")
+    return [group, pytest.mark.long] if name in FURTHER else [group]
+
+
+@pytest.fixture(params=[pytest.param(name, marks=marks(name)) for name in COMBINATIONS])
 def combination(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -326,6 +326,7 @@ def test_scoring_under_other_settings_stops_with_a_sentence(sample: Built, tmp_p
     assert "1 of " not in refused.output.split("on-run-start")[-1].split("Done")[-1]
 
 
+@pytest.mark.long
 def test_scoring_uses_the_cap_of_the_training(tmp_path):
     """Scoring on the training date reproduces the training's segments; scoring on another date succeeds."""
     settings = QUICK | {"winsorize": 0.95, "starts": 1, "k_max": 4}
@@ -355,6 +356,7 @@ def build_with_overrides(folder: Path, lines: list[str]) -> Built:
     return build(folder, {"starts": 10}, *WITHOUT_UNIT_TESTS, project=project)
 
 
+@pytest.mark.long
 def test_an_override_changes_only_segments_and_actions_of_its_customers(sample: Built, tmp_path):
     built = green(
         build_with_overrides(tmp_path, ["C0001,High Value,Founder of the club,", "C0002,High Value,Was one,2024-12-30"])

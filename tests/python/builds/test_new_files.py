@@ -26,6 +26,7 @@ from spark_cluster import end, running, wait_until
 READ = ["int_customer_features", "int_customer_months", "int_transaction_attributes", "data_quality", "int_as_of_date"]
 READ += ["int_rejected_transactions", "int_rejected_customers"]
 SELECTED = ["--select", *(f"+{model}" for model in READ)]
+IN_LONG_TESTS = {kind: pytest.param(kind, marks=pytest.mark.long) for kind in ("csv", "parquet", "table")}
 HEADER = "transaction_id,customer_id,transaction_date,quantity,amount,shop"
 MONTHS = [f"2024-0{month}" for month in range(1, 7)]
 # Each file's time of change: later than that of the file that it replaces, as on a disk whose clock ticks.
@@ -162,7 +163,7 @@ def shop(kind, tmp_path) -> Shop:
 # ---- what happens to files ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", IN_LONG_TESTS["parquet"]])
 def test_a_new_file_is_read_and_the_others_are_not(shop):
     # Of the same size and age, so that only reading it would tell.
     path = shop.folder / "lines" / f"2024-01.{shop.kind}"
@@ -228,19 +229,19 @@ def test_a_file_that_comes_late_counts(shop):
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long), "table"])
+@pytest.mark.parametrize("kind", ["csv", IN_LONG_TESTS["parquet"], IN_LONG_TESTS["table"]])
 def test_a_corrected_file_replaces_its_lines(shop):
     shop.write("2024-01", ["T1,anna,2024-01-05,1,11.00,A"])
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("parquet", marks=pytest.mark.long), "table"])
+@pytest.mark.parametrize("kind", ["table", IN_LONG_TESTS["csv"], IN_LONG_TESTS["parquet"]])
 def test_a_removed_file_takes_its_lines_with_it(shop):
     shop.remove("2024-02")
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("table", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", IN_LONG_TESTS["table"]])
 def test_a_customer_who_is_known_now_gets_the_lines_of_before(shop):
     shop.write_customers(["anna", "bert", "carl", "nobody"])
     assert_as_if_all_were_read(shop)
@@ -249,7 +250,7 @@ def test_a_customer_who_is_known_now_gets_the_lines_of_before(shop):
     assert_as_if_all_were_read(shop)
 
 
-@pytest.mark.parametrize("kind", ["csv", pytest.param("table", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["csv", IN_LONG_TESTS["table"]])
 def test_a_file_with_another_column_has_all_read_again(shop):
     shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B,x"], header=HEADER + ",note")
     assert_as_if_all_were_read(shop)

@@ -274,6 +274,7 @@ def test_a_build_in_the_host_is_logged_and_scored(host: Host):
     ]
 
 
+@pytest.mark.long
 def test_the_rows_that_a_model_of_the_host_adds_are_read_alone(host: Host):
     """The same run changes the model and then reads it: new rows, and a day that has lost one."""
     with (host.folder / "models" / "marts" / "fct_orders.sql").open("w") as model:
