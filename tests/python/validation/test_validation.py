@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from hashlib import md5
-from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import load_model
+from conftest import load_model, packaged
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.cluster import KMeans
@@ -97,11 +95,8 @@ def test_a_k_that_cuts_blobs_at_random_is_not_natural():
 
 
 def test_the_buyers_of_cdnow_are_a_continuum():
-    package = importlib.util.find_spec("lifetimes")
-    if package is None:
-        pytest.skip("the package lifetimes is not installed")
     lines = pd.read_csv(
-        Path(package.origin).parent / "datasets" / "CDNOW_master.txt",
+        packaged("lifetimes") / "datasets" / "CDNOW_master.txt",
         sep=r"\s+",
         header=0,
         names=["customer", "day", "quantity", "amount"],
