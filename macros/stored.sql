@@ -26,7 +26,8 @@
     {#- Whether the engine lets only one process build: a DuckDB file is locked, and so is the catalog of the target
         spark, which profiles.yml calls embedded. A server, even with such a catalog, may have several clients. -#}
     {%- if target.type == 'duckdb' -%}{%- do return(true) -%}{%- endif -%}
-    {%- if is_sail() -%}{%- do return(false) -%}{%- endif -%}
+    {#- Databricks refuses to read a variable that it does not know, and so does Sail. -#}
+    {%- if target.type != 'sparksession' or is_sail() -%}{%- do return(false) -%}{%- endif -%}
     {%- set catalog = run_query('set spark.customer_segmentation.catalog').rows[0]['value'] -%}
     {%- do return(catalog == 'embedded') -%}
 {% endmacro %}
@@ -53,7 +54,8 @@
     {%- set format = setting('history_format') -%}
     {%- if format == 'parquet' and is_sail() -%}
         {%- do refuse_setting(
-            'history_format', 'parquet', 'Sail adds no partitions to a table; iceberg keeps the history, none does not'
+            'history_format', 'parquet',
+            'Sail adds no partitions to a table; iceberg and delta keep the history, none does not'
         ) -%}
     {%- endif -%}
     {%- if flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
@@ -93,9 +95,9 @@
         ) -%}
     {%- endif -%}
     {%- do adapter.create_schema(mark) -%}
-    {#- Sail's answer to this statement cannot be fetched. -#}
+    {#- Sail's answer to this statement cannot be fetched. No format is named, as Databricks has Delta Lake alone. -#}
     {%- call statement('begin_build') -%}
-        create table {{ mark }} using parquet as select {{ current_invocation() }} as invocation_id, now() as begun_at
+        create table {{ mark }} as select {{ current_invocation() }} as invocation_id, now() as begun_at
     {%- endcall -%}
 {% endmacro %}
 

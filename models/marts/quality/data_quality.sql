@@ -39,11 +39,11 @@ suppressions as (
 {% endif -%}
 
 -- Rows that break the same rules are counted together before the rules are told apart. Both readers of the lines have
--- their own, since DuckDB would store those of a CTE that two read.
+-- their own, since DuckDB would store those of a CTE that two read. Sail cannot write count(*) of this to Delta Lake.
 transactions_counted as (
     select
         failed_rules,
-        count(*) as row_count,
+        sum(1) as row_count,
         sum(amount) as amount
     from {{ ref('int_transactions_checked') }}
     group by failed_rules

@@ -217,7 +217,7 @@ def leave_a_mark(remote: str) -> None:
 def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> None:
     built = on_sail(tmp_path, server, {"history_format": "parquet"}, "run", "--select", "int_feature_catalogue")
     assert built.returncode != 0
-    assert "Sail adds no partitions to a table; iceberg keeps the history, none does not" in built.output
+    assert "Sail adds no partitions to a table; iceberg and delta keep the history, none does not" in built.output
 
 
 # ---- what Spark does not do --------------------------------------------------------------------------------------

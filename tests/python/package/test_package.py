@@ -54,7 +54,7 @@ class Host:
         file = self.folder / "dbt_project.yml"
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
         content["vars"]["customer_segmentation"] |= change
-        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     def rows(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
@@ -174,7 +174,7 @@ def test_a_var_of_the_host_with_the_name_of_a_setting_is_refused(host: Host):
     file = host.folder / "dbt_project.yml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     content["vars"]["k"] = 3
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     refused = host.dbt("run", "--select", "int_as_of_date")
     assert refused.returncode != 0
     assert "The variable 'k' at the top level of vars in dbt_project.yml would be read as the setting" in refused.stdout
@@ -210,7 +210,7 @@ def test_models_of_one_name_need_a_flag(host: Host):
     file = host.folder / "dbt_project.yml"
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     del content["flags"]["require_ref_searches_node_package_before_root"]
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     refused = host.dbt("run", "--select", "int_as_of_date")
     assert refused.returncode != 0
     assert "Both this project and its package customer_segmentation have a model 'data_quality'" in refused.stdout
