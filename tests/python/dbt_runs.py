@@ -33,7 +33,9 @@ def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None)
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     # A log file with every statement would take a sixth of a build, and files about the project half of a short run.
     flags = ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
-    return dbtRunner(manifest=manifest).invoke([*flags, *arguments, *folders])
+    # Two threads of dbt wait for each other's Python, and two processes run tests. Other engines do more at once.
+    alone = [] if {"--threads", "--target"} & {*arguments} else ["--threads", "1"]
+    return dbtRunner(manifest=manifest).invoke([*flags, *arguments, *alone, *folders])
 
 
 # ---- reading the project -----------------------------------------------------------------------------------------
