@@ -54,8 +54,8 @@ def task_seconds(events: list[dict]) -> dict[str, float]:
     return dict(sorted(ran.items()))
 
 
-def seconds_by_table(events: list[dict]) -> Counter[str]:
-    """{table: the CPU seconds of the tasks of the statement that wrote it}.
+def by_table(events: list[dict], measure: Callable[[dict], float]) -> Counter[str]:
+    """{table: the sum of a measure over the tasks of the statement that wrote it}; the measure reads their metrics.
 
     The times of statements that run side by side say less, because each waits for the others.
     """
@@ -66,11 +66,21 @@ def seconds_by_table(events: list[dict]) -> Counter[str]:
     for event in of_kind(events, "JobStart"):
         statement = event["Properties"].get("spark.sql.execution.id")
         statements |= dict.fromkeys(event["Stage IDs"], statement)
-    ran: Counter[str] = Counter()
+    found: Counter[str] = Counter()
     for event in of_kind(events, "TaskEnd"):
         table = tables.get(statements.get(event["Stage ID"]), "everything else")
-        ran[table] += event["Task Metrics"]["Executor CPU Time"] / 1e9
-    return ran
+        found[table] += measure(event["Task Metrics"])
+    return found
+
+
+def peak_memory(events: list[dict]) -> dict[str, float]:
+    """{executor: its peak in GB}: of the heap, with what Spark's operators and the code of the JVM have beside it."""
+    peaks: dict[str, float] = {}
+    for event in of_kind(events, "TaskEnd"):
+        metrics, executor = event["Task Executor Metrics"], event["Task Info"]["Executor ID"]
+        used = (metrics["JVMHeapMemory"] + metrics["JVMOffHeapMemory"] + metrics["OffHeapExecutionMemory"]) / 1e9
+        peaks[executor] = max(used, peaks.get(executor, 0))
+    return dict(sorted(peaks.items()))
 
 
 def jobs(events: list[dict], words: str) -> Iterator[tuple[str, list[int]]]:
@@ -196,7 +206,7 @@ def measure_side(name: str, spark: Cluster, path: Path, features: list[str]) -> 
 
 def builds(folder: Path, settings: dict, memory: str, numbers: list[int]) -> Iterator[str]:
     """Build the same shop with DuckDB, and with each number of workers; yield Markdown."""
-    rows, marts, share, by_table = [], {}, {}, Counter()
+    rows, marts, share, events = [], {}, {}, []
     on_spark = [(f"Spark, {number} worker{'s' if number > 1 else ''}", number) for number in numbers]
     for name, workers in [("DuckDB, 2 threads", 0), *on_spark]:
         place = folder / f"on_{workers}"
@@ -206,7 +216,7 @@ def builds(folder: Path, settings: dict, memory: str, numbers: list[int]) -> Ite
                 environment = on_cluster(place, spark) | {"SEGMENTATION_SPARK_DRIVER_MEMORY": "3g"}
                 cost = dbt_build(place, settings, "--target", "spark", environment=environment)
                 events = read_events(event_logs(spark))
-                ran, by_table = task_seconds(events), seconds_by_table(events)
+                ran = task_seconds(events)
             marts[name] = [
                 duckdb.execute(f"from '{place}/warehouse/marts.db/{mart}/*.parquet' order by all").df()
                 for mart in MARTS
@@ -237,8 +247,16 @@ def builds(folder: Path, settings: dict, memory: str, numbers: list[int]) -> Ite
     )
     sizes = [mine["cluster_size"].tolist() for mine, _ in marts.values()]
     same = "are the same" if sizes.count(sizes[0]) == len(sizes) else f"differ: {sizes}"
-    most = ", ".join(f"{table} {seconds:.0f} s" for table, seconds in by_table.most_common(12))
-    yield f"CPU time of the tasks on {name.removeprefix('Spark, ')}, by the table that they wrote: {most}.\n"
+    cpu = by_table(events, lambda metrics: metrics["Executor CPU Time"] / 1e9)
+    sent = by_table(events, lambda metrics: metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"] / 1e9)
+    spilled = sum(by_table(events, lambda metrics: metrics["Disk Bytes Spilled"] / 1e9).values())
+    seconds = ", ".join(f"{table} {number:.0f} s" for table, number in cpu.most_common(12))
+    gigabytes = ", ".join(f"{table} {number:.2f} GB" for table, number in sent.most_common(8))
+    peaks = " and ".join(f"{peak:.1f} GB" for peak in peak_memory(events).values())
+    yield f"On {name.removeprefix('Spark, ')}, by the table that a statement wrote:\n"
+    yield f"- CPU time of tasks, {sum(cpu.values()):.0f} s: {seconds}."
+    yield f"- Shuffled, {sum(sent.values()):.2f} GB: {gigabytes}.\n"
+    yield f"Peak memory of the executors: {peaks}, with {spilled:.1f} GB spilled to disk.\n"
     yield (
         f"All of them select k = {k}; the sizes of the clusters {same}."
         f" The relative difference of Davies-Bouldin indices and average spending is at most {apart:.1e}."

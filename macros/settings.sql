@@ -137,12 +137,12 @@
 
 {% macro setting_problem(rule, value) %}
     {#- What is wrong with a value, as the second half of a message; none if it is valid. -#}
-    {%- set type = rule.type -%}
-    {%- set keys = allowed_names(rule['keys']) if rule.get('keys') is string else rule.get('keys') -%}
-    {%- set among = allowed_names(rule.among) if rule.get('among') is string else rule.get('among') -%}
     {%- if value is none -%}
         {%- do return(none if rule.get('nullable') else 'it must not be empty') -%}
     {%- endif -%}
+    {%- set type = rule.type -%}
+    {%- set keys = allowed_names(rule['keys']) if rule.get('keys') is string else rule.get('keys') -%}
+    {%- set among = allowed_names(rule.among) if rule.get('among') is string else rule.get('among') -%}
     {%- if type in ('integer', 'number') -%}
         {%- set right = (value is integer) if type == 'integer' else (value is number and value is not boolean) -%}
         {%- set bounds = (

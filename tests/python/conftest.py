@@ -377,15 +377,16 @@ def fixed_ks(sample: Built, once: Once) -> dict[int, Built]:
     def serve(folder: Path) -> dict[int, Built]:
         built = {}
         for k in FIXED_KS:
-            settings = {"k": k, "starts": 1} if k == 1 else {"k": k}
-            select = ["--select", "int_kmeans_sweep+" if k == 1 else "int_selected_k+"]
+            # The served k is read when a model runs, so the project has to be parsed only once.
+            settings, parsed_with, first = {"k": k}, {}, "int_selected_k"
+            if k == 1:
+                settings = parsed_with = {"k": k, "starts": 1}
+                first = "int_kmeans_sweep"
             # The constraints of single columns do not depend on k: the ends of the range test them.
             tests = [] if k in (1, 2, 10) else ["--exclude", "test_type:generic"]
             (folder / str(k)).mkdir(parents=True)
             shutil.copy(sample.warehouse, folder / str(k))
-            # The served k is read when a model runs, so the project has to be parsed only once.
-            parsed_with = settings if k == 1 else {}
-            arguments = ["build", *select, *tests, *WITHOUT_UNIT_TESTS]
+            arguments = ["build", "--select", f"{first}+", *tests, *WITHOUT_UNIT_TESTS]
             built[k] = warm_dbt().run(folder / str(k), settings, *arguments, parsed_with=parsed_with)
         return built
 
