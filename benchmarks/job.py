@@ -12,6 +12,7 @@ The runs of a shop, each a process of its own, imports included:
   again       the same build again
   day         a build after 0.1 % new lines
   score       scoring with the stored model
+  empty       dbt alone: as many tables and tests as the build before had, each of one row, built for the second time
 Each run's wall time is also given as a ratio to that of the script in the same run of this benchmark. After scoring,
 the cluster of every customer is compared with that of scikit-learn's KMeans.predict for the stored centroids.
 """
@@ -28,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -201,6 +203,28 @@ def dbt_build(
     return cost._replace(nodes=node_times(results))
 
 
+def build_nothing(folder: Path, nodes: Collection[str]) -> Cost:
+    """Build a project of dbt with as many tables and tests as these nodes, each of one row, for the second time."""
+    project, tests = folder / "empty", sum(name.startswith("test ") for name in nodes)
+    (project / "models").mkdir(parents=True, exist_ok=True)
+    tables = [f"table_{number}" for number in range(len(nodes) - tests)]
+    for number, name in enumerate(tables):
+        before = f"{{{{ ref('{tables[(number - 1) // 2]}') }}}}" if number else "(select 1 as one)"
+        (project / "models" / f"{name}.sql").write_text(f"select one from {before}\n")
+    tested = [{"name": name, "columns": [{"name": "one", "data_tests": ["not_null"]}]} for name in tables[:tests]]
+    output = {"type": "duckdb", "path": str(project / "empty.duckdb"), "threads": 2}
+    files = {
+        "models/models.yml": {"models": tested},
+        "dbt_project.yml": {"name": "empty", "profile": "empty", "models": {"+materialized": "table"}},
+        "profiles.yml": {"empty": {"target": "dev", "outputs": {"dev": output}}},
+    }
+    for name, content in files.items():
+        (project / name).write_text(json.dumps(content))
+    places = ["--project-dir", str(project), "--profiles-dir", str(project)]
+    command = [sys.executable, "-m", "customer_segmentation.dbt_command", "build", *places]
+    return [measured(command, folder / "empty.txt") for _ in range(2)][-1]
+
+
 def node_times(results: list[dict]) -> dict[str, tuple[float, float]]:
     """The start and the end of every node in dbt's results, in seconds from the first start."""
     times = {}
@@ -294,6 +318,8 @@ def measure(shop: Shop, runs: list[str], folder: Path, memory_limit: str | None)
     for run in runs:
         if run.startswith("script"):
             cost = run_script(folder, settings, int(run.removeprefix("script") or 1))
+        elif run == "empty":
+            cost = build_nothing(folder, costs["build"].nodes)
         else:
             if run == "day":
                 write_next_day(folder, shop)
@@ -327,11 +353,14 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="work in this folder and keep the files")
     parser.add_argument("--pictures", type=Path, help="draw the nodes of each build and the cost by size here")
     given = parser.parse_args()
+    runs = given.runs.split(",")
+    if "empty" in runs and "build" not in runs[: runs.index("empty")]:
+        parser.error("the run empty has as many nodes as a build: name the run build before it")
     per_customer = []
     for text in given.shops.split(","):
         shop = Shop.parsed(text)
         folder = (given.keep or Path(tempfile.mkdtemp())) / text.replace(":", "_")
-        costs = measure(shop, given.runs.split(","), folder, given.memory_limit)
+        costs = measure(shop, runs, folder, given.memory_limit)
         for run, cost in costs.items():
             share = cost.cpu_seconds / shop.customers * 1e6
             per_customer.append({"run": run, "customers": shop.customers, "microseconds": share})
