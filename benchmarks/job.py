@@ -288,7 +288,7 @@ def draw_nodes(nodes: dict[str, tuple[float, float]], title: str, path: Path) ->
         alt.Y("node", title=None, sort=alt.EncodingSortField("start"), axis=alt.Axis(labelLimit=400)),
         alt.Color("kind", title=None, scale=alt.Scale(domain=["model", "test"], range=["#2f6f9f", "#c9823b"])),
     )
-    chart.save(path, scale_factor=2)
+    chart.save(path)
 
 
 def draw_sizes(seconds: list[dict[str, object]], path: Path) -> None:
@@ -302,7 +302,7 @@ def draw_sizes(seconds: list[dict[str, object]], path: Path) -> None:
         alt.Y("microseconds:Q", scale=alt.Scale(type="log"), title="microseconds of CPU per customer"),
         alt.Color("run:N", title=None),
     )
-    chart.save(path, scale_factor=2)
+    chart.save(path)
 
 
 def measure(shop: Shop, runs: list[str], folder: Path, memory_limit: str | None) -> dict[str, Cost]:
