@@ -249,7 +249,7 @@ def builds(folder: Path, settings: dict, memory: str, numbers: list[int]) -> Ite
     same = "are the same" if sizes.count(sizes[0]) == len(sizes) else f"differ: {sizes}"
     cpu = by_table(events, lambda metrics: metrics["Executor CPU Time"] / 1e9)
     sent = by_table(events, lambda metrics: metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"] / 1e9)
-    spilled = sum(by_table(events, lambda metrics: metrics["Disk Bytes Spilled"] / 1e9).values())
+    spilled = sum(event["Task Metrics"]["Disk Bytes Spilled"] for event in of_kind(events, "TaskEnd")) / 1e9
     seconds = ", ".join(f"{table} {number:.0f} s" for table, number in cpu.most_common(12))
     gigabytes = ", ".join(f"{table} {number:.2f} GB" for table, number in sent.most_common(8))
     peaks = " and ".join(f"{peak:.1f} GB" for peak in peak_memory(events).values())

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,9 +53,15 @@ class Host:
 
     def change(self, change: dict) -> None:
         """Change settings of the package in the host's dbt_project.yml."""
+        with self.project() as content:
+            content["vars"]["customer_segmentation"] |= change
+
+    @contextmanager
+    def project(self) -> Iterator[dict]:
+        """The content of the host's dbt_project.yml, which is written as it is in the end."""
         file = self.folder / "dbt_project.yml"
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-        content["vars"]["customer_segmentation"] |= change
+        yield content
         file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
     def rows(self, sql: str) -> list[tuple]:
@@ -171,10 +179,8 @@ def test_only_names_among_our_settings_are_refused(host: Host):
 
 @pytest.mark.long
 def test_a_var_of_the_host_with_the_name_of_a_setting_is_refused(host: Host):
-    file = host.folder / "dbt_project.yml"
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    content["vars"]["k"] = 3
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with host.project() as content:
+        content["vars"]["k"] = 3
     refused = host.dbt("run", "--select", "int_as_of_date")
     assert refused.returncode != 0
     assert "The variable 'k' at the top level of vars in dbt_project.yml would be read as the setting" in refused.stdout
@@ -207,10 +213,8 @@ def test_a_column_that_the_model_lacks_is_named(host: Host):
 
 @pytest.mark.long
 def test_models_of_one_name_need_a_flag(host: Host):
-    file = host.folder / "dbt_project.yml"
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    del content["flags"]["require_ref_searches_node_package_before_root"]
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    with host.project() as content:
+        del content["flags"]["require_ref_searches_node_package_before_root"]
     refused = host.dbt("run", "--select", "int_as_of_date")
     assert refused.returncode != 0
     assert "Both this project and its package customer_segmentation have a model 'data_quality'" in refused.stdout

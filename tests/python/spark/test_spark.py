@@ -27,7 +27,6 @@ from conftest import (
     WITHOUT_TESTS,
     WITHOUT_UNIT_TESTS,
     Built,
-    WarmDbt,
     build,
     dbt_folders,
     environment,
@@ -204,46 +203,36 @@ def test_an_export_is_logged_on_spark(in_process: OnSpark, tmp_path: Path, monke
     assert not list(tmp_path.glob(".*"))
 
 
-@dataclass(frozen=True)
-class WarmSpark:
-    """A process of dbt that keeps its session of Spark from one run to the next, and the folder of its tables."""
-
-    dbt: WarmDbt
-    warehouse: Path
-
-    def green(self, folder: Path, settings: dict[str, Any], *arguments: str) -> None:
-        green(self.dbt.run(folder, settings, *arguments))
-
-    def tables(self, schema: str = "marts") -> dict[str, Table]:
-        return tables_of_folder(self.warehouse, schema)
-
-
 @pytest.fixture(scope="session")
-def warm_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmSpark]:
-    folder = tmp_path_factory.mktemp("warm_spark")
-    kept = WarmDbt("spark", local(folder))
-    yield WarmSpark(kept, folder / "warehouse")
-    kept.end()
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a session of Spark that one process of dbt keeps from run to run."""
+    return tmp_path_factory.mktemp("kept")
 
 
-def assert_read_alike(spark: WarmSpark, folder: Path, settings: dict, count: int) -> None:
+def run_in(kept: Path, folder: Path, settings: dict[str, Any], *arguments: str) -> Path:
+    """Run dbt in the kept session, and return the folder of its tables."""
+    green(warm_dbt("spark", **local(kept)).run(folder, settings, *arguments))
+    return kept / "warehouse"
+
+
+def assert_read_alike(kept: Path, folder: Path, settings: dict, count: int) -> None:
     """Assert that both engines read the lines of this input alike."""
     run = ["run", "--select", "+int_transactions_checked"]
     ours = green(warm_dbt().run(folder / "duckdb", settings, *run)).warehouse
-    spark.green(folder / "spark", settings, *run)
-    pair = tables_of_duckdb(ours, "intermediate"), spark.tables("intermediate")
+    theirs = run_in(kept, folder / "spark", settings, *run)
+    pair = tables_of_duckdb(ours, "intermediate"), tables_of_folder(theirs, "intermediate")
     assert_same_lines(*(tables["int_transactions_checked"] for tables in pair), count)
 
 
 # Their patterns are read by Java here, by Rust on Sail, and by C++ on DuckDB.
 @pytest.mark.parametrize("notation", NOTATIONS.values(), ids=NOTATIONS)
-def test_texts_are_read_alike(notation: tuple[str, dict], warm_spark: WarmSpark, tmp_path: Path) -> None:
+def test_texts_are_read_alike(notation: tuple[str, dict], kept: Path, tmp_path: Path) -> None:
     file, settings = notation
     count = write_lines(tmp_path / file)
-    assert_read_alike(warm_spark, tmp_path, {"transactions_location": str(tmp_path / file)} | settings, count)
+    assert_read_alike(kept, tmp_path, {"transactions_location": str(tmp_path / file)} | settings, count)
 
 
-def test_parquet_files_of_a_pattern_are_read_by_name(warm_spark: WarmSpark, tmp_path: Path) -> None:
+def test_parquet_files_of_a_pattern_are_read_by_name(kept: Path, tmp_path: Path) -> None:
     lines = {
         "a": "1 as transaction_id, 'c1' as customer_id, '2024-01-31' as transaction_date, 2 as quantity, 5 as amount",
         "b": "7 as amount, 3 as quantity, 'c2' as customer_id, '2024-02-31' as transaction_date, 2 as transaction_id",
@@ -251,17 +240,17 @@ def test_parquet_files_of_a_pattern_are_read_by_name(warm_spark: WarmSpark, tmp_
     }
     for name, columns in lines.items():
         duckdb.execute(f"copy (select {columns}) to '{tmp_path / name}.parquet'")
-    assert_read_alike(warm_spark, tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
+    assert_read_alike(kept, tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
 
 
-def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(warm_spark: WarmSpark, tmp_path: Path) -> None:
+def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(kept: Path, tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_UNIT_TESTS)).warehouse
-    warm_spark.green(tmp_path / "spark", settings, "build", *WITHOUT_UNIT_TESTS)
+    theirs = run_in(kept, tmp_path / "spark", settings, "build", *WITHOUT_UNIT_TESTS)
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
-    assert differing_tables(marts, warm_spark.tables()) == {}
+    assert differing_tables(marts, tables_of_folder(theirs)) == {}
     assert min(len(rows) for _, rows in rejects.values()) > 3
-    assert differing_tables(rejects, warm_spark.tables("rejects"), least=2) == {}
+    assert differing_tables(rejects, tables_of_folder(theirs, "rejects"), least=2) == {}
 
 
 def test_files_whose_columns_have_another_order_are_refused(tmp_path: Path) -> None:
