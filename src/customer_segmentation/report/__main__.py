@@ -63,20 +63,32 @@ def main(given: list[str]) -> None:
         arguments.locale or settings.get("report_locale") or "en_GB",
         None if currency is None or str(currency).lower() == "none" else str(currency),
     )
-    source = arguments.warehouse or current_database(warehouse_path()) or warehouse_path()
+    published = None if arguments.warehouse else current_database(warehouse_path())
+    source = arguments.warehouse or published or warehouse_path()
     marts = Marts(source)
     if arguments.pictures:
         for picture in write_pictures(marts, formatter, arguments.pictures):
             print(f"Wrote the picture {picture}.")
         return
     if arguments.settings:
-        check_settings(marts, settings, arguments.settings, source)
+        remedy = "publish" if published else "build"
+        check_settings(marts, settings, arguments.settings, source, remedy)
     at_most = settings["report_customers"] if arguments.customers is None else arguments.customers
     html = page(marts, formatter, arguments.title, customers_at_most=at_most, with_ids=settings["report_ids"])
     output = arguments.output or output_of(arguments.warehouse or warehouse_path())
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(html, encoding="utf-8")
     print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
+    if published and is_newer(warehouse_path(), published):
+        print(
+            f"{warehouse_path()} has changed since that publication: `make publish` publishes it, and"
+            f' `make report ARGS="--warehouse {warehouse_path()}"` shows it.'
+        )
+
+
+def is_newer(warehouse: Path, published: Path) -> bool:
+    """Whether a warehouse has changed after its marts were published."""
+    return warehouse.exists() and warehouse.stat().st_mtime > published.stat().st_mtime
 
 
 def _number_or_all(text: str) -> int:
@@ -94,8 +106,8 @@ def output_of(warehouse: Path) -> Path:
     return (folder if warehouse.stem == "warehouse" else folder / warehouse.stem) / "segmentation_report.html"
 
 
-def check_settings(marts: Marts, settings: dict[str, Any], file: Path, source: Path) -> None:
-    """Check that a warehouse was built with the settings that a file names.
+def check_settings(marts: Marts, settings: dict[str, Any], file: Path, source: Path, remedy: str) -> None:
+    """Check that a database was built with the settings that a file names; remedy: the target of make that builds it.
 
     Compared are the location of the transactions and, if the latest build trained its model, those of the file's
     settings that the model keeps. A model that was trained earlier may have had others.
@@ -114,7 +126,7 @@ def check_settings(marts: Marts, settings: dict[str, Any], file: Path, source: P
         if built[name] is not None and built[name] != value:
             raise ReportError(
                 f"{source} was built with {name}: {_words(built[name])}, and {file} says {_words(value)}. Build it with"
-                f" these settings (make build VARS={file}), or name its warehouse with SEGMENTATION_WAREHOUSE."
+                f" these settings (make {remedy} VARS={file}), or name its warehouse with SEGMENTATION_WAREHOUSE."
             )
 
 

@@ -24,6 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import PROJECT, WITHOUT_TESTS, Built, Once, build, green, write_inputs
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from customer_segmentation.publication.publications import locked, publish_marts
 from customer_segmentation.report import ReportError
 from customer_segmentation.report.__main__ import main
 from customer_segmentation.report.page import page as page_of
@@ -923,6 +924,31 @@ def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, t
 
     html = target.read_text()
     assert "3.000,20\xa0€" in html
+
+
+def test_the_page_of_a_publication_says_that_the_warehouse_has_changed(
+    warehouses, tmp_path, monkeypatch, capsys
+) -> None:
+    warehouse = tmp_path / "shop.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    with locked(tmp_path / "publications"):
+        publish_marts(warehouse, tmp_path / "publications", 1)
+    monkeypatch.setenv("SEGMENTATION_WAREHOUSE", str(warehouse))
+    command = ["--output", str(tmp_path / "page.html")]
+
+    main(command)
+    assert re.fullmatch(r"Wrote the report .* from .*/000001/segments.duckdb.\n", capsys.readouterr().out)
+
+    other = tmp_path / "other.yml"
+    other.write_text("k: 5\n")
+    with pytest.raises(ReportError, match=re.escape(f"(make publish VARS={other})")):
+        main([*command, "--settings", str(other)])
+
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("update marts.segment_profiles set description = ''")
+    main(command)
+    changed = f"{warehouse} has changed since that publication: `make publish` publishes it, and `make report ARGS="
+    assert changed in capsys.readouterr().out
 
 
 # ---- lineage ----------------------------------------------------------------------------------------------------
