@@ -31,34 +31,35 @@
 {%- endmacro %}
 
 
-{% macro comparison_phrase(steps) -%}
+{% macro comparison_phrase(steps, value, comparison) -%}
     {#- How a customer compares with others in a feature, in the direction in which the segment differs from the other
         one: with all customers, if that puts the customer in that half of them, otherwise with the centroid of the
-        other segment. Reads the columns value, edges (the quantiles at equal steps), is_higher, typical (the centroid),
-        other_name and the words of the catalogue. -#}
+        other segment. `comparison` is a relation with the columns edges (the quantiles at equal steps), is_higher,
+        typical (the centroid), other_name and the words of the catalogue. -#}
+    {%- set edges, other = comparison ~ '.edges', comparison ~ '.other_name' %}
     case
-        when is_higher and {{ bin_index('value', 'edges') }} >= {{ steps // 2 }}
+        when {{ comparison }}.is_higher and {{ bin_index(value, edges) }} >= {{ steps // 2 }}
             then concat(
-                more_than, ' ',
-                cast({{ 100 // steps }} * {{ bin_index('value', 'edges') }} as string),
+                {{ comparison }}.more_than, ' ',
+                cast({{ 100 // steps }} * {{ bin_index(value, edges) }} as string),
                 ' % of customers'
             )
-        when not is_higher and {{ edges_above('value', 'edges') }} >= {{ steps // 2 }}
+        when not {{ comparison }}.is_higher and {{ edges_above(value, edges) }} >= {{ steps // 2 }}
             then concat(
-                less_than, ' ',
-                cast({{ 100 // steps }} * {{ edges_above('value', 'edges') }} as string),
+                {{ comparison }}.less_than, ' ',
+                cast({{ 100 // steps }} * {{ edges_above(value, edges) }} as string),
                 ' % of customers'
             )
-        when is_higher
+        when {{ comparison }}.is_higher
             then concat(
-                more_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
-                case when value = 1 then phrase_one else phrase_many end,
-                ' against ', {{ short_number('typical') }}, ')'
+                {{ comparison }}.more_than, ' is typical of ', {{ other }}, ' (', {{ short_number(value) }},
+                case when {{ value }} = 1 then {{ comparison }}.phrase_one else {{ comparison }}.phrase_many end,
+                ' against ', {{ short_number(comparison ~ '.typical') }}, ')'
             )
         else concat(
-            less_than, ' is typical of ', other_name, ' (', {{ short_number('value') }},
-            case when value = 1 then phrase_one else phrase_many end,
-            ' against ', {{ short_number('typical') }}, ')'
+            {{ comparison }}.less_than, ' is typical of ', {{ other }}, ' (', {{ short_number(value) }},
+            case when {{ value }} = 1 then {{ comparison }}.phrase_one else {{ comparison }}.phrase_many end,
+            ' against ', {{ short_number(comparison ~ '.typical') }}, ')'
         )
     end
 {%- endmacro %}

@@ -40,7 +40,10 @@ feature_quantiles as (
 contributions_measured as (
     select
         customer_clusters.customer_id,
+        customer_clusters.cluster,
+        customer_clusters.runner_up_cluster,
         {%- for feature in features %}
+        cast(customer_features.{{ feature }} as double) as {{ feature }}_value,
         (scaled.{{ feature }} - runner_up.{{ feature }})
         * (scaled.{{ feature }} - runner_up.{{ feature }})
         - (scaled.{{ feature }} - own.{{ feature }})
@@ -50,6 +53,8 @@ contributions_measured as (
     from customer_clusters
     inner join scaled
         on customer_clusters.customer_id = scaled.customer_id
+    inner join customer_features
+        on customer_clusters.customer_id = customer_features.customer_id
     inner join serving_model as own
         on customer_clusters.cluster = own.cluster
     inner join serving_model as runner_up
@@ -60,7 +65,10 @@ contributions_measured as (
 contributions_shared as (
     select
         customer_id,
+        cluster,
+        runner_up_cluster,
         {%- for feature in features %}
+        {{ feature }}_value,
         coalesce(
             {{ feature }} / nullif(
                 {%- for other in features %}
@@ -116,50 +124,24 @@ second_found as (
     from others_left
 ),
 
-values_joined as (
+-- The features that the reason mentions, at most three per customer, with the customer's values.
+{% set least = {
+    'strongest': '> 0', 'second': '>= ' ~ mentioned_from, 'weakest': '<= -' ~ mentioned_from
+} -%}
+mentions_found as (
     select
-        second_found.*,
-        customer_clusters.cluster,
-        customer_clusters.runner_up_cluster,
-        {%- for mention in ('strongest', 'second', 'weakest') %}
-        case second_found.{{ mention }}_feature
+        *,
+        {%- for mention, bound in least.items() %}
+        case when {{ mention }}_contribution {{ bound }} then {{ mention }}_feature end
+            as {{ mention }}_mentioned,
+        case {{ mention }}_feature
             {%- for feature in features %}
-            when '{{ feature }}' then cast(customer_features.{{ feature }} as double)
+            when '{{ feature }}' then {{ feature }}_value
             {%- endfor %}
         end as {{ mention }}_value
         {{- ',' if not loop.last }}
         {%- endfor %}
     from second_found
-    inner join customer_features
-        on second_found.customer_id = customer_features.customer_id
-    inner join customer_clusters
-        on second_found.customer_id = customer_clusters.customer_id
-),
-
--- The features that the reason mentions, at most three per customer. The opposing one is that on which the customer is
--- more like the runner-up, so it is compared with the customers of the own segment.
-{% set least = {
-    'strongest': '> 0', 'second': '>= ' ~ mentioned_from, 'weakest': '<= -' ~ mentioned_from
-} -%}
-{%- set rows = [] -%}
-{%- for mention in least %}
-{%- do rows.append({
-    'mention': quote_literal(mention),
-    'feature': mention ~ '_feature',
-    'value': mention ~ '_value',
-    'cluster': 'runner_up_cluster' if mention == 'weakest' else 'cluster',
-    'other_cluster': 'cluster' if mention == 'weakest' else 'runner_up_cluster',
-    'is_mentioned': 'coalesce(' ~ mention ~ '_contribution ' ~ least[mention] ~ ', false)',
-}) %}
-{%- endfor -%}
-mentions_expanded as (
-    {{- expand_rows('values_joined', ['customer_id'], rows) }}
-),
-
-mentions as (
-    select *
-    from mentions_expanded
-    where is_mentioned
 ),
 
 -- For each pair of segments and feature, what a customer of the one is compared with.
@@ -203,60 +185,56 @@ comparisons as (
         on own.feature = feature_catalogue.feature
 ),
 
+-- The weakest feature is that on which the customer is more like the runner-up, so it is compared with the customers of
+-- the own segment.
 phrases as (
     select
-        mentions.customer_id,
-        mentions.mention,
-        {{ comparison_phrase(steps) | indent(8) }} as phrase
-    from mentions
-    inner join comparisons
+        mentions_found.*,
+        {%- for mention in least %}
+        case
+            when {{ mention }}.feature is not null
+                then {{ comparison_phrase(
+                    steps, 'mentions_found.' ~ mention ~ '_value', mention
+                ) | indent(16) }}
+        end as {{ mention }}_phrase
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from mentions_found
+    {%- for mention in least %}
+    {%- set own, other = ('cluster', 'runner_up_cluster') if mention != 'weakest'
+        else ('runner_up_cluster', 'cluster') %}
+    left join comparisons as {{ mention }}
         on
-            mentions.cluster = comparisons.cluster
-            and mentions.other_cluster = comparisons.other_cluster
-            and mentions.feature = comparisons.feature
-),
-
-reasons as (
-    select
-        customer_id,
-        concat_ws(
-            '; ',
-            max(case when mention = 'strongest' then phrase end),
-            max(case when mention = 'second' then phrase end),
-            max(case when mention = 'weakest' then concat('but ', phrase) end)
-        ) as reason
-    from phrases
-    group by customer_id
-),
-
--- A feature that favours neither segment is not named.
-contributions_named as (
-    select
-        customer_id,
-        case when strongest_contribution > 0 then strongest_feature end
-            as strongest_feature,
-        case when strongest_contribution > 0 then strongest_contribution end
-            as strongest_contribution,
-        case when second_contribution > 0 then second_feature end
-            as second_feature,
-        case when second_contribution > 0 then second_contribution end
-            as second_contribution,
-        case when weakest_contribution < 0 then weakest_feature end
-            as opposing_feature,
-        case when weakest_contribution < 0 then weakest_contribution end
-            as opposing_contribution
-    from second_found
+            mentions_found.{{ mention }}_mentioned = {{ mention }}.feature
+            and mentions_found.{{ own }} = {{ mention }}.cluster
+            and mentions_found.{{ other }} = {{ mention }}.other_cluster
+    {%- endfor %}
 )
 
+-- A feature that favours neither segment is not named.
 select
-    contributions_named.customer_id,
-    contributions_named.strongest_feature,
-    contributions_named.strongest_contribution,
-    contributions_named.second_feature,
-    contributions_named.second_contribution,
-    contributions_named.opposing_feature,
-    contributions_named.opposing_contribution,
-    reasons.reason
-from contributions_named
-left join reasons
-    on contributions_named.customer_id = reasons.customer_id
+    customer_id,
+    case when strongest_contribution > 0 then strongest_feature end
+        as strongest_feature,
+    case when strongest_contribution > 0 then strongest_contribution end
+        as strongest_contribution,
+    case when second_contribution > 0 then second_feature end
+        as second_feature,
+    case when second_contribution > 0 then second_contribution end
+        as second_contribution,
+    case when weakest_contribution < 0 then weakest_feature end
+        as opposing_feature,
+    case when weakest_contribution < 0 then weakest_contribution end
+        as opposing_contribution,
+    nullif(
+        concat_ws(
+            '; ',
+            strongest_phrase,
+            second_phrase,
+            case
+                when weakest_phrase is not null then concat('but ', weakest_phrase)
+            end
+        ),
+        ''
+    ) as reason
+from phrases

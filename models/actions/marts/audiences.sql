@@ -36,6 +36,9 @@ suppressions_grouped as (
 contact_actions as (
     select
         segment_actions.*,
+        row_number() over (
+            order by segment_actions.segment_key, segment_actions.action_rank
+        ) as action_number,
         as_of.as_of_date
     from segment_actions
     cross join as_of
@@ -46,11 +49,9 @@ contact_actions as (
 customers_and_actions as (
     select
         customer_segments.customer_id,
+        contact_actions.action_number,
         contact_actions.action_id,
-        contact_actions.segment_key,
-        contact_actions.segment_name,
         contact_actions.action_rank,
-        contact_actions.holdout_share,
         contact_actions.repeat_after_days,
         contact_actions.as_of_date
     from customer_segments
@@ -122,10 +123,17 @@ looked_up as (
     {%- endif %}
 ),
 
--- The first action of a segment takes the first of the customer's places, and so on.
+-- The first action of a segment takes the first of the customer's places, and so on. What is the same for all customers
+-- of an action is joined afterwards, so that the window holds little for each of them.
 placed as (
     select
-        *,
+        customer_id,
+        action_number,
+        contacts,
+        last_contact_date,
+        last_action_date,
+        is_repeated,
+        suppression_reason,
         sum(
             case when suppression_reason is null and not is_repeated then 1 else 0 end
         ) over (
@@ -138,41 +146,43 @@ placed as (
 
 select
     ---- ids
-    customer_id,
-    action_id,
-    segment_key,
+    placed.customer_id,
+    contact_actions.action_id,
+    contact_actions.segment_key,
 
     ---- strings
-    segment_name,
+    contact_actions.segment_name,
     case
-        when suppression_reason is not null then 'suppressed'
-        when is_repeated then 'not yet'
+        when placed.suppression_reason is not null then 'suppressed'
+        when placed.is_repeated then 'not yet'
         {%- if setting('contact_limit') is not none %}
-        when place > {{ setting('contact_limit') }} - contacts then 'not yet'
+        when placed.place > {{ setting('contact_limit') }} - placed.contacts then 'not yet'
         {%- endif %}
         when
             {{ hash_share(
                 "concat_ws('|', " ~ quote_literal(setting('holdout_salt'))
-                ~ ', action_id, customer_id)'
-            ) }} < holdout_share
+                ~ ', contact_actions.action_id, placed.customer_id)'
+            ) }} < contact_actions.holdout_share
             then 'holdout'
         else 'treated'
     end as status,
     case
-        when suppression_reason is not null then suppression_reason
-        when is_repeated
-            then concat('this action on ', cast(last_action_date as string))
+        when placed.suppression_reason is not null then placed.suppression_reason
+        when placed.is_repeated
+            then concat('this action on ', cast(placed.last_action_date as string))
         {%- if setting('contact_limit') is not none %}
         when
-            place > {{ setting('contact_limit') }} - contacts
-            and contacts >= {{ setting('contact_limit') }}
-            then concat('an action on ', cast(last_contact_date as string))
-        when place > {{ setting('contact_limit') }} - contacts
+            placed.place > {{ setting('contact_limit') }} - placed.contacts
+            and placed.contacts >= {{ setting('contact_limit') }}
+            then concat('an action on ', cast(placed.last_contact_date as string))
+        when placed.place > {{ setting('contact_limit') }} - placed.contacts
             then 'another action comes first'
         {%- endif %}
     end as status_reason,
 
     ---- numerics
-    action_rank
+    contact_actions.action_rank
 from placed
+inner join contact_actions
+    on placed.action_number = contact_actions.action_number
 {{ order_customers_by(['customer_id', 'action_rank']) }}
