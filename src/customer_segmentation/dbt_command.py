@@ -16,6 +16,8 @@ from typing import Any, TextIO
 
 from dbt.cli.main import dbtRunner
 
+from customer_segmentation.settings import SettingsError, with_one_vars
+
 # Where in the project's macros an error was raised is of no use to whoever made a mistake in the settings.
 PLACES = re.compile(r"\n *> (in|called by) [^\n]*")
 REFUSED_SETTING = re.compile(r"Encountered an error:\nCompilation Error in [^\n]*\n *(?=Setting ')")
@@ -79,6 +81,11 @@ def shown(message: str) -> str:
 def main(arguments: list[str]) -> int:
     """Run dbt and return its exit code: 0 for success, 1 for a failure, 2 for an error."""
     flags = [] if sys.stdout.isatty() else ["--no-use-colors"]
+    try:
+        arguments = with_one_vars(arguments) or ["--help"]
+    except SettingsError as problem:
+        print(problem, file=sys.stderr)
+        return 2
     if any(argument.split("=")[0] in LOGGING_FLAGS for argument in arguments):
         result = dbtRunner().invoke([*flags, *arguments])
     else:

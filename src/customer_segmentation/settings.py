@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,16 @@ def project_settings(project: Path, overrides: Path | None = None) -> dict[str, 
     Types and bounds are not checked here; macros/settings.sql checks them in every run of dbt.
 
     Raises:
-        SettingsError: A file does not exist, is not YAML, or does not hold a mapping.
+        SettingsError: A file does not exist, is not YAML, or does not hold a mapping; or the settings file has a name
+            that dbt_project.yml does not have.
     """
     in_project = read_settings(project / "dbt_project.yml").get("vars") or {}
-    return in_project | (read_settings(overrides) if overrides else {})
+    given = read_settings(overrides) if overrides else {}
+    for name in given.keys() - in_project.keys():
+        raise SettingsError(
+            f"Setting '{name}' in {overrides} is unknown; dbt_project.yml lists the settings under vars."
+        )
+    return in_project | given
 
 
 def read_settings(file: Path) -> dict[str, Any]:
@@ -40,3 +47,33 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(f"The settings file {file} must be a mapping, with lines such as `k: 5`.")
     return content
+
+
+def with_one_vars(arguments: list[str]) -> list[str]:
+    """Arguments of dbt with their options --vars as one, in which a later value of a setting replaces an earlier one.
+
+    dbt takes the last --vars only, so the settings of a file before it would be lost.
+
+    Raises:
+        SettingsError: One of several --vars is not a YAML mapping.
+    """
+    given, others = [], []
+    remaining = iter(arguments)
+    for argument in remaining:
+        name, equals, value = argument.partition("=")
+        if name == "--vars":
+            given.append(value if equals else next(remaining, ""))
+        else:
+            others.append(argument)
+    if len(given) < 2:
+        return arguments
+    merged: dict[str, Any] = {}
+    for text in given:
+        try:
+            settings = yaml.safe_load(text) or {}
+        except yaml.YAMLError:
+            settings = None
+        if not isinstance(settings, dict):
+            raise SettingsError(f"--vars must be a mapping such as '{{k: 5}}', not {text!r}.")
+        merged |= settings
+    return [*others, "--vars", json.dumps(merged, default=str)]

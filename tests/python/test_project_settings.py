@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from customer_segmentation.settings import SettingsError, project_settings
+from customer_segmentation.settings import SettingsError, project_settings, with_one_vars
 
 
 def test_a_settings_file_overrides_the_project(tmp_path):
@@ -24,6 +24,7 @@ def test_a_settings_file_overrides_the_project(tmp_path):
         (b"k: [3", "is not valid YAML"),
         (b"currency: \xa4", "is not valid YAML"),
         (b"- k", "must be a mapping, with lines such as `k: 5`"),
+        (b"report_id: false", "Setting 'report_id'"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, content, said):
@@ -33,3 +34,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content, said):
         overrides.write_bytes(content)
     with pytest.raises(SettingsError, match=rf"my_shop\.yml.*{said}|{said}.*my_shop\.yml"):
         project_settings(tmp_path, overrides)
+
+
+def test_a_later_value_of_a_setting_replaces_an_earlier_one():
+    one = ["build", "--vars", "{k: 5}", "--select", "marts"]
+    assert with_one_vars(one) == one
+    several = ["build", "--vars", "k: 5\nas_of_date: 2024-06-30\n", "--select", "marts", "--vars={k: 3}"]
+    assert with_one_vars(several) == [
+        "build", "--select", "marts", "--vars", '{"k": 3, "as_of_date": "2024-06-30"}',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", ["k", "{k: [", "- k"])
+def test_several_settings_must_be_mappings(wrong):
+    with pytest.raises(SettingsError, match="--vars must be a mapping"):
+        with_one_vars(["build", "--vars", "{k: 5}", "--vars", wrong])

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
 ACTION_ID = re.compile("[a-z][a-z0-9_]{0,60}")
 ROWS_AT_ONCE = 10_000
+# A contact is planned for at most this many days ahead; a later day is a typing error.
+CONTACT_AT_MOST_AHEAD = 366
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Choices:
     contacts_columns: dict[str, str]
     country: str | None
     contact_date: date | None
+    ids_are_whole_numbers: bool = False
 
 
 def audiences_folder(warehouse: Path) -> Path:
@@ -144,6 +147,10 @@ def export(
     ((last_wave, as_of_date),) = connection.execute(
         f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
     ).fetchall()
+    # The log keeps a wrong day for ever, and with it a rest for everybody until then.
+    latest = max(as_of_date, date.today()) + timedelta(days=CONTACT_AT_MOST_AHEAD)
+    if choices.contact_date and choices.contact_date > latest:
+        raise ExportError(f"The day of the contact is {choices.contact_date}; it must not be after {latest}.")
     # A new warehouse has an empty log, but earlier exports keep their numbers.
     exported = [int(each.name) for each in folder.iterdir() if each.name.isdecimal()]
     wave = max([last_wave, *exported]) + 1
@@ -195,12 +202,16 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
         raise ExportError(f"Setting 'contacts_location' is {location}; there is no such file.")
     quoted = "'" + str(location).replace("'", "''") + "'"
     is_parquet = location.suffix.lower() == ".parquet"
-    source = f"read_parquet({quoted})" if is_parquet else f"read_csv({quoted}, header = true, all_varchar = true)"
+    # No line is taken for a comment.
+    dialect = """header = true, all_varchar = true, comment = '', quote = '"', escape = '"'"""
+    source = f"read_parquet({quoted})" if is_parquet else f"read_csv({quoted}, {dialect})"
     present = connection.execute(f"from {source} limit 0").df().columns.tolist()
+    lowered = [column.lower() for column in present]
     mapped = {ours: theirs for ours, theirs in choices.contacts_columns.items() if theirs}
-    # An address or a number may be missing, but not both.
-    optional = {ours for ours in ("email", "phone") if mapped.get(ours) not in present}
-    if mapped.get("customer_id") not in present or len(optional) == 2:
+    absent = {ours for ours in ("customer_id", "email", "phone") if mapped.get(ours, "").lower() not in lowered}
+    # An address or a number may be missing, but not both, and not one that the setting names on purpose.
+    optional = {ours for ours in absent if mapped.get(ours, ours) == ours}
+    if "customer_id" in absent or absent - optional or len(optional) == 2:
         raise ExportError(
             f"Setting 'contacts_columns' must name the columns of customer_id and of email or phone in {location}, "
             f"whose columns are: {', '.join(present)}."
@@ -209,9 +220,13 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
         ours: "null" if ours in optional else 'cast("' + mapped[ours].replace('"', '""') + '" as varchar)'
         for ours in ("customer_id", "email", "phone")
     }
+    # Cleaned like the ids of the inputs (macros/parsing.sql).
+    key = f"trim({texts['customer_id']}, ' \t\n\r\u00a0\u202f\ufeff')"
+    if choices.ids_are_whole_numbers:
+        key = f"regexp_replace({key}, '^([0-9]+)[.]0+$', '\\1')"
     connection.execute(
         "insert into contacts select customer_id, min(email), min(phone) from ("
-        f"select trim({texts['customer_id']}) as customer_id, {texts['email']} as email, {texts['phone']} as phone"
+        f"select {key} as customer_id, {texts['email']} as email, {texts['phone']} as phone"
         f" from {source}) where customer_id is not null group by customer_id"
     )
 

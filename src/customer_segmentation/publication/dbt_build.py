@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
+from customer_segmentation.settings import with_one_vars
 
 GREEN = ("success", "pass", "warn", "no-op")
 
@@ -29,12 +30,14 @@ def build(
 
     Raises:
         PublicationError: The build failed or was incomplete.
+        SettingsError: The settings and the arguments cannot be put together.
     """
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     variables = ["--vars", settings.read_text(encoding="utf-8")] if settings else []
     dbt = Path(sys.executable).with_name("dbt")
-    finished = subprocess.run([str(dbt), "build", *variables, *arguments], cwd=project, check=False, umask=umask)
+    command = [str(dbt), "build", *with_one_vars([*variables, *arguments])]
+    finished = subprocess.run(command, cwd=project, check=False, umask=umask)
     if finished.returncode:
         raise PublicationError(f"The build failed, see above; {consequence}.")
     results = _run_results(target)

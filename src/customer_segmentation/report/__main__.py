@@ -58,6 +58,7 @@ def main(given: list[str]) -> None:
     """
     arguments = parse_arguments(given)
     settings = project_settings(Path(), arguments.settings)
+    check_report_settings(settings)
     currency = arguments.currency or settings.get("report_currency")
     formatter = formatter_for(
         arguments.locale or settings.get("report_locale") or "en_GB",
@@ -76,8 +77,11 @@ def main(given: list[str]) -> None:
     at_most = settings["report_customers"] if arguments.customers is None else arguments.customers
     html = page(marts, formatter, arguments.title, customers_at_most=at_most, with_ids=settings["report_ids"])
     output = arguments.output or output_of(arguments.warehouse or warehouse_path())
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(html, encoding="utf-8")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(html, encoding="utf-8")
+    except OSError as error:
+        raise ReportError(f"The page cannot be written to {output}: {error.strerror}.") from error
     print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
     if published and is_newer(warehouse_path(), published):
         print(
@@ -104,6 +108,24 @@ def output_of(warehouse: Path) -> Path:
     """Where the page of a warehouse is written; that of another warehouse than warehouse.duckdb has its own folder."""
     folder = Path("reports") / "output"
     return (folder if warehouse.stem == "warehouse" else folder / warehouse.stem) / "segmentation_report.html"
+
+
+def check_report_settings(settings: dict[str, Any]) -> None:
+    """Check the types of the settings of the report, which is written without dbt.
+
+    Raises:
+        ReportError: One of them has a wrong value.
+    """
+    customers, currency = settings["report_customers"], settings["report_currency"]
+    right = {
+        "report_ids": (isinstance(settings["report_ids"], bool), "true or false"),
+        "report_customers": (type(customers) is int and customers >= 0, "a whole number from 0"),
+        "report_locale": (isinstance(settings["report_locale"], str), "text such as en_GB"),
+        "report_currency": (currency is None or isinstance(currency, str), "text such as EUR, or null"),
+    }
+    for name, (is_right, words) in right.items():
+        if not is_right:
+            raise ReportError(f"Setting '{name}' is {settings[name]!r}; it must be {words}.")
 
 
 def check_settings(marts: Marts, settings: dict[str, Any], file: Path, source: Path, remedy: str) -> None:

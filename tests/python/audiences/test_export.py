@@ -24,6 +24,7 @@ from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
     Choices,
     Relations,
+    _read_contacts,
     audiences_folder,
     export,
     finish_interrupted,
@@ -202,6 +203,29 @@ def test_contacts_without_the_named_columns_are_refused(folder, connection, tmp_
     (tmp_path / "contacts.csv").write_text("id,mail\nC0001,a@example.com\n")
     with pytest.raises(ExportError, match="whose columns are: id, mail"):
         run(folder, connection, contacts=str(tmp_path / "contacts.csv"))
+
+
+def test_a_column_that_the_setting_names_must_be_there(folder, connection, tmp_path):
+    (tmp_path / "contacts.csv").write_text("customer_id,email,Phone\nC0001,a@example.com,1\n")
+    columns = {"customer_id": "customer_id", "email": "email", "phone": "telephone"}
+    with pytest.raises(ExportError, match="whose columns are: customer_id, email, Phone"):
+        run(folder, connection, contacts=str(tmp_path / "contacts.csv"), contacts_columns=columns)
+
+
+def test_ids_of_contacts_are_cleaned_like_those_of_customers(connection, tmp_path):
+    (tmp_path / "contacts.csv").write_text(
+        "customer_id,EMAIL\n#1,a@example.com\n\u00a0#2\t,b@example.com\n3.0,c@example.com\n"
+    )
+    contacts = choices(contacts=str(tmp_path / "contacts.csv"), ids_are_whole_numbers=True)
+    _read_contacts(connection, contacts)
+    read = connection.execute("select customer_id, email from contacts order by email").fetchall()
+    assert read == [("#1", "a@example.com"), ("#2", "b@example.com"), ("3", "c@example.com")]
+
+
+def test_a_day_of_contact_far_ahead_is_refused(folder, connection):
+    with pytest.raises(ExportError, match=r"The day of the contact is 2999-12-01; it must not be after"):
+        run(folder, connection, contact_date=date(2999, 12, 1))
+    assert connection.execute(f"select count(*) from {RELATIONS.log}").fetchone() == (0,)
 
 
 def test_an_unknown_country_leaves_no_file_behind(folder, connection, tmp_path):

@@ -926,6 +926,28 @@ def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, t
     assert "3.000,20\xa0€" in html
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('report_ids: "no"', "Setting 'report_ids' is 'no'; it must be true or false."),
+        ('report_customers: "10"', "Setting 'report_customers' is '10'; it must be a whole number from 0."),
+        ("report_locale: 5", "Setting 'report_locale' is 5; it must be text such as en_GB."),
+        ("report_currency: [EUR]", "Setting 'report_currency' is ['EUR']; it must be text such as EUR, or null."),
+    ],
+)
+def test_settings_of_the_report_are_checked(warehouses, tmp_path, text: str, message: str) -> None:
+    file = tmp_path / "settings.yml"
+    file.write_text(text)
+    with pytest.raises(ReportError, match=re.escape(message)):
+        main(["--warehouse", str(warehouses["sample"]), "--output", str(tmp_path / "x.html"), "--settings", str(file)])
+    assert not (tmp_path / "x.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_named(warehouses, tmp_path) -> None:
+    with pytest.raises(ReportError, match=re.escape(f"The page cannot be written to {tmp_path}: Is a directory.")):
+        main(["--warehouse", str(warehouses["sample"]), "--output", str(tmp_path)])
+
+
 def test_the_page_of_a_publication_says_that_the_warehouse_has_changed(
     warehouses, tmp_path, monkeypatch, capsys
 ) -> None:
