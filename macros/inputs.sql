@@ -152,6 +152,14 @@
 {% endmacro %}
 
 
+{% macro has_stable_row_numbers(input) %}
+    {#- Whether each read of an input numbers its rows alike, as that of a file on DuckDB does. A view may give its rows
+        in another order, and Spark reads in any. -#}
+    {%- set location = setting(input ~ '_location') or '' -%}
+    {%- do return(target.type == 'duckdb' and (not location or is_csv(location) or is_parquet(location))) -%}
+{% endmacro %}
+
+
 {% macro input_relation(input) %}
     {#- The relation to select an input from: the sample, a file, or a quoted table name. -#}
     {%- set location = setting(input ~ '_location') -%}
@@ -217,7 +225,29 @@
 {% macro input_column(input, column) %}
     {#- A column of the input as text; null if the mapping does not name it. -#}
     {%- set theirs = input_mapping(input).get(column) -%}
-    {{ checked_text(input, input_text(quote_ident(theirs))) if theirs else 'cast(null as string)' }}
+    {%- if not theirs -%}
+    cast(null as string)
+    {%- elif column in ('quantity', 'amount', 'unit_price') -%}
+    {{ checked_text(input, number_as_text(quote_ident(theirs))) }}
+    {%- else -%}
+    {{ checked_text(input, input_text(quote_ident(theirs))) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro number_as_text(column) -%}
+    {#- A column as text in the notation of decimal_mark. A column of numbers, unlike a text, has no notation of its
+        own: DuckDB and Spark write it with a point. -#}
+    {%- set text = input_text(column) -%}
+    {%- if setting('decimal_mark') == '.' -%}
+    {{ text }}
+    {%- else -%}
+    case
+        when {{ regexp_full_match('lower(typeof(' ~ column ~ '))', '(decimal|double|float|real).*') }}
+            then replace({{ text }}, '.', '{{ setting('decimal_mark') }}')
+        else {{ text }}
+    end
+    {%- endif -%}
 {%- endmacro %}
 
 
@@ -253,8 +283,10 @@
     {#- Whether the setting excluded_lines excludes a row of the transactions input. -#}
     {%- set conditions = [] -%}
     {%- for column, values in setting('excluded_lines').items() if values -%}
-        {%- set texts = literal_list(values | map('string')) -%}
-        {%- do conditions.append('coalesce(' ~ input_text(quote_ident(column)) ~ ' in (' ~ texts ~ '), false)') -%}
+        {%- set texts = literal_list(values | map('string') | map('trim')) -%}
+        {%- do conditions.append(
+            'coalesce(' ~ clean_text(input_text(quote_ident(column))) ~ ' in (' ~ texts ~ '), false)'
+        ) -%}
     {%- endfor -%}
     {{ conditions | join(' or ') or 'false' }}
 {%- endmacro %}
@@ -267,6 +299,12 @@
 
 {% macro default__attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
+        {%- if execute and run_query('from glob(' ~ quote_literal(path) ~ ') limit 1') | length == 0 -%}
+            {%- do refuse_setting(
+                'attach_databases', setting('attach_databases'),
+                "there is no file '" ~ path ~ "' (a relative path starts at the folder that dbt runs in)"
+            ) -%}
+        {%- endif -%}
         attach if not exists {{ quote_literal(path) }} as {{ quote_ident(name) }} (read_only);
     {%- endfor -%}
 {% endmacro %}
@@ -322,12 +360,22 @@
     {#- Stops the run if a file cannot be read or a mapping names a column that does not exist. A model of another
         project is built later, and checked then: declare_input. -#}
     {%- if execute and flags.WHICH in ('build', 'run') -%}
+        {%- if setting('transactions_location') is none and not is_package() -%}
+            {%- set present = graph.nodes['seed.customer_segmentation.sample_transactions'].columns -%}
+            {%- for theirs in input_mapping('transactions').values() | list + setting('excluded_lines').keys() | list
+                if theirs | lower not in present -%}
+                {%- do refuse_setting(
+                    'transactions_location', none,
+                    "so the sample is read, and it has no column '" ~ theirs ~ "'. Name your file or table"
+                ) -%}
+            {%- endfor -%}
+        {%- endif -%}
         {%- for input in input_names()
             if setting(input ~ '_location') is not none and not is_referred(setting(input ~ '_location')) -%}
             {%- do check_location(input) -%}
             {%- do write_utf8_copy(setting(input ~ '_location')) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
-            {%- do check_column_names(setting(input ~ '_location')) -%}
+            {%- do check_column_names(input) -%}
             {%- set relation = relation_to_check(input) -%}
             {%- if relation -%}{%- do check_mapping(input, setting(input ~ '_location'), relation) -%}{%- endif -%}
             {%- if relation == input_relation(input) -%}
@@ -412,34 +460,46 @@
 {% endmacro %}
 
 
-{% macro check_column_names(location) %}
+{% macro check_column_names(input) %}
     {#- Stops the run if a CSV file has two columns of one name, of which DuckDB would rename one. -#}
-    {%- if target.type != 'duckdb' or not is_csv(location) or is_pattern(location) -%}
-        {%- do return('') -%}
+    {%- set location = setting(input ~ '_location') -%}
+    {%- if target.type != 'duckdb' or not is_csv(location) -%}{%- do return('') -%}{%- endif -%}
+    {%- set read = utf8_copy(location) if setting('csv_encoding') == 'windows-1252' else location -%}
+    {%- if input == 'transactions' and is_read_by_file() -%}
+        {%- set files = parts_to_read().parts.keys() -%}
+    {%- else -%}
+        {%- set files = run_query('from glob(' ~ quote_literal(read) ~ ')').columns[0].values() -%}
     {%- endif -%}
-    {%- set first_line = run_query(
-        'select * from ' ~ csv_file(location) | replace('header = true', 'header = false') ~ ' limit 1'
-    ) -%}
-    {%- set seen = [] -%}
-    {%- for name in (first_line.rows[0] if first_line | length else []) if name is not none -%}
-        {%- if name | lower | trim in seen -%}
-            {%- do exceptions.raise_compiler_error(
-                'File ' ~ location ~ " has two columns of the name '" ~ name | trim
-                ~ "', so it is not clear which is meant. Rename one of them."
-            ) -%}
-        {%- endif -%}
-        {%- do seen.append(name | lower | trim) -%}
+    {%- for file in files -%}
+        {%- set first_line = run_query(
+            'select * from ' ~ csv_file(location, '', quote_literal(file)) | replace('header = true', 'header = false')
+            ~ ' limit 1'
+        ) -%}
+        {%- set seen = [] -%}
+        {%- for name in (first_line.rows[0] if first_line | length else []) if name is not none -%}
+            {%- if name | lower | trim in seen -%}
+                {%- do exceptions.raise_compiler_error(
+                    'File ' ~ (file if read == location else location) ~ " has two columns of the name '"
+                    ~ name | trim ~ "', so it is not clear which is meant. Rename one of them."
+                ) -%}
+            {%- endif -%}
+            {%- do seen.append(name | lower | trim) -%}
+        {%- endfor -%}
     {%- endfor -%}
 {% endmacro %}
 
 
 {% macro check_rows(input, location) %}
-    {#- Stops the run if the transactions have no row, unless a setting says that this is meant. -#}
-    {%- if input == 'transactions' and not setting('allow_empty_transactions') -%}
+    {#- Stops the run if the transactions or the suppressions have no row, unless a setting says that this is meant. -#}
+    {%- set remedy = {
+        'transactions': 'set allow_empty_transactions',
+        'suppressions': 'set suppressions_location to null, and everybody can be contacted',
+    }.get(input) -%}
+    {%- if remedy and not (input == 'transactions' and setting('allow_empty_transactions')) -%}
         {%- if run_query('select 1 as is_there from ' ~ input_relation(input) ~ ' limit 1') | length == 0 -%}
             {%- do refuse_setting(
                 input ~ '_location', location,
-                'it has no rows. Check that the export is complete; if it is meant, set allow_empty_transactions'
+                'it has no rows. Check that the export is complete; if it is meant, ' ~ remedy
             ) -%}
         {%- endif -%}
     {%- endif -%}

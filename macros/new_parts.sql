@@ -155,14 +155,14 @@
     {%- set reading = reading_of(typed) if typed and not flags.FULL_REFRESH and not flags.EMPTY else '' -%}
     {%- if reading -%}
         {%- set known = run_query(
-            'select input_file, input_version, max(transaction_date) as last_date from ' ~ typed ~ ' group by all'
+            "select input_file, input_version, coalesce(bool_or(contains(failed_rules, 'date_in_future')), false)"
+            ~ ' as was_in_future from ' ~ typed ~ ' group by all'
         ).rows -%}
     {%- endif -%}
     {%- for row in known -%}
         {#- A line that was in the future when it was read may not be by now. -#}
-        {%- set was_in_future = row['last_date'] is not none
-            and row['last_date'] | string > modules.datetime.datetime.now().date() | string -%}
-        {%- if row['input_version'] == reading ~ ' ' ~ parts.get(row['input_file'], '') and not was_in_future -%}
+        {%- if row['input_version'] == reading ~ ' ' ~ parts.get(row['input_file'], '')
+            and not row['was_in_future'] -%}
             {%- do current.append(row['input_file']) -%}
         {%- else -%}
             {%- do outdated.append(row['input_version']) -%}

@@ -11,7 +11,7 @@
         'customers_location': {'type': 'text', 'nullable': true},
         'customers_columns': {'type': 'mapping', 'keys': 'customers', 'allows_names': true},
         'attach_databases': {'type': 'mapping'},
-        'csv_delimiter': {'type': 'text', 'length': 1},
+        'csv_delimiter': {'type': 'text', 'length': 1, 'pattern': '[^"\\r\\n]', 'such_as': ', or ; or a tab'},
         'csv_encoding': {'type': 'text', 'among': ['utf-8', 'utf-16', 'latin-1', 'windows-1252']},
         'decimal_mark': {'type': 'text', 'among': ['.', ',']},
         'date_format': {'type': 'text', 'among': ['iso', 'day_first', 'month_first']},
@@ -179,6 +179,8 @@
         {%- for item in value -%}
             {%- if item is mapping or item is none or (item is sequence and item is not string) -%}
                 {%- do return('each of its items must be text or a number') -%}
+            {%- elif item is boolean -%}
+                {%- do return('its item ' ~ tojson(item) ~ ' is not text; ' ~ booleans_of_yaml()) -%}
             {%- elif among and item not in among -%}
                 {%- do return("'" ~ item ~ "' is unknown; allowed are " ~ among | join(', ')) -%}
             {%- elif rule.get('at_most_items') and value | length > rule.at_most_items -%}
@@ -198,7 +200,12 @@
                 {%- if modules.re.match('^sign_?(up|in)', key) -%}
                     {%- do return("'" ~ key ~ "' is not a valid attribute name; did you mean signup_date?") -%}
                 {%- endif -%}
-                {%- if not modules.re.match('^[a-z][a-z0-9_]{0,60}$', key) or key in available_features() -%}
+                {%- if key in reserved_words() -%}
+                    {%- do return(
+                        "'" ~ key ~ "' is a word of SQL and cannot be the name of an attribute; choose another,"
+                        ~ " such as '" ~ key ~ "_of_customer'"
+                    ) -%}
+                {%- elif not modules.re.match('^[a-z][a-z0-9_]{0,60}$', key) or key in available_features() -%}
                     {%- do return(
                         "'" ~ key ~ "' is not a valid attribute name; a name consists of lower-case letters, digits and"
                         ~ ' _, begins with a letter, and is not the name of a feature'
@@ -212,21 +219,48 @@
                 {%- if item is string or item is mapping or item is not sequence -%}
                     {%- do return("the value of '" ~ key ~ "' must be a list such as [FUEL]") -%}
                 {%- endif -%}
+                {%- for one in item -%}
+                    {%- if one is boolean -%}
+                        {%- do return(
+                            "the list of '" ~ key ~ "' has " ~ tojson(one) ~ ', which is not text; '
+                            ~ booleans_of_yaml()
+                        ) -%}
+                    {%- elif one is not string and one is not number -%}
+                        {%- do return("each value of '" ~ key ~ "' must be text or a number") -%}
+                    {%- endif -%}
+                {%- endfor -%}
             {%- elif rule.get('of_numbers') -%}
                 {%- if item is not number or item is boolean or item <= 0 -%}
                     {%- do return("the value of '" ~ key ~ "' must be a number above 0") -%}
                 {%- endif -%}
             {%- elif item is boolean -%}
-                {%- do return(
-                    "the value of '" ~ key ~ "' must be text; YAML reads Yes, No, On and Off as true and false, so put"
-                    ~ ' them in quotes'
-                ) -%}
+                {%- do return("the value of '" ~ key ~ "' must be text; " ~ booleans_of_yaml()) -%}
             {%- elif item is not none and item is not string -%}
                 {%- do return("the value of '" ~ key ~ "' must be text") -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endif -%}
     {%- do return(none) -%}
+{% endmacro %}
+
+
+{% macro booleans_of_yaml() %}
+    {%- do return('YAML reads Yes, No, On and Off as true and false, so put them in quotes') -%}
+{% endmacro %}
+
+
+{% macro reserved_words() %}
+    {#- Words of SQL that no column can have as its name without quotes on DuckDB. Spark allows all of them. -#}
+    {%- do return((
+        'all analyse analyze and anti any array as asc asof asymmetric at authorization binary both by case cast check'
+        ~ ' collate collation column columns concurrently constraint create cross default deferrable desc describe'
+        ~ ' distinct do else end except false fetch for foreign freeze from full generated glob group having ilike in'
+        ~ ' initially inner intersect into is isnull join lambda lateral leading left like limit map natural not'
+        ~ ' notnull null offset on only or order outer overlaps pivot pivot_longer pivot_wider placing positional'
+        ~ ' primary qualify references returning right select semi show similar some struct summarize symmetric table'
+        ~ ' tablesample then to trailing true try_cast tuple union unique unpack unpivot using variadic verbose when'
+        ~ ' where window with'
+    ).split(' ')) -%}
 {% endmacro %}
 
 
@@ -285,6 +319,12 @@
             'unique_key', var('unique_key'), "transactions_columns names no column for '" ~ column ~ "'"
         ) -%}
     {%- endfor -%}
+    {%- set zone = setting('time_zone') -%}
+    {%- if zone is not none and execute and target.type == 'duckdb' -%}
+        {%- if run_query('from pg_timezone_names() where name = ' ~ quote_literal(zone) ~ ' limit 1') | length == 0 -%}
+            {%- do refuse_setting('time_zone', zone, 'it is unknown; a name is Europe/Berlin or UTC') -%}
+        {%- endif -%}
+    {%- endif -%}
     {%- for attribute, rule in setting('transaction_attributes').items() -%}
         {%- set problem = (
             "the value of '" ~ attribute ~ "' must be most_frequent or latest"

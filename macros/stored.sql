@@ -330,6 +330,9 @@ segments_logged as (
         {%- do refuse_setting(
             'observation_window_days', setting('observation_window_days'), stored ~ (stored_window or 'none') ~ remedy
         ) -%}
+    {%- elif 'days_since_signup' in setting('features')
+        and (model.get('tenure_from') or setting('tenure_from')) != setting('tenure_from') -%}
+        {%- do refuse_setting('tenure_from', setting('tenure_from'), stored ~ model['tenure_from'] ~ remedy) -%}
     {%- elif setting('k') is not none and setting('k') != model['k'] -%}
         {%- do refuse_setting('k', setting('k'), stored ~ 'k = ' ~ model['k'] ~ remedy) -%}
     {%- elif model['k'] > clusters_at_most() | length -%}

@@ -11,6 +11,12 @@ customers as (
     select * from {{ ref('int_customers_checked') }}
 ),
 
+{% if setting('suppressions_location') is not none -%}
+suppressions as (
+    select * from {{ ref('stg_shop__suppressions') }}
+),
+
+{% endif -%}
 counted as (
     select
         'transactions' as input,
@@ -21,6 +27,13 @@ counted as (
         'customers' as input,
         count(*) as row_count
     from customers
+    {% if setting('suppressions_location') is not none -%}
+    union all
+    select
+        'suppressions' as input,
+        count(*) as row_count
+    from suppressions
+    {% endif -%}
 ),
 
 previous as (

@@ -1,5 +1,4 @@
-{#- A table on Spark, because Spark numbers the rows differently at each read. -#}
-{{ config(materialized='view' if target.type == 'duckdb' else 'table') }}
+{{ config(materialized='view' if has_stable_row_numbers('customers') else 'table') }}
 
 {% if customers_come_from_transactions() %}
 with transactions as (

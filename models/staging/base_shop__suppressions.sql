@@ -1,6 +1,6 @@
 {{ config(
     enabled=setting('suppressions_location') is not none,
-    materialized='view' if target.type == 'duckdb' else 'table'
+    materialized='view' if has_stable_row_numbers('suppressions') else 'table'
 ) }}
 
 {% do declare_input('suppressions') %}

@@ -68,16 +68,19 @@ transformed as (
 centered as (
     select
         {%- for column in columns %}
-        {{ divide(exact_sum(column), 'count(*)') }} as {{ column }}
+        {{ divide(exact_sum(column), 'count(*)') }} as {{ column }},
+        greatest(1, max(abs({{ column }})) / 1e8) as {{ column }}_unit
         {{- ',' if not loop.last }}
         {%- endfor %}
     from transformed
 ),
 
+-- In units that keep the sums of squares in the range of decimals; 1 unless a value is above 100 million.
 deviations_measured as (
     select
         {%- for column in columns %}
-        transformed.{{ column }} - centered.{{ column }} as {{ column }}
+        (transformed.{{ column }} - centered.{{ column }})
+        / centered.{{ column }}_unit as {{ column }}
         {{- ',' if not loop.last }}
         {%- endfor %}
     from transformed
@@ -122,7 +125,7 @@ features_listed as (
             'lower_bound': 'bounds.' ~ feature ~ '_lower',
             'upper_bound': 'bounds.' ~ feature ~ '_upper',
             'center': 'centered.' ~ feature,
-            'deviation': 'spread.' ~ feature,
+            'deviation': 'spread.' ~ feature ~ ' * centered.' ~ feature ~ '_unit',
             'skew_before': 'skewed.raw_' ~ feature,
             'skew_after': 'skewed.' ~ feature,
         })) %}

@@ -307,6 +307,7 @@ select
     borders_listed.borders,
     cast({{ setting('observation_window_days') or 'null' }} as bigint)
         as observation_window_days,
+    '{{ setting('tenure_from') }}' as tenure_from,
     int_second_opinion.inertia_ratio,
     int_second_opinion.largest_metric_difference
 from models_summarised

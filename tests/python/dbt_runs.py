@@ -79,6 +79,11 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
         "*" in str(settings.get("transactions_location")),
         "loaded_at" in str(settings.get("transactions_columns")),
     ]
+    # Customers and suppressions are stored as they came if their rows have no fixed order, as those of a view.
+    has_parts += [
+        bool(location) and not re.search(r"[.](csv|tsv|txt|parquet)\b", str(location), re.IGNORECASE)
+        for location in (settings.get("customers_location"), settings.get("suppressions_location"))
+    ]
     # How a model is made is read with the project, too.
     history = settings.get("history_format")
     alike = json.dumps([read, sorted(unlike), target, database, has_parts, history], sort_keys=True, default=str)

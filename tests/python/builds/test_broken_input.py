@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -348,6 +349,93 @@ def test_files_of_a_glob_can_have_their_columns_in_another_order(dbt, tmp_path):
         "select count(*), count(distinct customer_id), sum(try_cast(amount as decimal(18, 2)))"
         " from staging.base_shop__transactions",
     ) == [(120, 12, 2 * sum(10 + i for i in range(60)))]
+
+
+def test_two_columns_of_one_name_in_a_file_of_a_glob_stop_the_run(dbt, tmp_path):
+    (tmp_path / "part-1.csv").write_text(good_file())
+    (tmp_path / "part-2.csv").write_text(good_file().replace("amount", "Quantity", 1))
+    settings = {"transactions_location": str(tmp_path / "part-*.csv"), "transactions_columns": COLUMNS}
+    result = dbt("run", settings, "--select", "base_shop__transactions")
+    assert not result.success
+    assert f"File {tmp_path / 'part-2.csv'} has two columns of the name 'Quantity'" in str(result.exception)
+
+
+def test_numbers_that_are_numbers_have_no_decimal_mark(dbt, tmp_path):
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select 'T' || i as transaction_id, 'C1' as customer_id, date '2024-01-01' as transaction_date,"
+            " cast(2 as decimal(10, 3)) as quantity, cast(2.5 as double) as amount,"
+            " cast(1.25 as decimal(10, 3)) as price, '1,125' as flag from range(3) as lines (i))"
+            f" to '{tmp_path}/typed.parquet'"
+        )
+    settings = {"transactions_location": f"{tmp_path}/typed.parquet", "decimal_mark": ","}
+    selected = ("--select", "base_shop__transactions", "stg_shop__transactions")
+    read = {"amount": ("amount", "2.50"), "unit_price": ("price", "2.50"), "of text": ("flag", "1.13")}
+    for ours, (theirs, amount) in read.items():
+        columns = {name: name for name in HEADER[:4]} | {ours if ours != "of text" else "amount": theirs}
+        assert dbt("run", settings | {"transactions_columns": columns}, *selected).success
+        found = query(
+            dbt.warehouse, "select distinct quantity, amount, failed_rules from staging.stg_shop__transactions"
+        )
+        assert found == [(Decimal("2.000"), Decimal(amount), None)], ours
+
+
+def test_a_card_number_as_an_amount_does_not_stop_the_scaling(dbt, tmp_path):
+    settings = placed(tmp_path, good_file() + "T99,C1,2024-01-31,1,4111111111111111.00,\n", {})
+    assert dbt("run", settings, "--select", "+int_feature_scaling").success
+    found = query(
+        dbt.warehouse,
+        "select feature, skew_before from intermediate.int_feature_scaling where feature like '%spending'",
+    )
+    # One customer of twelve has nearly everything: (n - 2) / sqrt(n - 1).
+    assert found == [("total_spending", pytest.approx(10 / 11**0.5, rel=1e-6))]
+
+
+def test_values_of_excluded_lines_are_compared_without_white_space(dbt, tmp_path):
+    content = good_file().replace(",\n", ", FUEL \n", 10)
+    settings = placed(tmp_path, content, {"excluded_lines": {"flag": ["FUEL"]}})
+    assert dbt("run", settings, "--select", "base_shop__transactions", "stg_shop__transactions").success
+    assert query(
+        dbt.warehouse, "select count(*) from staging.stg_shop__transactions where failed_rules = 'excluded_line'"
+    ) == [(10,)]
+
+
+def test_a_rejected_customer_of_a_view_is_kept_as_it_came(dbt, tmp_path):
+    with duckdb.connect(str(tmp_path / "crm.duckdb")) as connection:
+        connection.execute(
+            "create table visits as select 'C' || (i % 30000) as id,"
+            " date '2020-01-01' + cast(i * 7919 % 1000 as integer) as day from range(300000) as visits (i)"
+        )
+        # Grouping gives its rows in another order each time.
+        connection.execute(
+            "create view customers as select id, if(hash(id) % 50 = 0, 'soon', min(day)::varchar) as joined"
+            " from visits group by id"
+        )
+    settings = placed(tmp_path, good_file(), {}) | {
+        "attach_databases": {"crm": str(tmp_path / "crm.duckdb")},
+        "customers_location": "crm.main.customers",
+        "customers_columns": {"customer_id": "id", "signup_date": "joined"},
+        "rejected_share_error": 1,
+    }
+    selected = ("--select", "+int_customers_checked", "int_rejected_customers", "--full-refresh")
+    assert dbt("run", settings, *selected).success
+    others = "select count(*) from rejects.int_rejected_customers where raw_row->>'joined' != 'soon'"
+    assert query(dbt.warehouse, others) == [(0,)]
+    kind = "select table_type from information_schema.tables where table_name = 'base_shop__customers'"
+    assert query(dbt.warehouse, kind) == [("BASE TABLE",)]
+
+
+def test_suppressions_without_a_row_stop_the_run(dbt, tmp_path):
+    (tmp_path / "suppressions.csv").write_text("customer_id\n")
+    settings = placed(tmp_path, good_file(), {}) | {
+        "suppressions_location": str(tmp_path / "suppressions.csv"),
+        "suppressions_columns": {"customer_id": "customer_id"},
+    }
+    result = dbt("run", settings, "--select", "base_shop__transactions")
+    assert "Setting 'suppressions_location' is" in str(result.exception)
+    assert "it has no rows. Check that the export is complete; if it is meant, set suppressions" in str(
+        result.exception
+    )
 
 
 # Tests are not selected indirectly: tests that also read models outside the selection do not run.

@@ -312,6 +312,7 @@ def test_the_population_stability_index_is_that_of_pandas(played: Played):
         ({"transforms": dict.fromkeys(FEATURES, "none")}, "'transforms'"),
         ({"winsorize": 0.9}, "'winsorize'"),
         ({"observation_window_days": 90}, "'observation_window_days' is 90"),
+        ({"tenure_from": "first_purchase"}, "'tenure_from' is \"first_purchase\""),
         ({"k": 3}, "'k' is 3"),
         ({"k_max": 3}, "'k_max' is 3"),
         ({"model_id": "nobody"}, "'model_id' is \"nobody\""),

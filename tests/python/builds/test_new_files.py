@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -317,6 +318,16 @@ def test_a_line_in_the_future_is_looked_at_again_each_day(shop):
     with duckdb.connect(str(built.warehouse), read_only=True) as connection:
         amounts = connection.execute("select max(amount) from staging.stg_shop__transactions where amount < 10")
         assert amounts.fetchall() == [(Decimal("8.50"),)]
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_line_of_tomorrow_counts_from_tomorrow_on(shop):
+    shop.write("2024-03", [f"T6,bert,{date.today()},1,7.50,B"])
+    built = green(shop.run("followed"))
+    # The table as a build of yesterday leaves it.
+    with duckdb.connect(str(built.warehouse)) as connection:
+        yesterday = "update staging.stg_shop__transactions set failed_rules = 'date_in_future'"
+        assert connection.execute(f"{yesterday} where transaction_id = 'T6'").fetchone() == (1,)
     assert_as_if_all_were_read(shop)
 
 

@@ -98,6 +98,53 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "excluded_lines",
         "the value of 'product_type' must be a list such as [FUEL]",
     ),
+    "a value that YAML reads as true in a list in a mapping": (
+        {"excluded_lines": {"test": [True]}},
+        "excluded_lines",
+        "the list of 'test' has true, which is not text; YAML reads Yes",
+    ),
+    "a nothing in a list in a mapping": (
+        {"excluded_lines": {"test": [None]}},
+        "excluded_lines",
+        "each value of 'test' must be text or a number",
+    ),
+    "a value that YAML reads as true in a list": (
+        {"return_flag_values": [True]},
+        "return_flag_values",
+        "its item true is not text; YAML reads Yes, No, On and Off as true and false, so put them in quotes",
+    ),
+    "an attribute with a word of SQL for a name": (
+        {"customers_columns": {"customer_id": "customer_id", "group": "x"}},
+        "customers_columns",
+        "'group' is a word of SQL and cannot be the name of an attribute; choose another, such as 'group_of_customer'",
+    ),
+    "a delimiter that also encloses values": (
+        {"csv_delimiter": '"'},
+        "csv_delimiter",
+        "it must have the form , or ; or a tab",
+    ),
+    "a time zone that is unknown": (
+        {"time_zone": "Europe/Berln"},
+        "time_zone",
+        "it is unknown; a name is Europe/Berlin",
+    ),
+    "a database that is not there": (
+        {"attach_databases": {"crm": "/no/such.duckdb"}},
+        "attach_databases",
+        "there is no file '/no/such.duckdb'",
+    ),
+    "columns of a file without a file": (
+        {
+            "transactions_columns": {
+                "customer_id": "Customer",
+                "transaction_date": "Day",
+                "quantity": "Units",
+                "amount": "Total",
+            }
+        },
+        "transactions_location",
+        "so the sample is read, and it has no column 'Customer'. Name your file or table",
+    ),
     "a band of no width": (
         {"attribute_bands": {"birth_year": 0}},
         "attribute_bands",
