@@ -299,7 +299,8 @@
 
 {% macro default__attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
-        {%- if execute and run_query('from glob(' ~ quote_literal(path) ~ ') limit 1') | length == 0 -%}
+        {%- if execute and '://' not in path and not is_pattern(path)
+            and run_query('from glob(' ~ quote_literal(path) ~ ') limit 1') | length == 0 -%}
             {%- do refuse_setting(
                 'attach_databases', setting('attach_databases'),
                 "there is no file '" ~ path ~ "' (a relative path starts at the folder that dbt runs in)"
