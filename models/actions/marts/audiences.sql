@@ -156,7 +156,8 @@ select
         when placed.suppression_reason is not null then 'suppressed'
         when placed.is_repeated then 'not yet'
         {%- if setting('contact_limit') is not none %}
-        when placed.place > {{ setting('contact_limit') }} - placed.contacts then 'not yet'
+        when placed.place > {{ setting('contact_limit') }} - placed.contacts
+            then 'not yet'
         {%- endif %}
         when
             {{ hash_share(
