@@ -75,7 +75,7 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
     folder = audiences_folder(warehouse)
     arguments = [*TARGET, *arguments] if is_on_spark else arguments
     # Before the build starts, which takes long.
-    if "customer_360" in project_settings(project, settings).get("disabled_marts") or ():
+    if "customer_360" in (project_settings(project, settings).get("disabled_marts") or ()):
         raise SettingsError("The lists are written from the mart customer_360; take it out of 'disabled_marts'.")
     if not is_on_spark:
         check_warehouse(warehouse)

@@ -235,6 +235,34 @@ def test_an_unknown_country_leaves_no_file_behind(folder, connection, tmp_path):
     assert [file.name for file in folder.iterdir()] == [".lock"]
 
 
+def run_command(folder: Path, settings: str) -> subprocess.CompletedProcess:
+    """Build and export on the command line, with a settings file of this content."""
+    (folder / "settings.yml").write_text(settings)
+    command = ["-m", "customer_segmentation.audiences", "--settings", folder / "settings.yml", "--"]
+    return subprocess.run(
+        [sys.executable, *command, *dbt_folders(folder)],
+        cwd=PROJECT,
+        env=environment(folder / "warehouse.duckdb"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("disabled_marts: [customer_360]", "are written from the mart customer_360"),
+        ("disabled_marts:", "must not be empty"),
+    ],
+)
+def test_marts_that_are_left_out_are_read_before_the_build(tmp_path, settings, said):
+    ended = run_command(tmp_path, settings)
+    assert ended.returncode == 1
+    assert said in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_an_action_id_that_is_a_path_is_refused(folder, connection):
     connection.execute("update marts.audiences set action_id = '../out' where action_id = 'loyalty_programme'")
     with pytest.raises(ExportError, match=r"'\.\./out' of the playbook cannot name a file"):
@@ -282,16 +310,7 @@ def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sa
         "suppressions_location": str(tmp_path / "suppressions.csv"),
         "suppressions_columns": {"customer_id": "id", "action_id": "action", "reason": "why", "until": "until"},
     }
-    (tmp_path / "settings.yml").write_text(json.dumps(settings))
-    command = ["-m", "customer_segmentation.audiences", "--settings", tmp_path / "settings.yml", "--"]
-    ended = subprocess.run(
-        [sys.executable, *command, *dbt_folders(tmp_path)],
-        cwd=PROJECT,
-        env=environment(tmp_path / "warehouse.duckdb"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = run_command(tmp_path, json.dumps(settings))
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr
     lists = {
         file.stem: {row["customer_id"] for row in in_file(file)}
