@@ -299,8 +299,7 @@
 
 {% macro default__attach_inputs() %}
     {%- for name, path in setting('attach_databases').items() -%}
-        {%- if execute and '://' not in path and not is_pattern(path)
-            and run_query('from glob(' ~ quote_literal(path) ~ ') limit 1') | length == 0 -%}
+        {%- if execute and '://' not in path and not is_pattern(path) and not has_files(path) -%}
             {%- do refuse_setting(
                 'attach_databases', setting('attach_databases'),
                 "there is no file '" ~ path ~ "' (a relative path starts at the folder that dbt runs in)"
@@ -376,8 +375,9 @@
             {%- do check_location(input) -%}
             {%- do write_utf8_copy(setting(input ~ '_location')) -%}
             {%- do check_csv_file(setting(input ~ '_location')) -%}
-            {%- do check_column_names(input) -%}
-            {%- set relation = relation_to_check(input) -%}
+            {%- set plan = parts_to_read() if input == 'transactions' and is_read_by_file() -%}
+            {%- do check_column_names(input, plan) -%}
+            {%- set relation = relation_to_check(input, plan) -%}
             {%- if relation -%}{%- do check_mapping(input, setting(input ~ '_location'), relation) -%}{%- endif -%}
             {%- if relation == input_relation(input) -%}
                 {%- do check_rows(input, setting(input ~ '_location')) -%}
@@ -403,12 +403,18 @@
 {% endmacro %}
 
 
+{% macro has_files(pattern) %}
+    {#- Whether DuckDB finds a file of this path or pattern. -#}
+    {%- do return(run_query('from glob(' ~ quote_literal(pattern) ~ ') limit 1') | length > 0) -%}
+{% endmacro %}
+
+
 {% macro check_location(input) %}
     {#- Stops the run if the file or table of an input does not exist. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if target.type != 'duckdb' -%}{%- do return('') -%}{%- endif -%}
     {%- if is_csv(location) or is_parquet(location) -%}
-        {%- if run_query('select * from glob(' ~ quote_literal(location) ~ ') limit 1') | length == 0 -%}
+        {%- if not has_files(location) -%}
             {%- do refuse_setting(
                 input ~ '_location', location,
                 'there is no such file (a relative path starts at the folder that dbt runs in)'
@@ -461,17 +467,14 @@
 {% endmacro %}
 
 
-{% macro check_column_names(input) %}
+{% macro check_column_names(input, plan) %}
     {#- Stops the run if a CSV file has two columns of one name, of which DuckDB would rename one. -#}
     {%- set location = setting(input ~ '_location') -%}
     {%- if target.type != 'duckdb' or not is_csv(location) -%}{%- do return('') -%}{%- endif -%}
     {%- set read = utf8_copy(location) if setting('csv_encoding') == 'windows-1252' else location -%}
-    {%- if input == 'transactions' and is_read_by_file() -%}
-        {%- set files = parts_to_read().parts.keys() -%}
-    {%- else -%}
-        {%- set files = run_query('from glob(' ~ quote_literal(read) ~ ')').columns[0].values() -%}
-    {%- endif -%}
-    {%- for file in files -%}
+    {%- for file in (
+        plan.parts if plan else run_query('from glob(' ~ quote_literal(read) ~ ')').columns[0].values()
+    ) -%}
         {%- set first_line = run_query(
             'select * from ' ~ csv_file(location, '', quote_literal(file)) | replace('header = true', 'header = false')
             ~ ' limit 1'

@@ -124,12 +124,11 @@
 {% endmacro %}
 
 
-{% macro relation_to_check(input) %}
+{% macro relation_to_check(input, plan) %}
     {#- The relation of which the columns and the rows are checked before a run; none if nothing is new. Of files that
         are read once, only the new ones: DuckDB opens each file of a pattern to learn its columns. -#}
-    {%- if input == 'transactions' and is_read_by_file() -%}
-        {%- set plan = parts_to_read() -%}
-        {%- if plan.are_new -%}{%- do return(relation_of_parts(plan.parts) if plan.parts else none) -%}{%- endif -%}
+    {%- if plan and plan.are_new -%}
+        {%- do return(relation_of_parts(plan.parts) if plan.parts else none) -%}
     {%- endif -%}
     {%- do return(input_relation(input)) -%}
 {% endmacro %}

@@ -74,19 +74,19 @@ def manifest_for(settings: dict[str, Any], folder: Path, *target: str) -> Manife
     }
     unlike = [name for name in settings if (settings[name] is None) != (default_settings().get(name) is None)]
     database = Path(os.environ["SEGMENTATION_WAREHOUSE"]).stem
-    # The files of a pattern, and the days of loading of a table, are read by an incremental model.
-    has_parts = [
+    # How a model is made is read with the project, too. The files of a pattern, and the days of loading of a table, are
+    # read by an incremental model. Customers and suppressions are stored as they came if their rows have no fixed
+    # order, as those of a view.
+    made = [
+        settings.get("history_format"),
         "*" in str(settings.get("transactions_location")),
         "loaded_at" in str(settings.get("transactions_columns")),
+        *(
+            bool(location) and not re.search(r"[.](csv|tsv|txt|parquet)\b", str(location), re.IGNORECASE)
+            for location in (settings.get("customers_location"), settings.get("suppressions_location"))
+        ),
     ]
-    # Customers and suppressions are stored as they came if their rows have no fixed order, as those of a view.
-    has_parts += [
-        bool(location) and not re.search(r"[.](csv|tsv|txt|parquet)\b", str(location), re.IGNORECASE)
-        for location in (settings.get("customers_location"), settings.get("suppressions_location"))
-    ]
-    # How a model is made is read with the project, too.
-    history = settings.get("history_format")
-    alike = json.dumps([read, sorted(unlike), target, database, has_parts, history], sort_keys=True, default=str)
+    alike = json.dumps([read, sorted(unlike), target, database, made], sort_keys=True, default=str)
     if alike not in MANIFESTS:
         # dbt takes seconds to parse the project, and to load it takes a tenth of one.
         parsed = Path(os.environ["PARSED_PROJECTS"], hashlib.sha256(alike.encode()).hexdigest())

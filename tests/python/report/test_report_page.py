@@ -905,9 +905,15 @@ def test_a_missing_or_foreign_warehouse_gives_an_error_of_one_sentence(tmp_path)
         ("k: 5\n", "was built with k: 4, and {file} says 5."),
         ("features: [total_spending]\n", "and {file} says total_spending."),
         ("transactions_location: x.csv\n", "was built with transactions_location: the sample, and {file} says x.csv."),
+        ('report_ids: "no"', "Setting 'report_ids' is 'no'; it must be true or false."),
+        ('report_customers: "10"', "Setting 'report_customers' is '10'; it must be a whole number from 0."),
+        ("report_locale: 5", "Setting 'report_locale' is 5; it must be text such as en_GB."),
+        ("report_currency: [EUR]", "Setting 'report_currency' is ['EUR']; it must be text such as EUR, or null."),
     ],
 )
-def test_settings_that_are_not_those_of_the_build_are_refused(warehouses, tmp_path, text: str, message: str) -> None:
+def test_settings_that_are_wrong_or_not_those_of_the_build_are_refused(
+    warehouses, tmp_path, text: str, message: str
+) -> None:
     file = tmp_path / "other.yml"
     file.write_text(text)
     with pytest.raises(ReportError, match=re.escape(message.format(file=file))):
@@ -924,23 +930,6 @@ def test_the_settings_of_the_build_determine_the_format_of_numbers(warehouses, t
 
     html = target.read_text()
     assert "3.000,20\xa0€" in html
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('report_ids: "no"', "Setting 'report_ids' is 'no'; it must be true or false."),
-        ('report_customers: "10"', "Setting 'report_customers' is '10'; it must be a whole number from 0."),
-        ("report_locale: 5", "Setting 'report_locale' is 5; it must be text such as en_GB."),
-        ("report_currency: [EUR]", "Setting 'report_currency' is ['EUR']; it must be text such as EUR, or null."),
-    ],
-)
-def test_settings_of_the_report_are_checked(warehouses, tmp_path, text: str, message: str) -> None:
-    file = tmp_path / "settings.yml"
-    file.write_text(text)
-    with pytest.raises(ReportError, match=re.escape(message)):
-        main(["--warehouse", str(warehouses["sample"]), "--output", str(tmp_path / "x.html"), "--settings", str(file)])
-    assert not (tmp_path / "x.html").exists()
 
 
 def test_a_page_that_cannot_be_written_is_named(warehouses, tmp_path) -> None:
