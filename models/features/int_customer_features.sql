@@ -120,7 +120,15 @@ select
     ) as days_since_last_transaction,
     {{ divide('total_spending', 'transaction_count') }} as average_transaction_value,
     {%- for attribute in attribute_names() if attribute in setting('features') %}
-    {{ attribute }},
+    case
+        when {{ attribute }} is not null or transaction_count = 0 then {{ attribute }}
+        else cast({{ raise_error(
+            "concat('Setting ''features'' names the attribute " ~ attribute ~ ", but"
+            ~ " customer ', customer_id, ', who has a purchase, has no number in it."
+            ~ " Complete the column in the input of the customers, or remove "
+            ~ attribute ~ " from features.')"
+        ) }} as double)
+    end as {{ attribute }},
     {%- endfor %}
 
     ---- numerics

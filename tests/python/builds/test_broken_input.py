@@ -391,6 +391,24 @@ def test_a_card_number_as_an_amount_does_not_stop_the_scaling(dbt, tmp_path):
     assert found == [("total_spending", pytest.approx(10 / 11**0.5, rel=1e-6))]
 
 
+@pytest.mark.parametrize("stray", ["", "unknown"])
+def test_a_clustered_attribute_without_a_number_stops_the_run(dbt, tmp_path, stray):
+    # C99 has no purchase and is not clustered.
+    tiers = {f"C{number}": str(number) for number in range(12)} | {"C3": stray, "C99": ""}
+    lines = ["customer_id,tier", *(f"{customer},{tier}" for customer, tier in tiers.items())]
+    (tmp_path / "customers.csv").write_text("\n".join(lines) + "\n")
+    settings = placed(tmp_path, good_file(), {}) | {
+        "customers_location": str(tmp_path / "customers.csv"),
+        "customers_columns": {"customer_id": "customer_id", "tier": "tier"},
+        "features": ["total_spending", "tier"],
+    }
+    result = dbt("run", settings, "--select", "+int_customer_features")
+    assert not result.success
+    assert "the attribute tier, but customer C3, who has a purchase, has no number in it. Complete the" in str(
+        [node.message for node in result.result.results]
+    )
+
+
 def test_values_of_excluded_lines_are_compared_without_white_space(dbt, tmp_path):
     content = good_file().replace(",\n", ", FUEL \n", 10)
     settings = placed(tmp_path, content, {"excluded_lines": {"flag": ["FUEL"]}})
