@@ -68,7 +68,7 @@ publications: setup  ## List the publications
 build-spark: setup-spark  ## Build the segments on Apache Spark, on this machine or SEGMENTATION_SPARK_MASTER; takes VARS and ARGS
 	@sh scripts/need_java.sh
 	@$(need_vars)
-	.venv-spark/bin/dbt build --target spark $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
+	.venv-spark/bin/python -m customer_segmentation.dbt_command build --target spark --exclude-resource-type unit_test $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 example-cdnow: setup-dev  ## Build the example CDNOW into examples/cdnow/warehouse.duckdb
 	.venv/bin/python examples/prepare.py cdnow

@@ -4,8 +4,9 @@ Both apply the same operations to each number in the same order: distances are s
 the rows from first to last, and the compiler must not reorder them (no fastmath).
 
 The loop over the rows of a block is the innermost one wherever possible, so that the compiler can process 8 or 16 rows
-at a time. numba caches the compiled code next to this file. That requires a permanent file, whereas dbt runs a Python
-model from a temporary one; this is one reason why the loops are in an installed package.
+at a time. Arrays are filled by loops, because slices on the left of an assignment took a third of the time to compile.
+numba caches the compiled code next to this file. That requires a permanent file, whereas dbt runs a Python model from a
+temporary one; this is one reason why the loops are in an installed package.
 """
 
 from __future__ import annotations
@@ -70,9 +71,11 @@ def lloyd_chunk(columns, center, weights, centroids, offsets, active, labels, st
     gained, lost, values, width = into.ravel(), out.ravel(), weighted.ravel(), np.uint64(features + 1)
     for low in range(start, stop, BLOCK):
         rows = min(BLOCK, stop - low)
-        new[rows:] = UNASSIGNED
+        for row in range(rows, BLOCK):
+            new[row] = UNASSIGNED
         if weights.shape[0] > 0:
-            weighted[:rows, features] = weights[low : low + rows]
+            for row in range(rows):
+                weighted[row, features] = weights[low + row]
         for feature in range(features):
             column, middle, rounded = columns[feature], center[feature], block[feature]
             for row in range(rows):
@@ -133,7 +136,8 @@ def nearer(columns, points, which, nearest, out):
     partial = np.zeros(rows, columns.dtype)
     for point in range(points.shape[0]):
         before, after = nearest[which[point]], out[point]
-        partial[:] = 0
+        for row in range(rows):
+            partial[row] = 0
         for feature in range(0, features, 4):
             x0, x1, x2, x3 = columns[feature], columns[feature + 1], columns[feature + 2], columns[feature + 3]
             c0, c1 = points[point, feature], points[point, feature + 1]
@@ -153,9 +157,11 @@ def summed_distances(queries, others, starts, part_weights, part_slots, sums):
     for low in range(0, count, BLOCK):
         rows = min(BLOCK, count - low)
         for part in range(len(starts) - 1):
-            total[:] = 0.0
+            for row in range(rows):
+                total[row] = 0.0
             for other in range(starts[part], starts[part + 1]):
-                partial[:] = 0.0
+                for row in range(rows):
+                    partial[row] = 0.0
                 for feature in range(0, features - 4, 4):
                     x0, x1, x2, x3 = queries[feature], queries[feature + 1], queries[feature + 2], queries[feature + 3]
                     c0, c1 = others[other, feature], others[other, feature + 1]
