@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,12 +87,6 @@ class OnSpark:
 
     def marts(self) -> dict[str, Table]:
         return tables_of_folder(self.warehouse)
-
-
-def build_on(spark: Cluster, folder: Path, *arguments: str) -> OnSpark:
-    before = event_logs(spark)
-    built = green(dbt_on(folder, "spark", on_cluster(folder, spark), "build", *arguments))
-    return OnSpark(built, folder / "warehouse", read_events(event_logs(spark) - before))
 
 
 # ---- in dbt's process --------------------------------------------------------------------------------------------
@@ -245,8 +238,8 @@ def test_parquet_files_of_a_pattern_are_read_by_name(kept: Path, tmp_path: Path)
 
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(kept: Path, tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
-    ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_UNIT_TESTS)).warehouse
-    theirs = run_in(kept, tmp_path / "spark", settings, "build", *WITHOUT_UNIT_TESTS)
+    ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
+    theirs = run_in(kept, tmp_path / "spark", settings, "build", *WITHOUT_TESTS)
     marts, rejects = tables_of_duckdb(ours), tables_of_duckdb(ours, "rejects")
     assert differing_tables(marts, tables_of_folder(theirs)) == {}
     assert min(len(rows) for _, rows in rejects.values()) > 3
@@ -267,33 +260,7 @@ def test_files_whose_columns_have_another_order_are_refused(tmp_path: Path) -> N
     assert "at org.apache" not in (tmp_path / "spark" / "logs" / "dbt.log").read_text()
 
 
-# ---- on a cluster ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("two_workers")) as spark:
-        yield spark
-
-
-@pytest.fixture(scope="session")
-def sample_on_cluster(two_workers: Cluster, tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
-    return build_on(two_workers, tmp_path_factory.mktemp("sample_on_cluster"), *WITHOUT_UNIT_TESTS)
-
-
-def test_every_mart_has_the_same_rows_on_a_cluster(sample_on_cluster: OnSpark, sample: Built) -> None:
-    assert differing_tables(tables_of_duckdb(green(sample).warehouse), sample_on_cluster.marts()) == {}
-
-
-def test_both_workers_did_tasks(sample_on_cluster: OnSpark) -> None:
-    tasks = Counter(event["Task Info"]["Executor ID"] for event in of_kind(sample_on_cluster.events, "TaskEnd"))
-    workers = {event["Executor ID"] for event in of_kind(sample_on_cluster.events, "ExecutorAdded")}
-    assert len(workers) == 2
-    assert set(tasks) == workers
-    assert min(tasks.values()) > 100
-
-
-# ---- CDNOW, whose sweep iterates on the cluster ------------------------------------------------------------------
+# ---- CDNOW on a cluster, where its sweep iterates ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
@@ -312,11 +279,12 @@ def cdnow(cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def cdnow_on_cluster(
-    two_workers: Cluster, cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> OnSpark:
+def cdnow_on_cluster(cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> OnSpark:
     folder = tmp_path_factory.mktemp("cdnow_on_cluster")
-    return build_on(two_workers, folder, *WITHOUT_UNIT_TESTS, "--vars", json.dumps(cdnow_settings))
+    arguments = ["build", *WITHOUT_UNIT_TESTS, "--vars", json.dumps(cdnow_settings)]
+    with cluster(folder / "cluster") as spark:
+        built = green(dbt_on(folder, "spark", on_cluster(folder, spark), *arguments))
+        return OnSpark(built, folder / "warehouse", read_events(event_logs(spark)))
 
 
 def places(marts: dict[str, Table]) -> dict[str, tuple[tuple, float]]:
@@ -338,6 +306,14 @@ def test_the_customers_of_cdnow_are_in_the_same_segments(cdnow: Built, cdnow_on_
 
 def test_every_mart_of_cdnow_has_the_same_rows(cdnow: Built, cdnow_on_cluster: OnSpark) -> None:
     assert differing_tables(tables_of_duckdb(cdnow.warehouse), cdnow_on_cluster.marts()) == {}
+
+
+def test_both_workers_did_tasks(cdnow_on_cluster: OnSpark) -> None:
+    tasks = Counter(event["Task Info"]["Executor ID"] for event in of_kind(cdnow_on_cluster.events, "TaskEnd"))
+    workers = {event["Executor ID"] for event in of_kind(cdnow_on_cluster.events, "ExecutorAdded")}
+    assert len(workers) == 2
+    assert set(tasks) == workers
+    assert min(tasks.values()) > 100
 
 
 # The rows of a sample, twice, and some columns of eight bytes for each of them.
@@ -383,12 +359,13 @@ def wait_for_sweep(folder: Path, spark: Cluster, process: subprocess.Popen, jobs
     raise TimeoutError(output[-6_000:])
 
 
-def test_a_build_survives_the_loss_of_a_worker(
+# Only the models up to the clusters of all customers, because the other builds compare the marts.
+def test_the_sweep_survives_the_loss_of_a_worker(
     cdnow: Built, cdnow_settings: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("disturbed")
     with cluster(folder / "cluster") as spark:
-        arguments = ["build", *WITHOUT_UNIT_TESTS, "--vars", json.dumps(cdnow_settings)]
+        arguments = ["run", "--select", "+int_training_clusters", "--vars", json.dumps(cdnow_settings)]
         command = [str(DBT), "--no-use-colors", *arguments, "--target", "spark", *dbt_folders(folder)]
         ours = environment(folder / "none.duckdb") | on_cluster(folder, spark)
         with running(command, folder / "output.txt", ours, PROJECT) as process:
@@ -405,7 +382,9 @@ def test_a_build_survives_the_loss_of_a_worker(
     assert start < killed < end, "the worker was not killed in the middle of the sweep"
     noticed = [event["Timestamp"] / 1000 for event in removed]
     assert any(killed - 1 < moment < end for moment in noticed), "the loss of the executor was not noticed"
-    assert differing_tables(tables_of_duckdb(cdnow.warehouse), tables_of_folder(folder / "warehouse")) == {}
+    pair = tables_of_duckdb(cdnow.warehouse, "intermediate"), tables_of_folder(folder / "warehouse", "intermediate")
+    names = ("int_kmeans_sweep", "int_training_clusters")
+    assert differing_tables(*({name: tables[name] for name in names} for tables in pair), least=2) == {}
 
 
 # ---- Spark Connect -----------------------------------------------------------------------------------------------
@@ -420,7 +399,7 @@ def by_connect(sample: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[
     names = list(tables_of_duckdb(green(sample).warehouse))
     with spark_connect(folder / "server", {"spark.master": "local[2]"}) as remote:
         settings = {"SEGMENTATION_SPARK_REMOTE": remote}
-        green(dbt_on(folder, "spark_connect", settings, "build", *WITHOUT_UNIT_TESTS))
+        green(dbt_on(folder, "spark_connect", settings, "build", *WITHOUT_TESTS))
         try:
             return tables_of_connect(remote, names)
         finally:
