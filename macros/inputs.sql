@@ -476,7 +476,7 @@
         plan.parts if plan else run_query('from glob(' ~ quote_literal(read) ~ ')').columns[0].values()
     ) -%}
         {%- set first_line = run_query(
-            'select * from ' ~ csv_file(location, '', quote_literal(file)) | replace('header = true', 'header = false')
+            'select * from ' ~ csv_file(location, '', literal_files([file])) | replace('header = true', 'header = false')
             ~ ' limit 1'
         ) -%}
         {%- set seen = [] -%}

@@ -64,8 +64,10 @@
 
 
 {% macro versions_of_files() %}
-    {#- The files that match the pattern. Size and time of change make the version; the content is not read. -#}
-    {%- set version = "md5(concat_ws(' ', filename, size, epoch_us(last_modified)))" -%}
+    {#- The files that match the pattern. Size and time of change make the version; the content is not read. DuckDB
+        knows the time to the second, so a file that has just changed is read again by the next build. -#}
+    {%- set version = "md5(concat_ws(' ', filename, size, epoch_us(last_modified),"
+        ~ " case when now() - last_modified < interval 2 seconds then epoch_us(now()) end))" -%}
     {%- do return(run_query(
         'select filename as part, ' ~ version ~ ' as version from read_blob('
         ~ quote_literal(setting('transactions_location')) ~ ') order by filename'
@@ -87,8 +89,11 @@
 
 
 {% macro version_of_typing() %}
-    {#- A hash of what the typed lines depend on besides the files: the SQL and the settings of staging, the engine. -#}
-    {%- set parts = [transactions_as_text('input'), run_query('select version()').rows[0][0]] -%}
+    {#- A hash of what the typed lines depend on besides the files: the SQL and the settings of staging, the engine and
+        its time zone. -#}
+    {%- set parts = [
+        transactions_as_text('input'), run_query("select version() || current_setting('TimeZone')").rows[0][0],
+    ] -%}
     {%- for name in ('base_shop__transactions', 'stg_shop__transactions') -%}
         {%- do parts.append(graph.nodes[model_id_of(name)].raw_code) -%}
     {%- endfor -%}
@@ -104,9 +109,10 @@
 
 
 {% macro version_of_columns(parts) %}
-    {#- A hash of the columns that these parts have together. The hash of a line includes those that its file lacks. -#}
-    {%- set columns = run_query('select * from ' ~ relation_of_parts(parts) ~ ' limit 0').column_names -%}
-    {%- do return(local_md5(columns | sort | join(' '))[:12]) -%}
+    {#- A hash of the columns that these parts have together, with their order and types. The hash of a line includes
+        those that its file lacks. -#}
+    {%- set described = run_query('describe select * from ' ~ relation_of_parts(parts)).columns -%}
+    {%- do return(local_md5((described[0].values() + described[1].values()) | join(' '))[:12]) -%}
 {% endmacro %}
 
 
@@ -119,7 +125,7 @@
         ) -%}
     {%- endif -%}
     {%- do return(default__file_relation(
-        'transactions', setting('transactions_location'), '[' ~ literal_list(parts) ~ ']'
+        'transactions', setting('transactions_location'), '[' ~ literal_files(parts) ~ ']'
     )) -%}
 {% endmacro %}
 
@@ -180,6 +186,14 @@
 {% endmacro %}
 
 
+{% macro plan_lines() %}
+    {#- parts_to_read, when the model of the typed lines is rendered. It is kept for the model's hook: planned again, a
+        file that has changed meanwhile would lose lines that the model does not read. -#}
+    {%- do graph.update({'plan_of_lines': parts_to_read()}) -%}
+    {%- do return(graph.plan_of_lines) -%}
+{% endmacro %}
+
+
 {% macro drop_lines_typed_otherwise() %}
     {#- Before a run that types the lines: drops those of other settings or another version of staging, whose columns
         may differ. -#}
@@ -202,7 +216,7 @@
         all of them. -#}
     {%- set typed = stored_relation('stg_shop__transactions') if not flags.EMPTY -%}
     {%- if not typed or not typed.is_table or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
-    {%- set plan = parts_to_read() -%}
+    {%- set plan = graph.plan_of_lines -%}
     {%- if not plan.are_new -%}
     delete from {{ typed }}
     {%- elif plan.outdated -%}

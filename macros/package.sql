@@ -45,14 +45,15 @@
 
 
 {% macro referred_relation(location) %}
-    {#- The relation of a location such as ref('fct_orders') or source('shop', 'orders'); none for a file or table. -#}
+    {#- The relation of a location such as ref('fct_orders') or source('shop', 'orders'); none for a file or table. A
+        single name is that of a model of the project that has the settings, not of one of ours of the same name. -#}
     {%- set call = modules.re.match('^ *(ref|source) *[(](.*)[)] *$', location or '') -%}
     {%- if not call -%}{%- do return(none) -%}{%- endif -%}
     {%- set names = modules.re.findall('["\']([^"\']+)["\']', call.group(2)) -%}
     {%- if call.group(1) == 'source' -%}
         {%- do return(source(*names) if names | length == 2 else none) -%}
     {%- endif -%}
-    {%- do return(ref(*names) if 1 <= names | length <= 2 else none) -%}
+    {%- do return(ref(project_name, *names) if names | length == 1 else ref(*names) if names | length == 2 else none) -%}
 {% endmacro %}
 
 
@@ -67,11 +68,19 @@
 
 
 {% macro drop_disabled_marts() %}
-    {#- Drops what an earlier build left of the disabled marts, so that nobody reads, or publishes, an old table. -#}
-    {%- if not execute -%}{%- do return('') -%}{%- endif -%}
-    {%- set neighbour = graph.nodes[model_id_of('segment_profiles')] -%}
+    {#- Drops what an earlier build left of the disabled marts, so that nobody reads, or publishes, an old table. In
+        another project, a table of that name can be its own. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or not setting('disabled_marts') -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set neighbour, made = graph.nodes[model_id_of('segment_profiles')], [] -%}
+    {%- for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot') -%}
+        {%- do made.append((node.database ~ '.' ~ node.schema ~ '.' ~ node.alias) | lower) -%}
+    {%- endfor -%}
     {%- for mart in setting('disabled_marts') -%}
-        {%- set old = adapter.get_relation(neighbour.database, neighbour.schema, mart) -%}
+        {%- set alias = neighbour.alias | replace('segment_profiles', mart) -%}
+        {%- set is_made = (neighbour.database ~ '.' ~ neighbour.schema ~ '.' ~ alias) | lower in made -%}
+        {%- set old = none if is_made else adapter.get_relation(neighbour.database, neighbour.schema, alias) -%}
         {%- if old is not none -%}
             {%- do adapter.drop_relation(old) -%}
             {%- do adapter.commit() if target.type == 'duckdb' -%}

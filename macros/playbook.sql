@@ -14,7 +14,7 @@
         column of a seed for numbers. -#}
     {%- set replacement = setting('playbook_tables').get(name) -%}
     {%- if not replacement -%}{%- do return(ref(name)) -%}{%- endif -%}
-    {%- set relation, typed = ref(replacement), [] -%}
+    {%- set relation, typed = ref(project_name, replacement), [] -%}
     {%- if execute -%}
         {%- set types = graph.nodes['seed.customer_segmentation.' ~ name].config.column_types -%}
         {%- for column, type in types.items() if column != 'comment' -%}
@@ -27,13 +27,15 @@
 
 {% macro playbook_file(name) %}
     {#- A table of the playbook as its CSV file, to select from; none if it is not a seed. -#}
-    {%- set named = setting('playbook_tables').get(name) or name -%}
-    {%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and seed.name == named -%}
+    {%- set replacement = setting('playbook_tables').get(name) -%}
+    {%- set id = 'seed.' ~ (project_name ~ '.' ~ replacement if replacement else 'customer_segmentation.' ~ name) -%}
+    {%- if id in graph.nodes -%}
+        {%- set seed = graph.nodes[id] -%}
         {%- do return(
             '(from read_csv(' ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
             ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
         ) -%}
-    {%- endfor -%}
+    {%- endif -%}
     {%- do return(none) -%}
 {% endmacro %}
 

@@ -279,6 +279,13 @@
 {% macro check_settings() %}
     {#- Checks for unknown names, invalid values, and values that contradict each other. -#}
     {%- set rules = setting_rules() -%}
+    {%- if 'customer_segmentation' in (invocation_args_dict.get('vars') or {}) -%}
+        {#- dbt reads the name of a project in vars of dbt_project.yml alone. -#}
+        {%- do exceptions.raise_compiler_error(
+            "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them at the top level:"
+            ~ " --vars '{k: 5}'."
+        ) -%}
+    {%- endif -%}
     {#- The command line of another project can have vars of its own. -#}
     {%- set on_command_line = (
         [] if is_package() else (invocation_args_dict.get('vars') or {}).keys() | list

@@ -8,6 +8,14 @@
 {%- endmacro %}
 
 
+{% macro literal_files(files) -%}
+    {#- Names of files as literals, separated by commas, that DuckDB does not take for patterns: r[1].csv is not r1.csv. -#}
+    {%- set names = [] -%}
+    {%- for file in files -%}{%- do names.append(modules.re.sub('([*?[])', '[\\1]', file)) -%}{%- endfor -%}
+    {{ literal_list(names) }}
+{%- endmacro %}
+
+
 {% macro unpivot(relation, columns, name, value, keys=[]) -%}
     {#- One row for each row and column of a relation, with the column's name and its value as double. UNPIVOT takes
         three times as long on DuckDB and differs between engines. -#}

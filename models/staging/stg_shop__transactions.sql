@@ -9,7 +9,7 @@
 {% do input_relation('transactions') if is_read_by_load() %}
 {% set has_line_id = 'line_id' in setting('unique_key') %}
 {% set has_currency = 'currency' in input_mapping('transactions') %}
-{% set plan = parts_to_read()
+{% set plan = plan_lines()
     if execute and is_read_in_parts() and flags.WHICH in ('build', 'run') and model.resource_type == 'model'
     and model.config.materialized == 'incremental' %}
 

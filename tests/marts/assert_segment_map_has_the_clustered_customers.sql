@@ -1,3 +1,4 @@
+{{ config(enabled='segment_map' not in setting('disabled_marts')) }}
 -- A failure means that the customers on the map are not the clustered ones, or that one is shown in the wrong segment.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

@@ -1,3 +1,4 @@
+{{ config(enabled='segment_months' not in setting('disabled_marts')) }}
 -- A failure means that the months of a segment in segment_months lost or repeated money or purchases of its customers.
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

@@ -16,7 +16,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,14 +28,23 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
 
-def invoke(folder: Path, arguments: list[str], manifest: Manifest | None = None) -> dbtRunnerResult:
-    """Run dbt, with all its output except the warehouse in the folder."""
+def invoke(
+    folder: Path, arguments: list[str], manifest: Manifest | None = None, see: Callable[[Any], None] | None = None
+) -> dbtRunnerResult:
+    """Run dbt, with all its output except the warehouse in the folder; `see` is called with each event."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     # A log file with every statement would take a sixth of a build, and files about the project half of a short run.
     flags = ["--no-use-colors", "--log-level-file", "none", "--no-write-json"]
     # Two threads of dbt wait for each other's Python, and two processes run tests. Other engines do more at once.
     alone = [] if {"--threads", "--target"} & {*arguments} else ["--threads", "1"]
-    return dbtRunner(manifest=manifest).invoke([*flags, *arguments, *alone, *folders])
+    return dbtRunner(manifest=manifest, callbacks=[see] if see else []).invoke([*flags, *arguments, *alone, *folders])
+
+
+def close_warehouse() -> None:
+    """Close the file of a run in this process; the connections of Python models stay open, and with them the file."""
+    with suppress(Exception):
+        DuckDBConnectionManager.env().close()
+    DuckDBConnectionManager.close_all_connections()
 
 
 # ---- reading the project -----------------------------------------------------------------------------------------
@@ -150,10 +159,7 @@ def run_once(run: dict[str, Any], parsed_in: Path) -> int:
     settings, target = run["settings"], ["--target", run["target"]] if run["target"] else []
     manifest = manifest_for(run["parsed_with"], parsed_in, *target)
     result = invoke(Path(run["folder"]), [*run["arguments"], *target, "--vars", json.dumps(settings)], manifest)
-    # The connections of Python models stay open, and with them the file.
-    with suppress(Exception):
-        DuckDBConnectionManager.env().close()
-    DuckDBConnectionManager.close_all_connections()
+    close_warehouse()
     if result.exception:
         print(result.exception)
     return 0 if result.success else 2 if result.exception else 1

@@ -15,10 +15,12 @@ from datetime import date
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 from conftest import DBT, PROJECT, Built, dbt_folders, environment, green, warm_dbt
+from dbt_runs import close_warehouse, invoke, manifest_for
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spark_cluster import end, running, wait_until
@@ -222,6 +224,93 @@ def test_another_table_has_its_rows_read(shop):
     with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
         connection.execute("create table others as select * replace ('99.00' as amount) from lines")
     shop.changed = {"transactions_location": "shop.others"}
+    assert_as_if_all_were_read(shop)
+
+
+# DuckDB has one hash for 1000 and 10.00, and for a row whatever the names of its columns.
+@pytest.mark.parametrize("kind", ["table"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "* replace (cast(cast(amount as decimal(18, 2)) * 100 as integer) as amount)",
+            "* replace (cast(amount as decimal(18, 2)) as amount)",
+        ),
+        (
+            "* exclude (quantity, amount), quantity as amount, amount as quantity",
+            "* exclude (quantity, amount), quantity, amount",
+        ),
+    ],
+    ids=["cents", "exchanged"],
+)
+def test_a_corrected_column_of_a_view_has_all_read_again(shop, before, after):
+    shop.changed = {"transactions_location": "shop.sold"}
+    for columns in (before, after):
+        with duckdb.connect(str(shop.folder / "shop.duckdb")) as connection:
+            connection.execute(f"create or replace view sold as select {columns} from lines")
+        assert_as_if_all_were_read(shop)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["parquet"])
+def test_a_column_of_another_type_in_a_new_file_has_all_read_again(shop):
+    # As pandas writes whole numbers where one is missing.
+    for name, type_of_id in (("2024-01", "bigint"), ("2024-02", "bigint"), ("2024-03", "double")):
+        duckdb.execute(
+            f"copy (select 'T{name}' as transaction_id, unnest([1001, 1002])::{type_of_id} as customer_id,"
+            f" '{name}-05' as transaction_date, 1 as quantity, 10 as amount, 'A' as shop)"
+            f" to '{shop.path(name)}' (format parquet)"
+        )
+        shop.changed = {"customers_location": None}
+        assert_as_if_all_were_read(shop)
+
+
+def test_corrected_headings_have_all_read_again(shop):
+    shipped = HEADER + ",shipped"
+    months = {
+        "2024-01": ["T1,anna,2024-01-05,1,10.00,A,2024-03-08", "T3,nobody,2024-01-07,1,5,A,2024-03-09"],
+        "2024-02": ["T4,anna,2024-02-05,1,30.00,A,2024-04-09"],
+    }
+    for header in (shipped.replace("transaction_date", "sold").replace("shipped", "transaction_date"), shipped):
+        for month, lines in months.items():
+            shop.write(month, lines, header=header)
+        assert_as_if_all_were_read(shop)
+
+
+def test_a_file_with_its_columns_in_another_order_repeats_lines_of_others(shop):
+    shop.write("2024-03", ["A,30.00,1,2024-02-05,anna,T4"], header=",".join(HEADER.split(",")[::-1]))
+    assert_as_if_all_were_read(shop)
+    # Their rows are looked up in files that were read before.
+    shop.write_customers(["bert"])
+    assert_as_if_all_were_read(shop)
+
+
+def test_a_name_with_brackets_is_no_pattern(shop):
+    shop.write("r1", ["T6,bert,2024-03-05,1,7.50,B", "T7,anna,2024-03-06,1,2.50,B"])
+    shop.write("r[1]", ["T8,carl,2024-03-07,1,4.00,B"])
+    assert_as_if_all_were_read(shop)
+    assert files_read(shop.run("followed")) == {"2024-01.csv": 3, "2024-02.csv": 2, "r1.csv": 2, "r[1].csv": 1}
+
+
+def test_a_file_that_changes_during_the_run_keeps_its_lines(shop, monkeypatch):
+    shop.write("2024-03", ["T6,bert,2024-03-05,1,7.50,B"])
+    monkeypatch.setenv("SEGMENTATION_WAREHOUSE", str(shop.folder / "followed" / "warehouse.duckdb"))
+    seen = []
+
+    def change(event: Any) -> None:
+        is_planned = event.info.name == "WritingInjectedSQLForNode"
+        if is_planned and event.data.node_info.node_name == "stg_shop__transactions":
+            shop.write("2024-02", ["T4,anna,2024-02-05,1,31.00,A", "T5,carl,never,1,1.00,B"])
+            seen.append(event)
+
+    arguments = ["--quiet", "run", *SELECTED, "--vars", json.dumps(shop.settings())]
+    folder = shop.folder / "followed"
+    assert invoke(folder, arguments, manifest_for(shop.settings(), folder), change).success
+    close_warehouse()
+    assert len(seen) == 1
+    with duckdb.connect(str(shop.folder / "followed" / "warehouse.duckdb"), read_only=True) as connection:
+        amounts = connection.execute("select amount from staging.stg_shop__transactions where transaction_id = 'T4'")
+        assert amounts.fetchall() == [(Decimal("30.00"),)]
     assert_as_if_all_were_read(shop)
 
 

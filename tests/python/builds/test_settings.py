@@ -298,6 +298,7 @@ def runs(once: Once) -> dict[str, tuple[dict, Built, list[str]]]:
             for what, (settings, _, _) in REFUSED.items()
         }
         variables["an unknown setting"] = {"k_maximum": 9}
+        variables["settings of a project"] = {"customer_segmentation": {"k": 3}}
         # Parsing fails at the first model that reads an invalid value; the check before a run reads every setting.
         # Most values are tested only with that check, because parsing takes a second each.
         variables |= {f"{what}, parsed": variables[what] for what in PARSED_TOO}
@@ -379,6 +380,14 @@ def test_an_unknown_setting_stops_the_run_and_the_known_ones_are_named(runs):
     _, ended, nodes = runs["an unknown setting"]
     known = sorted(yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"])
     assert f"Setting 'k_maximum' is unknown; the settings are {', '.join(known)}. {WHERE_TO_CHANGE_IT}" in ended.output
+    assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
+
+
+def test_settings_that_dbt_would_ignore_stop_the_run(runs):
+    _, ended, nodes = runs["settings of a project"]
+    assert (
+        "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them" in ended.output
+    )
     assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
 
 

@@ -221,10 +221,13 @@ def test_models_of_one_name_need_a_flag(host: Host):
 
 
 def test_the_playbook_of_the_host_replaces_ours(host: Host):
-    # A copy of ours as it is: dbt takes its empty column only_if for numbers.
-    shutil.copy(PROJECT / "seeds/playbook/segment_playbook.csv", host.folder / "seeds/shop_segment_playbook.csv")
-    host.change({"playbook_tables": {name: f"shop_{name}" for name in ("segment_rules", "segment_playbook")}})
-    host.green("build", "--select", "shop_segment_rules", "shop_segment_playbook", "int_segment_archetypes+", *SEGMENTS)
+    # A copy of ours, with its name: dbt takes its empty column only_if for numbers.
+    ours = (PROJECT / "seeds/playbook/segment_playbook.csv").read_text(encoding="utf-8")
+    (host.folder / "seeds/segment_playbook.csv").write_text(ours.replace("Give exclusive", "Send"), encoding="utf-8")
+    host.change({"playbook_tables": {"segment_rules": "shop_segment_rules", "segment_playbook": "segment_playbook"}})
+    seeds = ("shop_segment_rules", "shop_analytics.segment_playbook")
+    host.green("build", "--select", *seeds, "int_segment_archetypes+", *SEGMENTS)
+    assert host.rows("select count(*) from analytics__segments.segment_actions where action like 'Send %'") == [(1,)]
     names = host.rows("select archetype from analytics__segments.segment_profiles order by cluster_id")
     assert {name for (name,) in names} == {"High Value", "Low Activity"}
 
@@ -237,6 +240,11 @@ def test_a_source_and_a_file_are_inputs_too(host: Host):
     assert host.manifest()["nodes"]["model.customer_segmentation.base_shop__customers"]["depends_on"]["nodes"] == [
         "source.shop_analytics.crm.customers"
     ]
+    host.change({"customers_location": "ref('stg_shop__customers')"})
+    host.green("parse")
+    assert host.manifest()["nodes"]["model.customer_segmentation.base_shop__customers"]["depends_on"]["nodes"] == [
+        "model.shop_analytics.stg_shop__customers"
+    ]
     host.change({"customers_location": "seeds/customers.csv"})
     host.green("run", "--select", "base_shop__customers")
     assert host.manifest()["nodes"]["model.customer_segmentation.base_shop__customers"]["depends_on"]["nodes"] == [
@@ -244,6 +252,16 @@ def test_a_source_and_a_file_are_inputs_too(host: Host):
     ]
     shown = host.green("show", "--inline", "select count(*) as customers from {{ ref('base_shop__customers') }}")
     assert "|       620 |" in shown
+
+
+def test_a_table_of_the_host_stays_where_our_mart_of_its_name_is_disabled(host: Host):
+    host.change({"disabled_marts": ["customer_360"]})
+    own = "{{ config(schema='segments', materialized='incremental') }} select 1 as call"
+    (host.folder / "models" / "customer_360.sql").write_text(own, encoding="utf-8")
+    # With the tests of customer_360: none of them is ours.
+    for arguments in (("--full-refresh",), ()):
+        host.green("build", "--select", "customer_360", "int_as_of_date", *arguments)
+    assert host.rows("select call from analytics__segments.customer_360") == [(1,), (1,)]
 
 
 # ---- how hosts work ----------------------------------------------------------------------------------------------
