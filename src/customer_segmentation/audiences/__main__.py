@@ -104,12 +104,23 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
                 )
                 return
             exported = export(folder, connection, choices=choices, **places)
-    if exported is None:
-        print("Nobody is to be contacted: the mart audiences says why, in status and status_reason.")
-        return
-    print(f"Export {exported['wave']} is in {folder / format(exported['wave'], '06d')}:")
-    for action, counts in exported["actions"].items():
-        print(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out")
+    print(summary(folder, exported))
+
+
+def summary(folder: Path, exported: dict | None) -> str:
+    """Say what an export has written, by its manifest (None if there is none)."""
+    actions = exported["actions"] if exported else {}
+    lines = []
+    if not any(counts["treated"] for counts in actions.values()):
+        lines.append("Nobody is to be contacted: the mart audiences says why, in status and status_reason.")
+    if exported:
+        lines.append(f"Export {exported['wave']} is in {folder / format(exported['wave'], '06d')}:")
+    for action, counts in actions.items():
+        if counts["treated"]:
+            lines.append(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out")
+        if counts["went"]:
+            lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list")
+    return "\n".join(lines)
 
 
 def main(given: list[str]) -> None:

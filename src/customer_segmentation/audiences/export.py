@@ -3,7 +3,8 @@
 An export is a folder such as audiences/000001, next to the warehouse, unless the environment variable
 SEGMENTATION_AUDIENCES names another. The files are written to a hidden folder first. Then one transaction adds the wave
 to the log, and the folder gets its name. An export that is killed before the transaction has not happened; one that is
-killed after it is completed by the next command.
+killed after it is completed by the next command. A wave that contacts nobody, and only takes customers off earlier
+lists, adds nothing to the log: it has happened once the folder has its name.
 """
 
 from __future__ import annotations
@@ -118,17 +119,19 @@ def export(
     choices: Choices,
     log: Callable[[duckdb.DuckDBPyConnection, Relations, dict[str, Any]], None] = log_wave,
 ) -> dict[str, Any] | None:
-    """Write the files of the next wave, log it, and return its manifest; None if nobody is to be contacted.
+    """Write the files of the next wave, log it, and return its manifest; None if there is nobody to contact or remove.
 
     The folder must be locked. log adds the wave of a manifest to the log, as a whole or not at all.
 
     Raises:
         ExportError: A setting names a column or a file that does not exist, or the files cannot be written.
     """
+    _find_removed(folder, connection, relations)
     actions = [
         action
         for (action,) in connection.execute(
-            f"select distinct action_id from {relations.audiences} where status = 'treated' order by action_id"
+            f"select action_id from {relations.audiences} where status = 'treated'"
+            " union select action_id from removed order by action_id"
         ).fetchall()
     ]
     if not actions:
@@ -168,7 +171,8 @@ def export(
             manifest["actions"][action] = _write_action(unfinished, connection, relations, choices, columns, action)
         write_manifest(unfinished, manifest)
         sync_files(unfinished)
-        log(connection, relations, manifest)
+        if any(described["treated"] for described in manifest["actions"].values()):
+            log(connection, relations, manifest)
     except ExportError:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
@@ -231,6 +235,39 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
     )
 
 
+def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
+    """Create the temporary tables `last_lists` (action_id, customer_id) and `removed`, the same with why.
+
+    last_lists has the customers on the last list of each action, without those removed by a later wave. A new list
+    replaces the last one, and removes everybody who is not on it. If there is no new list, the last one stays in use,
+    and those who are "not yet" to be contacted again stay on it.
+    """
+    connection.execute(
+        "create or replace temp table last_lists as select action_id, customer_id, wave"
+        f" from {relations.log} inner join"
+        f" (select action_id, max(wave) as wave from {relations.log} group by action_id) using (action_id, wave)"
+        " where is_treated"
+    )
+    for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
+        for file in folder.glob(f"*/{action}.removed.parquet"):
+            if file.parent.name.isdecimal() and int(file.parent.name) > wave:
+                connection.execute(
+                    "delete from last_lists where action_id = ?"
+                    " and customer_id in (select customer_id from read_parquet(?))",
+                    [action, str(file)],
+                )
+    connection.execute(
+        "create or replace temp table removed as select last_lists.action_id, last_lists.customer_id, case"
+        " when audiences.status = 'holdout' then 'held out' when audiences.status is not null then audiences.status"
+        f" when last_lists.action_id in (select action_id from {relations.audiences}) then 'no longer in the audience'"
+        " else 'the action is no longer proposed' end as why"
+        f" from last_lists left join {relations.audiences} as audiences"
+        " on last_lists.action_id = audiences.action_id and last_lists.customer_id = audiences.customer_id"
+        " where audiences.status is distinct from 'treated' and (audiences.status is distinct from 'not yet'"
+        f" or last_lists.action_id in (select action_id from {relations.audiences} where status = 'treated'))"
+    )
+
+
 def _write_action(
     folder: Path,
     connection: duckdb.DuckDBPyConnection,
@@ -240,54 +277,38 @@ def _write_action(
     action: str,
 ) -> dict[str, Any]:
     """Write the files of an action, and return what the manifest says of it."""
-    # Whom the last wave of the action reached.
-    connection.execute(
-        f"create or replace temp table before as select customer_id from {relations.log}"
-        f" where action_id = ? and is_treated and wave = (select max(wave) from {relations.log} where action_id = ?)",
-        [action, action],
-    )
-    chosen = "".join(f', customer_360."{column}"' for column in columns)
-    connection.execute(
-        f"create or replace temp table listed as select audiences.customer_id{chosen},"
-        " before.customer_id is null as is_new"
-        f" from {relations.audiences} as audiences"
-        f" inner join {relations.customer_360} as customer_360 on audiences.customer_id = customer_360.customer_id"
-        " left join before on audiences.customer_id = before.customer_id"
-        " where audiences.action_id = ? and audiences.status = 'treated' order by audiences.customer_id",
-        [action],
-    )
     counted = dict(
         connection.execute(
             f"select status, count(*) from {relations.audiences} where action_id = ? group by status", [action]
         ).fetchall()
     )
-    written = write_csv(
-        folder / f"{action}.csv",
-        ["customer_id", *columns, "is_new"],
-        _rows(connection, "from listed order by customer_id"),
-    )
-    if written != counted["treated"]:
-        raise ExportError(
-            f"The audience of {action} has {counted['treated']} customers, of whom customer_360 has {written}; run a "
-            "complete build."
-        )
-    parquet = str(folder / f"{action}.parquet").replace("'", "''")
-    connection.execute(f"copy (from listed order by customer_id) to '{parquet}' (format parquet, compression zstd)")
-    gone = connection.execute(
-        "select before.customer_id, coalesce(case audiences.status when 'holdout' then 'held out' else audiences.status"
-        " end, 'no longer in the audience') as why"
-        " from before"
-        f" left join (select * from {relations.audiences} where action_id = ?) as audiences"
-        " on before.customer_id = audiences.customer_id"
-        " where audiences.status is distinct from 'treated' order by before.customer_id",
-        [action],
-    ).fetchall()
-    if gone:
-        write_csv(folder / f"{action}.removed.csv", ["customer_id", "why"], gone)
     described = {status.replace(" ", "_"): counted.get(status, 0) for status in STATUSES}
+    chosen = "".join(f', customer_360."{column}"' for column in columns)
+    connection.execute(
+        f"create or replace temp table listed as select audiences.customer_id{chosen},"
+        " last_lists.customer_id is null as is_new"
+        f" from {relations.audiences} as audiences"
+        f" inner join {relations.customer_360} as customer_360 on audiences.customer_id = customer_360.customer_id"
+        " left join last_lists on audiences.customer_id = last_lists.customer_id"
+        " and audiences.action_id = last_lists.action_id"
+        " where audiences.action_id = ? and audiences.status = 'treated'",
+        [action],
+    )
+    connection.execute(
+        "create or replace temp table gone as select customer_id, why from removed where action_id = ?", [action]
+    )
+    if described["treated"]:
+        written = _write_table(folder, connection, "listed", action)
+        if written != described["treated"]:
+            raise ExportError(
+                f"The audience of {action} has {described['treated']} customers, of whom customer_360 has {written}; "
+                "run a complete build."
+            )
     ((described["came"],),) = connection.execute("select count(*) from listed where is_new").fetchall()
-    described["went"] = len(gone)
-    if choices.contacts is not None:
+    ((described["went"],),) = connection.execute("select count(*) from gone").fetchall()
+    if described["went"]:
+        _write_table(folder, connection, "gone", f"{action}.removed")
+    if described["treated"] and choices.contacts is not None:
         contacts = connection.execute(
             "select email, phone from contacts semi join listed on contacts.customer_id = listed.customer_id"
             " order by contacts.customer_id"
@@ -298,6 +319,15 @@ def _write_action(
             write_csv(folder / f"{action}.{platform}.csv", header, rows, for_spreadsheets=False)
             described[f"contacts_for_{platform}"] = len(rows)
     return described
+
+
+def _write_table(folder: Path, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> int:
+    """Write a table to name.csv and name.parquet by customer_id, and return the number of its rows."""
+    query = f"from {table} order by customer_id"
+    header = connection.execute(f"from {table} limit 0").df().columns.tolist()
+    parquet = str(folder / f"{name}.parquet").replace("'", "''")
+    connection.execute(f"copy ({query}) to '{parquet}' (format parquet, compression zstd)")
+    return write_csv(folder / f"{name}.csv", header, _rows(connection, query))
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:

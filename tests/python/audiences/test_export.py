@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 from conftest import PROJECT, Built, dbt_folders, environment
 
+from customer_segmentation.audiences.__main__ import summary
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
     Choices,
@@ -148,6 +149,102 @@ def test_an_export_tells_who_came_and_who_went(folder, connection):
     assert not (folder / "000002" / "win_back_offer.removed.csv").exists()
 
 
+def contact_nobody(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the audiences be those of a few days after an export."""
+    connection.execute("update marts.audiences set status = 'not yet' where status in ('treated', 'holdout')")
+
+
+def test_an_export_that_contacts_nobody_still_takes_customers_off_the_last_lists(folder, connection):
+    run(folder, connection)
+    first = [row["customer_id"] for row in in_file(folder / "000001" / "loyalty_programme.csv")]
+    logged = connection.execute(f"select count(*) from {RELATIONS.log}").fetchone()
+    contact_nobody(connection)
+    set_status(connection, first[0], "suppressed", "complaint")
+    set_status(connection, first[1], "holdout")
+    connection.execute("delete from marts.audiences where customer_id = ?", [first[2]])
+    manifest = run(folder, connection)
+    files = {file.name for file in (folder / "000002").iterdir()}
+    assert files == {"loyalty_programme.removed.csv", "loyalty_programme.removed.parquet", "manifest.json"}
+    removed = [
+        {"customer_id": first[0], "why": "suppressed"},
+        {"customer_id": first[1], "why": "held out"},
+        {"customer_id": first[2], "why": "no longer in the audience"},
+    ]
+    assert in_file(folder / "000002" / "loyalty_programme.removed.csv") == removed
+    parquet = duckdb.sql(f"from '{folder}/000002/loyalty_programme.removed.parquet'").df()
+    assert parquet.to_dict("records") == removed
+    assert list(manifest["actions"]) == ["loyalty_programme"]
+    described = manifest["actions"]["loyalty_programme"]
+    assert (manifest["wave"], described["treated"], described["suppressed"], described["went"]) == (2, 0, 1, 3)
+    # Nobody was contacted, so nobody rests for it.
+    assert connection.execute(f"select count(*) from {RELATIONS.log}").fetchone() == logged
+    assert summary(folder, manifest).splitlines() == [
+        "Nobody is to be contacted: the mart audiences says why, in status and status_reason.",
+        f"Export 2 is in {folder / '000002'}:",
+        "  loyalty_programme.removed.csv: 3 customers to take off the last list",
+    ]
+
+
+def test_a_customer_is_taken_off_a_list_once(folder, connection):
+    run(folder, connection)
+    first = [row["customer_id"] for row in in_file(folder / "000001" / "loyalty_programme.csv")]
+    contact_nobody(connection)
+    for wave, customer in enumerate(first[:2], start=2):
+        set_status(connection, customer, "suppressed", "complaint")
+        assert run(folder, connection)["wave"] == wave
+        assert in_file(folder / f"{wave:06d}" / "loyalty_programme.removed.csv") == [
+            {"customer_id": customer, "why": "suppressed"}
+        ]
+        assert run(folder, connection) is None
+    # Those who were taken off are new on the next list, and are not removed again.
+    set_status(connection, first[1], "treated")
+    set_status(connection, first[2], "treated")
+    manifest = run(folder, connection)
+    assert [(row["customer_id"], row["is_new"]) for row in in_file(folder / "000004" / "loyalty_programme.csv")] == [
+        (first[1], "True"),
+        (first[2], "False"),
+    ]
+    removed = in_file(folder / "000004" / "loyalty_programme.removed.csv")
+    assert removed == [{"customer_id": customer, "why": "not yet"} for customer in first[3:]]
+    assert list(manifest["actions"]) == ["loyalty_programme"]
+    # A customer who was taken off an earlier list can come off a later one too.
+    set_status(connection, first[1], "suppressed", "complaint")
+    set_status(connection, first[2], "not yet")
+    run(folder, connection)
+    assert in_file(folder / "000005" / "loyalty_programme.removed.csv") == [
+        {"customer_id": first[1], "why": "suppressed"}
+    ]
+
+
+def test_an_action_that_is_no_longer_proposed_leaves_no_list(folder, connection):
+    run(folder, connection)
+    first = in_file(folder / "000001" / "loyalty_programme.csv")
+    connection.execute("update marts.audiences set action_id = 'points_club' where action_id = 'loyalty_programme'")
+    manifest = run(folder, connection)
+    assert in_file(folder / "000002" / "loyalty_programme.removed.csv") == [
+        {"customer_id": row["customer_id"], "why": "the action is no longer proposed"} for row in first
+    ]
+    assert not (folder / "000002" / "loyalty_programme.csv").exists()
+    assert (manifest["actions"]["loyalty_programme"]["went"], manifest["actions"]["points_club"]["came"]) == (
+        len(first),
+        len(first),
+    )
+    lines = summary(folder, manifest).splitlines()
+    assert lines[0] == f"Export 2 is in {folder / '000002'}:"
+    assert f"  loyalty_programme.removed.csv: {len(first)} customers to take off the last list" in lines
+    assert "loyalty_programme" not in run(folder, connection)["actions"]
+
+
+def test_without_a_list_no_contacts_are_written(folder, connection, tmp_path):
+    run(folder, connection)
+    contact_nobody(connection)
+    customer = in_file(folder / "000001" / "loyalty_programme.csv")[0]["customer_id"]
+    set_status(connection, customer, "suppressed")
+    (tmp_path / "contacts.csv").write_text(f"customer_id,email,phone\n{customer},a@example.com,\n")
+    run(folder, connection, contacts=str(tmp_path / "contacts.csv"))
+    assert {file.name for file in (folder / "000002").glob("*.csv")} == {"loyalty_programme.removed.csv"}
+
+
 def test_a_new_warehouse_does_not_overwrite_earlier_exports(folder, connection):
     run(folder, connection)
     connection.execute(f"delete from {RELATIONS.log}")
@@ -273,6 +370,7 @@ def test_nobody_to_contact_is_no_export(folder, connection):
     connection.execute("update marts.audiences set status = 'suppressed'")
     assert run(folder, connection) is None
     assert [file.name for file in folder.iterdir()] == [".lock"]
+    assert summary(folder, None).startswith("Nobody is to be contacted: ")
 
 
 def test_two_exports_at_once_are_refused(folder):
@@ -399,6 +497,19 @@ def check_whole(folder: Path, warehouse: Path) -> set[int]:
 def test_an_export_that_is_killed_has_happened_once_it_is_logged(folder, warehouse, fault, waves):
     assert start(folder, warehouse, fault).wait() == 9
     assert check_whole(folder, warehouse) == waves
+
+
+def test_a_wave_of_removals_alone_that_is_killed_has_not_happened(folder, warehouse):
+    with duckdb.connect(str(warehouse)) as connection:
+        run(folder, connection)
+        connection.execute("update marts.audiences set status = 'suppressed'")
+    assert start(folder, warehouse, "after the log").wait() == 9
+    assert (folder / ".000002.partial").is_dir()
+    assert check_whole(folder, warehouse) == {1}
+    with duckdb.connect(str(warehouse)) as connection:
+        assert run(folder, connection)["wave"] == 2
+        assert (folder / "000002" / "loyalty_programme.removed.csv").is_file()
+        assert run(folder, connection) is None
 
 
 @pytest.mark.short_faults
