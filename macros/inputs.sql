@@ -476,8 +476,8 @@
         plan.parts if plan else run_query('from glob(' ~ quote_literal(read) ~ ')').columns[0].values()
     ) -%}
         {%- set first_line = run_query(
-            'select * from ' ~ csv_file(location, '', literal_files([file])) | replace('header = true', 'header = false')
-            ~ ' limit 1'
+            'select * from '
+            ~ csv_file(location, '', literal_files([file])) | replace('header = true', 'header = false') ~ ' limit 1'
         ) -%}
         {%- set seen = [] -%}
         {%- for name in (first_line.rows[0] if first_line | length else []) if name is not none -%}

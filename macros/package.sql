@@ -53,7 +53,8 @@
     {%- if call.group(1) == 'source' -%}
         {%- do return(source(*names) if names | length == 2 else none) -%}
     {%- endif -%}
-    {%- do return(ref(project_name, *names) if names | length == 1 else ref(*names) if names | length == 2 else none) -%}
+    {%- if names | length == 1 -%}{%- do return(ref(project_name, *names)) -%}{%- endif -%}
+    {%- do return(ref(*names) if names | length == 2 else none) -%}
 {% endmacro %}
 
 

@@ -282,8 +282,8 @@
     {%- if 'customer_segmentation' in (invocation_args_dict.get('vars') or {}) -%}
         {#- dbt reads the name of a project in vars of dbt_project.yml alone. -#}
         {%- do exceptions.raise_compiler_error(
-            "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them at the top level:"
-            ~ " --vars '{k: 5}'."
+            "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them at the top"
+            ~ " level: --vars '{k: 5}'."
         ) -%}
     {%- endif -%}
     {#- The command line of another project can have vars of its own. -#}

@@ -9,7 +9,8 @@
 
 
 {% macro literal_files(files) -%}
-    {#- Names of files as literals, separated by commas, that DuckDB does not take for patterns: r[1].csv is not r1.csv. -#}
+    {#- Names of files as literals, separated by commas, that DuckDB does not take for patterns: r[1].csv is not
+        r1.csv. -#}
     {%- set names = [] -%}
     {%- for file in files -%}{%- do names.append(modules.re.sub('([*?[])', '[\\1]', file)) -%}{%- endfor -%}
     {{ literal_list(names) }}

@@ -385,9 +385,7 @@ def test_an_unknown_setting_stops_the_run_and_the_known_ones_are_named(runs):
 
 def test_settings_that_dbt_would_ignore_stop_the_run(runs):
     _, ended, nodes = runs["settings of a project"]
-    assert (
-        "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them" in ended.output
-    )
+    assert "--vars has settings under 'customer_segmentation', which dbt would ignore there. Give them" in ended.output
     assert (ended.returncode, nodes, ended.relations()) == (1, [], [])
 
 
