@@ -58,15 +58,11 @@ select
     {% if flags.EMPTY or model.resource_type == 'unit_test' -%}
     raw_rows_once.raw_row
     {%- else -%}
-    case
-        when raw_rows_once.raw_row is not null then raw_rows_once.raw_row
-        else {{ raise_error(quote_literal(
-            'A rejected row of the transactions is not found when the input is read'
-            ~ ' again. If the input is a view with a column such as now(), leave the'
-            ~ ' column out, or store the view as a table; if a file has changed during'
-            ~ ' the run, run again.'
-        )) }}
-    end as raw_row
+    coalesce(raw_rows_once.raw_row, {{ raise_error(quote_literal(
+        'A rejected row of the transactions is not found when they are read once more.'
+        ~ ' If they are a view with a column such as now(), leave the column out, or'
+        ~ ' store the view as a table; if a file has changed during the run, run again.'
+    )) }}) as raw_row
     {%- endif %}
 from checked
 left join raw_rows_once

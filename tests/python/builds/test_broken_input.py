@@ -443,6 +443,24 @@ def test_a_rejected_customer_of_a_view_is_kept_as_it_came(dbt, tmp_path):
     assert query(dbt.warehouse, kind) == [("BASE TABLE",)]
 
 
+def test_a_view_with_other_rows_at_each_reading_stops_the_run(dbt, tmp_path):
+    with duckdb.connect(str(tmp_path / "till.duckdb")) as connection:
+        connection.execute(
+            "create view lines as select 'T1' as transaction_id, 'C1' as customer_id, 'never' as transaction_date,"
+            " 1 as quantity, 10 as amount, now() as extracted_at"
+        )
+    settings = {
+        "attach_databases": {"till": str(tmp_path / "till.duckdb")},
+        "transactions_location": "till.main.lines",
+        "rejected_share_error": 1,
+    }
+    result = dbt("run", settings, "--select", "+int_rejected_transactions")
+    assert not result.success
+    assert "If they are a view with a column such as now(), leave the column out" in str(
+        [node.message for node in result.result.results]
+    )
+
+
 def test_suppressions_without_a_row_stop_the_run(dbt, tmp_path):
     (tmp_path / "suppressions.csv").write_text("customer_id\n")
     settings = placed(tmp_path, good_file(), {}) | {
