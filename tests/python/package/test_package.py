@@ -165,7 +165,6 @@ def test_what_the_host_builds_on_the_marts_reconciles(built_host: Host):
 
 
 def test_only_names_among_our_settings_are_refused(host: Host):
-    host.green("run", "--select", "fct_orders", "--vars", "{shop_promotion: spring}")
     host.change({"kk": 5})
     refused = host.dbt("run", "--select", "base_shop__transactions")
     assert refused.returncode != 0
@@ -258,9 +257,10 @@ def test_a_table_of_the_host_stays_where_our_mart_of_its_name_is_disabled(host: 
     host.change({"disabled_marts": ["customer_360"]})
     own = "{{ config(schema='segments', materialized='incremental') }} select 1 as call"
     (host.folder / "models" / "customer_360.sql").write_text(own, encoding="utf-8")
-    # With the tests of customer_360: none of them is ours.
+    # With the tests of customer_360: none of them is ours. A var of the host is not taken for a setting.
     for arguments in (("--full-refresh",), ()):
-        host.green("build", "--select", "customer_360", "int_as_of_date", *arguments)
+        var = ("--vars", "{shop_promotion: spring}")
+        host.green("build", "--select", "customer_360", "int_as_of_date", *var, *arguments)
     assert host.rows("select call from analytics__segments.customer_360") == [(1,), (1,)]
 
 
