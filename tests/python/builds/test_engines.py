@@ -169,6 +169,7 @@ def history_in(folder: Path) -> list[str]:
     return ["--args", json.dumps({"folder": str(folder / "history")})]
 
 
+@pytest.mark.long
 def test_a_history_is_imported_only_where_there_is_none(tmp_path: Path) -> None:
     green(build(tmp_path, {}, *WITHOUT_TESTS))
     arguments = history_in(tmp_path)
@@ -214,6 +215,7 @@ def leave_a_mark(remote: str) -> None:
         )
 
 
+@pytest.mark.long
 def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> None:
     built = on_sail(tmp_path, server, {"history_format": "parquet"}, "run", "--select", "int_feature_catalogue")
     assert built.returncode != 0
@@ -253,6 +255,7 @@ def test_attached_databases_are_refused_on_spark(server: str, tmp_path: Path) ->
     assert "only DuckDB attaches databases; on Spark, use a file or a table in one of its catalogs" in built.output
 
 
+@pytest.mark.long
 def test_an_invalid_setting_stops_the_run_before_any_work(server: str, tmp_path: Path) -> None:
     built = dbt_on(tmp_path, "spark_connect", {"SEGMENTATION_SPARK_REMOTE": server}, "build", "--vars", "{k_min: 1}")
     assert built.returncode != 0
@@ -306,6 +309,7 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
     assert f"File {file} is not in the encoding utf-8: it contains invalid characters" in built.output
 
 
+@pytest.mark.long
 def test_files_with_different_column_orders_are_refused_on_sail(server: str, tmp_path: Path) -> None:
     settings = {"transactions_location": str(tmp_path / "*.csv")}
     built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")

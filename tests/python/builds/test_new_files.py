@@ -236,9 +236,10 @@ def test_another_table_has_its_rows_read(shop):
             "* replace (cast(cast(amount as decimal(18, 2)) * 100 as integer) as amount)",
             "* replace (cast(amount as decimal(18, 2)) as amount)",
         ),
-        (
+        pytest.param(
             "* exclude (quantity, amount), quantity as amount, amount as quantity",
             "* exclude (quantity, amount), quantity, amount",
+            marks=pytest.mark.long,
         ),
     ],
     ids=["cents", "exchanged"],
@@ -265,6 +266,7 @@ def test_a_column_of_another_type_in_a_new_file_has_all_read_again(shop):
         assert_as_if_all_were_read(shop)
 
 
+@pytest.mark.long
 def test_corrected_headings_have_all_read_again(shop):
     shipped = HEADER + ",shipped"
     months = {

@@ -287,6 +287,7 @@ def test_two_inputs_have_two_targets(host: Host):
     assert builds == [[(1,)], [(1,)]]
 
 
+@pytest.mark.long
 def test_a_build_in_the_host_is_logged_and_scored(host: Host):
     later = ("--vars", "{as_of_date: 2025-01-31}")
     host.green("build", "--select", "package:customer_segmentation", "--exclude", "tag:training", *SEGMENTS, *later)
