@@ -21,26 +21,44 @@ segment_measures as (
 {% macro archetypes_found() -%}
     {#- CTEs that follow segments (cluster, cluster_id), rules, and segment_measures. The last one, archetypes, has the
         archetype of each cluster. -#}
--- A rule has one row per condition and holds if all of them hold. A condition without a measure always holds; one on a
--- measure without a value does not.
-rules_tried as (
+-- If all segments together have returned as much as they bought, or more, nobody's spending compares with the average.
+rules_compared as (
     select
         segments.cluster,
         rules.rule_order,
         rules.archetype,
-        min(
-            case
-                when rules.measure is null then 1
-                else {{ bounds_hold('segment_measures.value', 'rules') }}
-            end
-        ) as holds
+        rules.measure,
+        rules.at_least,
+        rules.below,
+        segment_measures.value,
+        segment_measures.value is null
+        and coalesce(rules.measure in ('total_spending', 'spending_share'), false)
+            as is_undecided
     from segments
     cross join rules
     left join segment_measures
         on
             segments.cluster = segment_measures.cluster
             and rules.measure = segment_measures.measure
-    group by segments.cluster, rules.rule_order, rules.archetype
+),
+
+-- A rule has one row per condition and holds if all of them hold. A condition without a measure always holds; one on a
+-- measure without a value does not. A rule that depends on an undecided condition is not passed over: the rules below
+-- it are for those of whom it does not hold.
+rules_tried as (
+    select
+        cluster,
+        rule_order,
+        archetype,
+        min(
+            case
+                when measure is null or is_undecided then 1
+                else {{ bounds_hold('value', 'rules_compared') }}
+            end
+        ) as holds,
+        max(case when is_undecided then 1 else 0 end) as undecided
+    from rules_compared
+    group by cluster, rule_order, archetype
 ),
 
 first_match as (
@@ -56,7 +74,8 @@ archetypes as (
     select
         segments.cluster,
         segments.cluster_id,
-        rules_tried.archetype
+        case when rules_tried.undecided = 1 then 'Buyers' else rules_tried.archetype end
+            as archetype
     from segments
     inner join first_match
         on segments.cluster = first_match.cluster

@@ -34,6 +34,13 @@
 {%- endmacro %}
 
 
+{% macro ratio(value, base) -%}
+    {#- A value as a multiple of an average, or as a share of a total, as double; null if that is zero or negative,
+        since a ratio to a negative number makes a low value look high. -#}
+    {{ divide(value, 'greatest(' ~ base ~ ', 0)') }}
+{%- endmacro %}
+
+
 {% macro unscaled(value, scaling) -%}
     {#- A scaled value of a feature in the feature's own unit; `scaling` has its transform, center and scale. -#}
     case {{ scaling }}.transform

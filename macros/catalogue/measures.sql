@@ -1,7 +1,7 @@
 {#
     What a naming rule or a condition of the playbook can ask of a segment: the ratio of each feature's average to that
-    of all clustered customers, under the name of the feature, and the measures below. models/serving/
-    int_segment_measures.sql computes them. docs/change.md shows how they are used.
+    of all clustered customers, under the name of the feature, and the measures below. A ratio to zero or to a negative
+    number is null. models/serving/int_segment_measures.sql computes them. docs/change.md shows how they are used.
 #}
 
 {% macro segment_measures() %}

@@ -72,7 +72,7 @@ select
     averages.alternative as cluster,
     feature_catalogue.feature_order,
     feature_catalogue.feature,
-    {{ divide('averages.average', 'overall.average') }} as ratio_to_average,
+    {{ ratio('averages.average', 'overall.average') }} as ratio_to_average,
     {{ round_significant('scaled_averages.average - scaled_overall.average', 9) }}
         as standardised_difference
 from averages

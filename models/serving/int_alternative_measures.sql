@@ -19,7 +19,7 @@ averaged as (
         {%- endfor %}
         {{ divide('customers', 'sum(customers) over (partition by k)') }}
             as customer_share,
-        {{ divide('total_spending', 'sum(total_spending) over (partition by k)') }}
+        {{ ratio('total_spending', 'sum(total_spending) over (partition by k)') }}
             as spending_share,
         {{ divide('below_average', 'customers') }} as below_average_share,
         {{ divide('one_time_buyers', 'customers') }} as one_time_share,

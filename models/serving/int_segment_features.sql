@@ -82,7 +82,7 @@ select
     averages.average,
     medians.quantile as median,
     averages.overall_average,
-    {{ divide('averages.average', 'averages.overall_average') }} as ratio_to_average,
+    {{ ratio('averages.average', 'averages.overall_average') }} as ratio_to_average,
     {{ round_significant(
         'scaled_averages.scaled_average - scaled_averages.overall_scaled_average', 9
     ) }} as standardised_difference,

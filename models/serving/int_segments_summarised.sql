@@ -107,7 +107,7 @@ select
     ---- numerics
     cast(cluster_size as bigint) as cluster_size,
     {{ divide('cluster_size', 'all_customers') }} as customer_share,
-    {{ divide('total_spending', 'all_spending') }} as spending_share,
+    {{ ratio('total_spending', 'all_spending') }} as spending_share,
     avg_total_spending,
     median_total_spending,
     below_average_share,

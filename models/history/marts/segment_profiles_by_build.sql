@@ -41,7 +41,7 @@ select
     {{ divide(
         'customers_clustered', 'sum(customers_clustered) over (partition by build)'
     ) }} as customer_share,
-    {{ divide(
+    {{ ratio(
         'spending_clustered', 'sum(spending_clustered) over (partition by build)'
     ) }} as spending_share
 from shares_prepared

@@ -112,8 +112,8 @@ def _measures(
         # A column without any value (an input without quantities) is omitted.
         if of_all is None and value is None:
             continue
-        is_clustered = profile["cluster_id"] is not None
-        compared.append((feature, value, value / of_all if is_clustered and value is not None and of_all else None))
+        is_comparable = profile["cluster_id"] is not None and value is not None and of_all is not None and of_all > 0
+        compared.append((feature, value, value / of_all if is_comparable else None))
     compared += [
         (row["feature"], row["average"], row["ratio_to_average"])
         for row in segment_features
