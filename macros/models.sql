@@ -321,7 +321,12 @@ borders_described as (
 {%- endmacro %}
 
 
-{% macro unclustered_segment_key(returned_amount) -%}
-    {#- The segment of a customer without a purchase: R0 of one whose only lines are returns, S0 otherwise. -#}
-    case when {{ returned_amount }} > 0 then 'R0' else 'S0' end
+{% macro unclustered_segment_key(first_purchase_date, returned_amount) -%}
+    {#- The segment of a customer without a purchase that counts: E0 of one who bought before the observation window, R0
+        of one whose only lines are returns, S0 otherwise. -#}
+    case
+        when {{ first_purchase_date }} is not null then 'E0'
+        when {{ returned_amount }} > 0 then 'R0'
+        else 'S0'
+    end
 {%- endmacro %}

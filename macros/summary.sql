@@ -117,7 +117,7 @@
         ) -%}
     {%- endfor -%}
     {%- if none in segments.columns['customer_share'].values() -%}
-        {%- do print('Shares are of the customers who are clustered: those with a purchase.') -%}
+        {%- do print('Shares are of the customers who are clustered: those with a purchase that counts.') -%}
     {%- endif -%}
 {% endmacro %}
 

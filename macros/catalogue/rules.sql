@@ -180,7 +180,8 @@
         'no_purchase': {
             'input': 'customers', 'kind': 'flagged',
             'label': 'No purchase',
-            'meaning': 'the customer has no valid purchase and is in the segment No Purchases',
+            'meaning': 'the customer has no valid purchase, not even one before the observation window, and is in the'
+                ~ ' segment No Purchases or Returns Only',
             'remedy': none,
         },
         'nothing_spent_net': {

@@ -27,7 +27,8 @@ typical as (
 intervals as (
     select
         customer_features.customer_id,
-        customer_features.transaction_count = 1 as is_one_time_buyer,
+        customer_features.transaction_count = 1
+        and not customer_features.has_earlier_purchase as is_one_time_buyer,
         customer_features.days_since_last_transaction,
         typical.typical_interval_days,
         {{ usual_interval_days('customer_features') }} as usual_interval_days

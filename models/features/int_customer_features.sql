@@ -63,6 +63,7 @@ customers_joined as (
             'customers.signup_date', first_seen ~ '.first_purchase_date'
         ) }} as customer_since,
         {{ first_seen }}.first_purchase_date,
+        transactions_aggregated.{{ first_counted }} as first_counted_date,
         transactions_aggregated.last_purchase_date,
         {{ dbt.datediff(
             'transactions_aggregated.' ~ first_counted,
@@ -103,6 +104,9 @@ select
 
     ---- booleans
     transaction_count > 0 as is_clustered,
+    first_purchase_date is not null
+    and coalesce(first_purchase_date < first_counted_date, true)
+        as has_earlier_purchase,
 
     ---- features
     total_spending,

@@ -253,6 +253,7 @@ past_features as (
         coalesce(purchases_summed.transaction_count, 0) as transaction_count,
         coalesce(purchases_summed.returned_amount, cast(0 as decimal(38, 2)))
             as returned_amount,
+        known_dated.first_purchase_date,
         cast(
             case
                 when known_dated.customer_since > known_dated.origin_date then 0
@@ -354,7 +355,9 @@ select
     past_features.customer_id,
     case
         when past_features.is_clustered then model.segment_key
-        else {{ unclustered_segment_key('past_features.returned_amount') }}
+        else {{ unclustered_segment_key(
+            'past_features.first_purchase_date', 'past_features.returned_amount'
+        ) | indent(8) }}
     end as segment_key,
 
     ---- booleans

@@ -371,9 +371,12 @@ def judge(transactions: list[dict], customers: list[dict], settings: dict, run_d
         if (signup := signups[line.customer_id]) and line.day < signup:
             line.flagged.add("before_signup")
     for row in people:
-        if not row.failed and not features[row.customer_id].transaction_count:
+        if row.failed:
+            continue
+        has_bought = any(not line.is_return for line in lines_of[row.customer_id] + earlier_of[row.customer_id])
+        if not has_bought:
             row.flagged.add("no_purchase")
-        elif not row.failed and features[row.customer_id].total_spending <= 0:
+        elif features[row.customer_id].is_clustered and features[row.customer_id].total_spending <= 0:
             row.flagged.add("nothing_spent_net")
     inputs = {"transactions": (lines, True), "customers": (people, False)}
     rejected, flagged = (

@@ -16,9 +16,9 @@ segments_unnested as (
 shares_prepared as (
     select
         *,
-        case when segment_key not in ('S0', 'R0') then customers end
+        case when segment_key not in ('S0', 'R0', 'E0') then customers end
             as customers_clustered,
-        case when segment_key not in ('S0', 'R0') then total_spending end
+        case when segment_key not in ('S0', 'R0', 'E0') then total_spending end
             as spending_clustered
     from segments_unnested
 )

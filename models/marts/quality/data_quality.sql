@@ -7,7 +7,7 @@
 } %}
 {% set customer_flags = {
     'missing_signup_date': 'had_no_signup_date' if has_signups() else 'false',
-    'no_purchase': 'not is_clustered',
+    'no_purchase': 'first_purchase_date is null',
     'nothing_spent_net': 'is_clustered and total_spending <= 0',
 } %}
 {% set suppression_flags = {
@@ -101,6 +101,7 @@ valid_customers as (
         customers.signup_date,
         customers.signup_date is null as had_no_signup_date,
         customer_features.is_clustered,
+        customer_features.first_purchase_date,
         customer_features.total_spending
     from customers
     inner join customer_features

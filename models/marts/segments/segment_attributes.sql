@@ -55,8 +55,8 @@ values_united as (
         on
             customer_segments.customer_id = transaction_attributes.customer_id
             and transaction_attributes.attribute = '{{ attribute }}'
-    -- Whoever has no purchase has no value by definition.
-    where customer_segments.segment_key != 'S0'
+    -- Whoever has no purchase that counts has no value by definition.
+    where customer_segments.segment_key not in ('S0', 'E0')
     union all
     {%- endfor %}
     select

@@ -275,9 +275,9 @@ def answer(segments: list[Row], average: dict[str, float | None], formatter: For
     customers = sum(segment["cluster_size"] for segment in clustered)
     if not clustered:
         count = count_with_noun(without_purchase, "customer", "customers", formatter)
-        return {"sentence": f"{count}, none with a purchase.", "rest": "There is nothing to group yet."}
+        return {"sentence": f"{count}, none with a purchase that counts.", "rest": "There is nothing to group yet."}
     further = count_with_noun(without_purchase, "customer has", "customers have", formatter)
-    further = f" A further {further} no purchase." if without_purchase else ""
+    further = f" A further {further} no purchase that counts." if without_purchase else ""
     if len(clustered) == 1:
         count = count_with_noun(customers, "customer forms", "customers form", formatter)
         spending = formatter.money(average["avg_total_spending"], 0)

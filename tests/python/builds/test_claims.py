@@ -1,6 +1,6 @@
 """Every sentence that the playbook says of a segment is true of its customers, and no true one is left out.
 
-Nine shops, the sample and real ones, each with few or with many segments. EVERY_K=1 tries all from 1 to 10 with each.
+Ten shops, the sample and real ones, each with few or with many segments. EVERY_K=1 tries all from 1 to 10 with each.
 The truth is computed with pandas from the features of the customers.
 """
 
@@ -57,8 +57,34 @@ SHOPS = {
 }
 
 
+def windowed_shop() -> tuple:
+    """Customers of whom some bought before the last year alone, or much more often, or returned it since."""
+    # {kind: (number of customers, days before TODAY of the purchases, and of the returns)}
+    kinds = {
+        "R": (20, [400], [200]),
+        "E": (20, [700, 600, 500], []),
+        "O": (80, [800, 740, 680, 620, 560, 500, 100], []),
+        "A": (70, [160, 120, 80, 40, 5], []),
+        "N": (10, [], []),
+        "X": (10, [], [100]),
+    }
+    lines, people = [], []
+    for kind, (number, bought, returned) in kinds.items():
+        for customer in (f"{kind}{own:03}" for own in range(number)):
+            people.append((customer, (TODAY - pd.Timedelta(days=900)).date().isoformat()))
+            for days, sign in [(days, 1) for days in bought] + [(days, -1) for days in returned]:
+                day = TODAY - pd.Timedelta(days=days + len(lines) % 4)
+                lines.append(
+                    (f"T{len(lines):06}", customer, day.date().isoformat(), sign, sign * (10 + len(lines) % 7))
+                )
+    lines.append((f"T{len(lines):06}", "A000", TODAY.date().isoformat(), 1, 10))
+    return lines, people
+
+
 def settings_of(name: str, folder: Path) -> dict:
     """The settings of a shop, whose files are written to the folder. Real ones come with a package."""
+    if name == "a window of a year":
+        return write_inputs(folder, *windowed_shop()) | {"observation_window_days": 365}
     if name in SHOPS:
         return write_inputs(folder, *shop(*SHOPS[name]))
     if name == "CDNOW":
@@ -86,7 +112,15 @@ def settings_of(name: str, folder: Path) -> dict:
 
 
 # {shop: the number of its segments}
-CORE = {"the sample": 3, "one-time buyers": 8, "big spenders": 3, "returners": 8, "more returned than bought": 3, "CDNOW": 3}
+CORE = {
+    "the sample": 3,
+    "one-time buyers": 8,
+    "big spenders": 3,
+    "returners": 8,
+    "more returned than bought": 3,
+    "a window of a year": 2,
+    "CDNOW": 3,
+}
 FURTHER = {"regulars": 3, "newcomers": 8, "Complete Journey": 8}
 CASES = [
     pytest.param(name, k, marks=[pytest.mark.long] if name in FURTHER else [])
@@ -128,7 +162,13 @@ def tables(warehouse: Path) -> dict[str, pd.DataFrame]:
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         found = {name: connection.sql(f"from marts.{name}").df() for name in READ}
         features = connection.sql("from intermediate.int_customer_features").df()
-    found["customers"] = features.merge(found["customer_segments"][["customer_id", "segment_key"]], on="customer_id")
+        earlier = connection.sql(
+            "select distinct customer_id from intermediate.int_transactions_checked"
+            " where failed_rules = 'before_observation_window' and not is_return"
+        ).df()
+    of_segments = found["customer_segments"][["customer_id", "segment_key", "is_one_time_buyer"]]
+    found["customers"] = features.merge(of_segments, on="customer_id")
+    found["customers"]["has_bought_earlier"] = found["customers"]["customer_id"].isin(earlier["customer_id"])
     return found
 
 
@@ -153,6 +193,11 @@ def ratio(own: pd.DataFrame, everybody: pd.DataFrame, feature: str) -> float:
 
 def share(condition: pd.Series) -> float:
     return float(condition.mean())
+
+
+def bought_once(own: pd.DataFrame) -> pd.Series:
+    """Whether the only purchase is in the window; all purchases are, if there is none."""
+    return (own["transaction_count"] == 1) & ~own["has_bought_earlier"]
 
 
 def lifted(own: pd.DataFrame, everybody: pd.DataFrame) -> float:
@@ -204,15 +249,23 @@ CLAIMS: dict[str, Claim] = {
     "They became customers more recently than average.": lambda own, all_: (
         0.4 <= ratio(own, all_, "days_since_signup") < 0.9
     ),
-    "At least half of them have bought only once.": lambda own, _: share(own["transaction_count"] == 1) >= 0.5,
+    "At least half of them have bought only once.": lambda own, _: share(bought_once(own)) >= 0.5,
     "At least half of them have gone quiet.": lambda own, _: share(own["is_quiet"]) >= 0.5,
     "At least a quarter of them have gone quiet.": lambda own, _: 0.25 <= share(own["is_quiet"]) < 0.5,
 }
-# Said of customers who are not clustered, and of a single segment; they compare with nobody.
-PLAIN = {
-    "All customers with a purchase, as one segment.",
-    "The shop knows them, but has no purchase of theirs that counts. They were not clustered.",
-    "They have returned something, but none of their purchases is in the data. They were not clustered.",
+# Said of a single segment, which compares with nobody.
+PLAIN = {"All customers with a purchase that counts, as one segment."}
+# What is said of customers who are not clustered, and whether it is true of each of them.
+UNCLUSTERED: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "The shop knows them, but has no purchase of theirs that counts. They were not clustered.": lambda own: (
+        ~own["has_bought_earlier"] & (own["returned_amount"] == 0)
+    ),
+    "They have returned something, but none of their purchases is in the data. They were not clustered.": lambda own: (
+        ~own["has_bought_earlier"] & (own["returned_amount"] > 0)
+    ),
+    "They have bought, but not within the observation window. They were not clustered.": lambda own: own[
+        "has_bought_earlier"
+    ],
 }
 
 
@@ -222,7 +275,7 @@ def playbook(name: str) -> list[dict]:
 
 
 def test_every_sentence_of_the_playbook_has_a_meaning():
-    assert {row["sentence"] for row in playbook("segment_descriptions")} == CLAIMS.keys() | PLAIN
+    assert {row["sentence"] for row in playbook("segment_descriptions")} == (CLAIMS.keys() | PLAIN | UNCLUSTERED.keys())
 
 
 @pytest.mark.parametrize(("name", "k"), CASES)
@@ -235,9 +288,12 @@ def test_what_is_said_of_a_segment_is_true_and_complete(shops: Callable, name: s
     for profile in found["segment_profiles"].itertuples():
         said = profile.description
         if pd.isna(profile.cluster_id):
-            assert said in PLAIN
+            own = found["customers"][found["customers"]["segment_key"] == profile.segment_key]
+            assert (own["transaction_count"] == 0).all()
+            assert UNCLUSTERED[said](own).all(), profile.segment_name
             continue
         own = clustered[clustered["segment_key"] == profile.segment_key]
+        assert (own["is_one_time_buyer"] == bought_once(own)).all()
         for sentence, claim in CLAIMS.items():
             is_true = bool(claim(own, clustered))
             # A sentence can hold within rounding of its bound.
@@ -281,6 +337,8 @@ def test_actions_reach_those_they_are_for(shops: Callable, name: str, k: int):
         own = customers[customers["segment_key"] == action.segment_key]
         reached = {"everyone": len(own), "quiet": own["is_quiet"].sum(), "active": (~own["is_quiet"]).sum()}
         assert action.customers == reached[action.audience] > 0
+        if action.action_id in ("first_purchase_invitation", "check_the_data"):
+            assert not own["has_bought_earlier"].any()
     first = found["segment_actions"].query("action_rank == 1").set_index("segment_key")
     assert set(first.index) == set(found["segment_profiles"]["segment_key"])
 
