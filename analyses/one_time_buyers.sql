@@ -1,6 +1,5 @@
 -- Who bought only once, and how long ago?
--- Of each segment: its customers with one purchase, what they spent on it, and how many bought so recently that a
--- second purchase is not overdue yet.
+-- Of each segment: its customers with one purchase, what they spent on it, and how many of them have not gone quiet.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
@@ -11,7 +10,7 @@ select
     count(*) as customers,
     count(case when is_one_time_buyer then 1 end) as one_time_buyers,
     count(case when is_one_time_buyer and not is_quiet then 1 end)
-        as one_time_buyers_not_overdue,
+        as one_time_buyers_not_quiet,
     round(
         avg(case when is_one_time_buyer then days_since_last_transaction end), 0
     ) as avg_days_since_the_purchase,

@@ -175,14 +175,19 @@ def tables(warehouse: Path) -> dict[str, pd.DataFrame]:
 # ---- the truth ---------------------------------------------------------------------------------------------------
 
 
-def quiet(customers: pd.DataFrame) -> pd.Series:
-    """Whether the last purchase is longer ago than twice the usual interval."""
+def usual_interval(customers: pd.DataFrame) -> pd.Series:
+    """The usual number of days between two purchases; nan, which no number exceeds, if nobody has a rhythm."""
     span, orders = customers["purchase_span_days"], customers["transaction_count"]
     intervals = np.sort((span / (orders - 1))[span > 0].to_numpy(dtype=float))
     if not len(intervals):
-        return pd.Series(False, index=customers.index)
+        return pd.Series(np.nan, index=customers.index)
     typical = intervals[int(np.ceil(len(intervals) / 2)) - 1]
-    return customers["days_since_last_transaction"] > 2 * (span + typical) / orders
+    return (span + typical) / orders
+
+
+def quiet(customers: pd.DataFrame) -> pd.Series:
+    """Whether the last purchase is longer ago than twice the usual interval."""
+    return customers["days_since_last_transaction"] > 2 * usual_interval(customers)
 
 
 def ratio(own: pd.DataFrame, everybody: pd.DataFrame, feature: str) -> float:
@@ -269,6 +274,14 @@ UNCLUSTERED: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 
 
+# What the rationale of an action can say of everybody whom the action is for.
+RATIONALES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "not gone quiet": lambda own: ~own["is_quiet"],
+    "silent for longer than usual": lambda own: own["days_since_last_transaction"] > own["usual_interval"],
+    "not overdue": lambda own: own["days_since_last_transaction"] <= own["usual_interval"],
+}
+
+
 def playbook(name: str) -> list[dict]:
     with (PROJECT / "seeds" / "playbook" / f"{name}.csv").open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
@@ -333,10 +346,13 @@ def test_actions_reach_those_they_are_for(shops: Callable, name: str, k: int):
     customers["is_quiet"] = False
     clustered = customers["is_clustered"]
     customers.loc[clustered, "is_quiet"] = quiet(customers[clustered])
+    customers.loc[clustered, "usual_interval"] = usual_interval(customers[clustered])
     for action in found["segment_actions"].itertuples():
         own = customers[customers["segment_key"] == action.segment_key]
-        reached = {"everyone": len(own), "quiet": own["is_quiet"].sum(), "active": (~own["is_quiet"]).sum()}
-        assert action.customers == reached[action.audience] > 0
+        reached = {"everyone": own, "quiet": own[own["is_quiet"]], "active": own[~own["is_quiet"]]}[action.audience]
+        assert action.customers == len(reached) > 0
+        for words, claim in RATIONALES.items():
+            assert words not in action.rationale or claim(reached).all(), (action.action, words)
         if action.action_id in ("first_purchase_invitation", "check_the_data"):
             assert not own["has_bought_earlier"].any()
     first = found["segment_actions"].query("action_rank == 1").set_index("segment_key")
