@@ -21,6 +21,8 @@ AUDIENCES = ("everyone", "active", "quiet")
 ORIGINS_PER_HORIZON = 3
 # The average of fewer buyers says too little of anyone else.
 LEAST_BUYERS = 10
+# An interval from less than a tenth to more than ten times of an amount says that the amount is not known.
+WIDEST_FACTOR = 10
 # The model is fitted to at most this many customers: its few parameters are then known to a few percent, and what
 # followed for those who looked alike corrects it anyway.
 FITTED_CUSTOMERS = 5_000
@@ -102,7 +104,10 @@ def expected_spending(customers: Customers, segments: list[str], horizon: float)
             noise *= 1 / totals.customers[0][place] + 1 / totals.customers[1][place]
             factor = np.exp(stdtrit(freedom, (1 + PROBABILITY) / 2) * np.sqrt(spread**2 + noise))
             spending = rate[1][place] * today[place]
-            row |= {"spending": spending, "spending_low": spending / factor, "spending_high": spending * factor}
+            if factor <= WIDEST_FACTOR:
+                row |= {"spending": spending, "spending_low": spending / factor, "spending_high": spending * factor}
+            else:
+                row["reason"] = "those who once looked like this spent too differently to expect an amount"
         rows.append(row)
     frame = pd.DataFrame(rows, columns=list(TYPES), dtype=object).astype(TYPES)
     for column in frame.select_dtypes("float64"):

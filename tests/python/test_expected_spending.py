@@ -185,6 +185,16 @@ def test_who_returned_more_than_they_bought_have_no_expectation():
     assert found["spending"].notna().tolist() == [False, True]
 
 
+def test_one_customer_who_spent_nearly_everything_is_no_measure_of_the_others():
+    made = shop(0, customers=400).customers
+    largest = np.argmax(np.where((made.segment == 0) & (made.origin == 1), made.spending_after, 0))
+    made.spending_after[largest] = 1e6
+    found = everyone(expected_spending(made, ["A", "B"], HORIZON)).set_index("segment_key")
+    assert found["reason"]["A"] == "those who once looked like this spent too differently to expect an amount"
+    assert np.isnan(found["spending"]["A"])
+    assert not (found["spending_high"] > 10 * found["spending"]).any()
+
+
 def test_where_no_model_can_be_fitted_past_averages_are_expected():
     """Too few bought more than once for BG/NBD."""
     made = shop(0, customers=200).customers
