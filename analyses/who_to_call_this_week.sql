@@ -1,6 +1,7 @@
 -- Which customers should we call this week?
 -- The twenty most valuable customers of the highest-spending segment who have gone quiet: their last purchase is longer
--- ago than quiet_after_intervals times their usual interval.
+-- ago than quiet_after_intervals times their usual interval. Only those who are due a contact: nobody who is suppressed,
+-- held out, or has been contacted too recently.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
@@ -10,44 +11,41 @@ segment_actions as (
     select * from {{ ref('segment_actions') }}
 ),
 
+audiences as (
+    select * from {{ ref('audiences') }}
+),
+
 best_segment_found as (
     select max(cluster_id) as best_cluster_id
     from customer_segments
 ),
 
-actions_for_quiet_customers as (
+contacts_due as (
     select
-        cluster_id,
-        min_by(action, action_rank) as action
-    from segment_actions
-    where audience in ('quiet', 'everyone')
-    group by cluster_id
-),
-
-quiet_customers_ranked as (
-    select
-        customer_segments.*,
-        row_number() over (
-            order by
-                customer_segments.total_spending desc,
-                customer_segments.customer_id asc
-        ) as place
-    from customer_segments
-    inner join best_segment_found
-        on customer_segments.cluster_id = best_segment_found.best_cluster_id
-    where customer_segments.is_quiet
+        audiences.customer_id,
+        min_by(segment_actions.action, audiences.action_rank) as action
+    from audiences
+    inner join segment_actions
+        on
+            audiences.segment_key = segment_actions.segment_key
+            and audiences.action_id = segment_actions.action_id
+    where audiences.status = 'treated'
+    group by audiences.customer_id
 )
 
 select
-    quiet_customers_ranked.customer_id,
-    quiet_customers_ranked.segment_name,
-    quiet_customers_ranked.total_spending,
-    quiet_customers_ranked.transaction_count,
-    quiet_customers_ranked.days_since_last_transaction,
-    round(quiet_customers_ranked.usual_interval_days, 0) as usual_interval_days,
-    actions_for_quiet_customers.action
-from quiet_customers_ranked
-left join actions_for_quiet_customers
-    on quiet_customers_ranked.cluster_id = actions_for_quiet_customers.cluster_id
-where quiet_customers_ranked.place <= 20
-order by quiet_customers_ranked.place
+    customer_segments.customer_id,
+    customer_segments.segment_name,
+    customer_segments.total_spending,
+    customer_segments.transaction_count,
+    customer_segments.days_since_last_transaction,
+    round(customer_segments.usual_interval_days, 0) as usual_interval_days,
+    contacts_due.action
+from customer_segments
+inner join best_segment_found
+    on customer_segments.cluster_id = best_segment_found.best_cluster_id
+inner join contacts_due
+    on customer_segments.customer_id = contacts_due.customer_id
+where customer_segments.is_quiet
+order by customer_segments.total_spending desc, customer_segments.customer_id asc
+limit 20

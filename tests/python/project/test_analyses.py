@@ -81,6 +81,13 @@ def test_customers_to_call_have_gone_quiet_and_are_in_the_top_segment(compiled, 
     assert spending == sorted(spending, reverse=True)
     # The usual interval is rounded.
     assert all(row["days_since_last_transaction"] > 2 * row["usual_interval_days"] - 1 for row in rows)
+    # Nobody who is suppressed or held out.
+    due = sample.column(
+        "select customer_id from marts.audiences inner join marts.customer_segments using (customer_id)"
+        " where status = 'treated' and is_quiet and action_id = 'ask_what_they_miss'"
+    )
+    assert sorted(row["customer_id"] for row in rows) == sorted(due)
+    assert len(due) < len(sample.column("select 1 from marts.customer_segments where is_quiet and cluster_id = 3"))
 
 
 def test_the_spending_at_risk_is_that_of_quiet_customers(compiled, sample) -> None:
