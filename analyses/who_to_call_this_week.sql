@@ -1,7 +1,7 @@
 -- Which customers should we call this week?
 -- The twenty most valuable customers of the highest-spending segment who have gone quiet: their last purchase is longer
--- ago than quiet_after_intervals times their usual interval. Only those who are due a contact: nobody who is suppressed,
--- held out, or has been contacted too recently.
+-- ago than quiet_after_intervals times their usual interval. Only those who are due a contact: nobody who is held out,
+-- suppressed, or has been contacted too recently.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}

@@ -52,7 +52,8 @@ def read_settings(file: Path) -> dict[str, Any]:
 def with_one_vars(arguments: list[str]) -> list[str]:
     """Arguments of dbt with their options --vars as one, in which a later value of a setting replaces an earlier one.
 
-    dbt takes the last --vars only, so the settings of a file before it would be lost.
+    dbt takes the last --vars only, so the settings of a file before it would be lost. It refuses those of a file in
+    which every line is empty or a comment.
 
     Raises:
         SettingsError: One of several --vars is not a YAML mapping.
@@ -65,7 +66,9 @@ def with_one_vars(arguments: list[str]) -> list[str]:
             given.append(value if equals else next(remaining, ""))
         else:
             others.append(argument)
-    if len(given) < 2:
+    lines = [line.strip() for text in given for line in text.splitlines()]
+    is_blank = bool(given) and all(line == "" or line.startswith("#") for line in lines)
+    if len(given) < 2 and not is_blank:
         return arguments
     merged: dict[str, Any] = {}
     for text in given:

@@ -45,6 +45,11 @@ def test_a_later_value_of_a_setting_replaces_an_earlier_one():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("blank", ["", "# Nothing yet.\n\n  # k: 5\n"])
+def test_a_settings_file_without_a_setting_is_read(blank):
+    assert with_one_vars(["build", "--vars", blank]) == ["build", "--vars", "{}"]
+
+
 @pytest.mark.parametrize("wrong", ["k", "{k: [", "- k"])
 def test_several_settings_must_be_mappings(wrong):
     with pytest.raises(SettingsError, match="--vars must be a mapping"):
