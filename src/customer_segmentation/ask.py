@@ -16,6 +16,7 @@ import yaml
 from dbt.cli.main import dbtRunner
 
 from customer_segmentation.publication.warehouse import warehouse_path
+from customer_segmentation.settings import SettingsError, with_one_vars
 
 CATALOGUE = Path("analyses") / "_analyses.yml"
 
@@ -60,7 +61,11 @@ def main(arguments: list[str]) -> int:
         print("Ask one of these with `make ask Q=name`:")
         print("\n".join(f"{name:<{width}}   {each['question']}" for name, each in asked.items()))
         return 0
-    name, *further = arguments
+    try:
+        name, *further = with_one_vars(arguments)
+    except SettingsError as problem:
+        print(problem, file=sys.stderr)
+        return 1
     if name not in asked:
         print(f"There is no question {name!r}; the questions are {', '.join(asked)}.", file=sys.stderr)
         return 1
