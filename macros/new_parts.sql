@@ -215,8 +215,8 @@
     {#- In the transaction that adds the lines of new parts: deletes those of parts that have changed or are gone, or
         all of them. -#}
     {%- set typed = stored_relation('stg_shop__transactions') if not flags.EMPTY -%}
-    {%- if not typed or not typed.is_table or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
-    {%- set plan = graph.plan_of_lines -%}
+    {%- set plan = graph.get('plan_of_lines') if execute -%}
+    {%- if not plan or not typed or not typed.is_table or flags.FULL_REFRESH -%}{%- do return('') -%}{%- endif -%}
     {%- if not plan.are_new -%}
     delete from {{ typed }}
     {%- elif plan.outdated -%}
