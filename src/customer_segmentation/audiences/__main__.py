@@ -83,7 +83,7 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
         dbt_arguments = ["--exclude-resource-type", "unit_test", *arguments]
         # Each build on Spark writes files of its own, which others may read as before.
         umask = umask if is_on_spark else -1
-        given = build(project, settings, dbt_arguments, "nothing was exported", umask)
+        given = build(project, settings, dbt_arguments, warehouse, "nothing was exported", umask)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
         choices = Choices(

@@ -51,7 +51,7 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     else:
         check_warehouse(warehouse)
     with locked(folder), tempfile.TemporaryDirectory() as aside:
-        given = build(project, settings, arguments)
+        given = build(project, settings, arguments, warehouse)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
         if on_spark:

@@ -14,26 +14,31 @@ from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.settings import with_one_vars
 
 GREEN = ("success", "pass", "warn", "no-op")
+# Arguments of dbt that build the tables without some or all of their rows.
+PARTIAL = ("empty", "sample", "event_time_start", "event_time_end")
 
 
 def build(
     project: Path,
     settings: Path | None,
     arguments: list[str],
+    warehouse: Path,
     consequence: str = "nothing was published",
     umask: int = -1,
 ) -> dict[str, Any]:
     """Run `dbt build` in a separate process, and return the settings given on its command line.
 
-    `settings` is a YAML settings file, `arguments` are further arguments of dbt, `consequence` ends the sentence of an
-    error, and `umask` is that of dbt's files (-1: as that of this process).
+    `settings` is a YAML settings file, `arguments` are further arguments of dbt, `warehouse` is the file or, on Spark,
+    the folder that the build must write, `consequence` ends the sentence of an error, and `umask` is that of dbt's
+    files (-1: as that of this process).
 
     Raises:
-        PublicationError: The build failed or was incomplete.
+        PublicationError: The build failed, was incomplete, or wrote another database.
         SettingsError: The settings and the arguments cannot be put together.
     """
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
+    tables_before = _last_changes(warehouse)
     variables = ["--vars", settings.read_text(encoding="utf-8")] if settings else []
     dbt = Path(sys.executable).with_name("dbt")
     command = [str(dbt), "build", *with_one_vars([*variables, *arguments])]
@@ -45,6 +50,12 @@ def build(
         raise PublicationError(f"dbt wrote no results for this run to {target}; {consequence}.")
     manifest = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
     check_whole_and_green(results, manifest, consequence)
+    if _last_changes(warehouse) == tables_before:
+        raise PublicationError(
+            f"The build wrote nothing to the warehouse {warehouse}, so its target or profile names another database; "
+            f"{consequence}. Run it with the target whose path in profiles.yml is this warehouse, or set "
+            "SEGMENTATION_WAREHOUSE (on Spark SEGMENTATION_SPARK_WAREHOUSE) to the one that the build writes."
+        )
     return results["args"]["vars"]
 
 
@@ -58,8 +69,14 @@ def check_whole_and_green(
     a run that only scores builds every mart with the stored model. If part of the training ran, all of it must have.
 
     Raises:
-        PublicationError: Something failed, was skipped, or did not run.
+        PublicationError: Something failed, was skipped, did not run, or was built without all of its rows.
     """
+    partial = [name for name in PARTIAL if results["args"].get(name)]
+    if partial:
+        option = f"--{partial[0].replace('_', '-')}"
+        raise PublicationError(
+            f"The build read only a part of the input, because of {option}; {consequence}. Run it without {option}."
+        )
     statuses = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(node for node, status in statuses.items() if status not in GREEN)
     if failed:
@@ -99,3 +116,13 @@ def _run_results(target: Path) -> dict[str, Any]:
     """The content of run_results.json in this target folder; empty if there is no such file."""
     file = target / "run_results.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def _last_changes(warehouse: Path) -> dict[Path, int]:
+    """When the files of a warehouse, or the folders of its tables on Spark, were last changed.
+
+    Every complete build writes tables, even one that changes no row.
+    """
+    log = warehouse.with_name(f"{warehouse.name}.wal")
+    parts = warehouse.glob("*.db/*") if warehouse.is_dir() else [warehouse, log]
+    return {part: part.stat().st_mtime_ns for part in parts if part.exists()}

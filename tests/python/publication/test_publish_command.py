@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 from conftest import DBT, PROJECT, WITHOUT_UNIT_TESTS, dbt_folders, environment
 from stamped import command, publish_warehouse, write_warehouse
 
-from customer_segmentation.publication.dbt_build import check_whole_and_green, target_folder
+from customer_segmentation.publication.dbt_build import build, check_whole_and_green, target_folder
 from customer_segmentation.publication.errors import PublicationError
 
 MANIFEST = {
@@ -29,6 +30,18 @@ MANIFEST = {
 }
 
 
+GREEN = {"model.a": "success", "test.a": "pass"}
+
+
+def results_of(statuses, **arguments):
+    """The content of run_results.json."""
+    return {
+        "metadata": {"invocation_id": "this run"},
+        "args": {"vars": {}, "empty": False} | arguments,
+        "results": [{"unique_id": node, "status": status} for node, status in statuses.items()],
+    }
+
+
 @pytest.mark.parametrize(
     ("statuses", "said"),
     [
@@ -41,12 +54,54 @@ MANIFEST = {
     ],
 )
 def test_only_a_complete_successful_build_is_published(statuses, said):
-    results = {"results": [{"unique_id": node, "status": status} for node, status in statuses.items()]}
+    results = results_of(statuses)
     if said is None:
         check_whole_and_green(results, MANIFEST)
         return
     with pytest.raises(PublicationError, match=said):
         check_whole_and_green(results, MANIFEST)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "option"),
+    [
+        ("empty", True, "--empty"),
+        ("sample", "3 days", "--sample"),
+        ("event_time_end", "2024-01-01", "--event-time-end"),
+    ],
+)
+def test_a_build_of_a_part_of_the_input_is_not_published(argument, value, option):
+    with pytest.raises(PublicationError, match=f"because of {option}; nothing was published. Run it without {option}"):
+        check_whole_and_green(results_of(GREEN, **{argument: value}), MANIFEST)
+
+
+@pytest.mark.parametrize("place", ["warehouse.duckdb", "spark"])
+def test_a_build_that_wrote_another_database_is_not_published(tmp_path, monkeypatch, place):
+    """A target of the user's own can have another path than the warehouse, which then holds an earlier build."""
+    warehouse, table = tmp_path / place, tmp_path / place
+    if place == "spark":
+        table = warehouse / "marts.db" / "segment_profiles"
+        table.mkdir(parents=True)
+    else:
+        write_warehouse(warehouse, 1)
+    (tmp_path / "target").mkdir()
+    written = []
+
+    def dbt(*_, **__):
+        (tmp_path / "target" / "run_results.json").write_text(json.dumps(results_of(GREEN)))
+        (tmp_path / "target" / "manifest.json").write_text(json.dumps(MANIFEST))
+        for each in written:
+            os.utime(each)
+        return subprocess.CompletedProcess([], 0)
+
+    monkeypatch.delenv("DBT_TARGET_PATH", raising=False)
+    monkeypatch.setattr(subprocess, "run", dbt)
+    said = f"wrote nothing to the warehouse {warehouse}, so its target or profile names another database; nothing was"
+    with pytest.raises(PublicationError, match=said):
+        build(tmp_path, None, ["--target", "prod"], warehouse)
+    (tmp_path / "target" / "run_results.json").unlink()
+    written.append(table)
+    assert build(tmp_path, None, [], warehouse) == {}
 
 
 def test_the_results_are_read_where_dbt_writes_them(tmp_path, monkeypatch):
