@@ -22,6 +22,7 @@ from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import (
     CURRENT,
     DATABASE,
+    check_owner,
     describe_publications,
     locked,
     publications_folder,
@@ -50,12 +51,15 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
         arguments = ["--target", "spark", *arguments]
     else:
         check_warehouse(warehouse)
+    # The file from which the marts are published.
+    database = f"{warehouse.name}.duckdb" if on_spark else warehouse.name
     with locked(folder), tempfile.TemporaryDirectory() as aside:
+        check_owner(folder, database)  # raises before the build starts
         given = build(project, settings, arguments, warehouse)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
         if on_spark:
-            tables, warehouse = warehouse, Path(aside) / f"{warehouse.name}.duckdb"
+            tables, warehouse = warehouse, Path(aside) / database
             fetch_marts(tables, target_folder(project, arguments), warehouse)
         number = publish_marts(warehouse, folder, valid["publications_kept"], valid["publication_storage_version"])
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")

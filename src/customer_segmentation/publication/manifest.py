@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from customer_segmentation.publication.errors import PublicationError
+
 MANIFEST = "manifest.json"
 
 
@@ -34,7 +36,18 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read manifest.json from the folder of a publication."""
-    content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    marts = {mart: MartSummary(**summary) for mart, summary in content.pop("marts").items()}
-    return Manifest(marts=marts, **content)
+    """Read manifest.json from the folder of a publication. Unknown keys, as of a newer version, are ignored.
+
+    Raises:
+        PublicationError: The file cannot be read, or is not a manifest.
+    """
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        marts = {mart: MartSummary(summary["rows"], summary["amounts"]) for mart, summary in content["marts"].items()}
+        return Manifest(content["publication"], content["warehouse"], content["published_at"], marts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not a manifest"
+        raise PublicationError(
+            f"{folder / MANIFEST} cannot be read ({said}), so the publication is damaged; remove its folder, or make "
+            "another one current with `make rollback`."
+        ) from error

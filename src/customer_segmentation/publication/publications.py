@@ -42,18 +42,22 @@ def publication_numbers(folder: Path) -> list[int]:
 
 
 def current_number(folder: Path) -> int | None:
-    """The number of the publication that readers see; None if there is none."""
+    """The number of the publication that readers see; None if there is none, or if its folder is gone."""
     link = folder / CURRENT
-    return int(os.readlink(link)) if link.is_symlink() else None
+    name = Path(os.readlink(link)).name if link.is_symlink() else ""
+    return int(name) if name.isdecimal() and (folder / name).is_dir() else None
 
 
 def current_database(warehouse: Path) -> Path | None:
     """The path, without links, of the database that readers of this warehouse's marts see.
 
     None if there is no publication, or if the publications belong to another warehouse.
+
+    Raises:
+        PublicationError: The current publication cannot be read.
     """
     current = publications_folder(warehouse) / CURRENT
-    if not current.exists() or read_manifest(current).warehouse != warehouse.name:
+    if not current.is_dir() or read_manifest(current.resolve()).warehouse != warehouse.name:
         return None
     return (current / DATABASE).resolve()
 
@@ -62,11 +66,31 @@ def describe_publications(folder: Path) -> list[str]:
     """One line per publication, newest first: number, time, marts, rows, and which one is current."""
     lines = []
     for number in reversed(publication_numbers(folder)):
-        manifest = read_manifest(folder / _name(number))
-        rows = sum(mart.rows for mart in manifest.marts.values())
+        try:
+            manifest = read_manifest(folder / _name(number))
+        except PublicationError:
+            content = "unreadable"
+        else:
+            rows = sum(mart.rows for mart in manifest.marts.values())
+            content = f"{manifest.published_at}   {len(manifest.marts)} marts   {rows} rows"
         mark = "   <- current" if number == current_number(folder) else ""
-        lines.append(f"{number:6d}   {manifest.published_at}   {len(manifest.marts)} marts   {rows} rows{mark}")
+        lines.append(f"{number:6d}   {content}{mark}")
     return lines
+
+
+def check_owner(folder: Path, warehouse: str) -> None:
+    """Check that the publications in a folder, if there are any, belong to the warehouse with this file name.
+
+    Raises:
+        PublicationError: They belong to another warehouse, or the current one cannot be read.
+    """
+    current = current_number(folder)
+    owner = warehouse if current is None else read_manifest(folder / _name(current)).warehouse
+    if owner != warehouse:
+        raise PublicationError(
+            f"The publications in {folder} belong to the warehouse {owner}, not to {warehouse}; set "
+            "SEGMENTATION_PUBLICATIONS to another folder."
+        )
 
 
 # ---- changing what readers see -----------------------------------------------------------------------------------
@@ -92,17 +116,12 @@ def publish_marts(warehouse: Path, folder: Path, kept: int, storage_version: str
     full disk, leaves the current publication unchanged.
 
     Raises:
-        PublicationError: The publications belong to another warehouse, there are no marts, a copy differs from its
-            source, or the warehouse cannot be read or the folder written.
+        PublicationError: The publications belong to another warehouse, the current one cannot be read, there are no
+            marts, a copy differs from its source, or the warehouse cannot be read or the folder written.
     """
     _remove_unfinished(folder)
     before = current_number(folder)
-    published = None if before is None else read_manifest(folder / CURRENT).warehouse
-    if published not in (None, warehouse.name):
-        raise PublicationError(
-            f"The publications in {folder} belong to the warehouse {published}, not to {warehouse.name}; set "
-            "SEGMENTATION_PUBLICATIONS to another folder."
-        )
+    check_owner(folder, warehouse.name)
     number = max(publication_numbers(folder), default=0) + 1
     unfinished = folder / f".{_name(number)}.partial"
     try:

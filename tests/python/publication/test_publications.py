@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import duckdb
 import pytest
@@ -12,6 +13,8 @@ from stamped import MARTS, command, publish_stamp, publish_warehouse, stamps, wr
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import (
     current_database,
+    current_number,
+    describe_publications,
     locked,
     publication_numbers,
     publish_marts,
@@ -127,3 +130,72 @@ def test_the_current_database_belongs_to_the_warehouse_or_is_none(tmp_path):
     publish_stamp(tmp_path, 1)
     assert current_database(warehouse) == tmp_path / "publications" / "000001" / "segments.duckdb"
     assert current_database(tmp_path / "other.duckdb") is None
+
+
+def test_a_current_publication_whose_folder_is_gone_does_not_prevent_the_next_one(tmp_path):
+    folder = tmp_path / "publications"
+    for stamp in (1, 2):
+        publish_stamp(tmp_path, stamp)
+    shutil.rmtree(folder / "000001")
+    (folder / "current").unlink()
+    (folder / "current").symlink_to("000001")
+    assert current_number(folder) is None
+    assert current_database(tmp_path / "warehouse.duckdb") is None
+    assert publish_stamp(tmp_path, 3) == 3
+    assert stamps(folder / "current" / "segments.duckdb") == {3}
+
+
+@pytest.mark.parametrize("written", ["{folder}/000001", "000001/", "./000001", "{folder}/000001/"])
+def test_a_link_made_by_hand_is_followed(tmp_path, written):
+    folder = tmp_path / "publications"
+    publish_stamp(tmp_path, 1)
+    (folder / "current").unlink()
+    (folder / "current").symlink_to(written.format(folder=folder))
+    assert current_number(folder) == 1
+    assert publish_stamp(tmp_path, 2) == 2
+    assert os.readlink(folder / "current") == "000002"
+
+
+def test_a_text_file_in_place_of_the_link_is_replaced(tmp_path):
+    folder = tmp_path / "publications"
+    publish_stamp(tmp_path, 1)
+    (folder / "current").unlink()
+    (folder / "current").write_text("000001")
+    assert current_database(tmp_path / "warehouse.duckdb") is None
+    assert publish_stamp(tmp_path, 2) == 2
+    assert current_number(folder) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"marts": []}', '{"marts": {"first": {}}}', None])
+def test_a_damaged_publication_is_reported_and_can_be_left(tmp_path, content):
+    folder = tmp_path / "publications"
+    for stamp in (1, 2):
+        publish_stamp(tmp_path, stamp)
+    manifest = folder / "000002" / "manifest.json"
+    manifest.unlink()
+    if content is not None:
+        manifest.write_text(content)
+    newest, oldest = describe_publications(folder)
+    assert newest.split() == ["2", "unreadable", "<-", "current"]
+    assert "3 marts   6000 rows" in oldest
+    said = r"000002/manifest.json cannot be read \(.*\), so the publication is damaged; remove its folder, or make"
+    with pytest.raises(PublicationError, match=said):
+        current_database(tmp_path / "warehouse.duckdb")
+    with pytest.raises(PublicationError, match=said):
+        publish_stamp(tmp_path, 3)
+    # Before the build, which takes long.
+    refused = command(tmp_path, "publish")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "so the publication is damaged" in refused.stderr
+    assert "Publication 1 is current" in command(tmp_path, "rollback").stdout
+    assert publish_stamp(tmp_path, 3) == 3
+
+
+def test_the_manifest_of_a_newer_version_is_read(tmp_path):
+    publish_stamp(tmp_path, 1)
+    manifest = tmp_path / "publications" / "000001" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    content["marts"]["first"]["further"] = content["further"] = 1
+    manifest.write_text(json.dumps(content))
+    assert "6000 rows   <- current" in describe_publications(tmp_path / "publications")[0]
+    assert publish_stamp(tmp_path, 2) == 2
