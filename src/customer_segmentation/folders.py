@@ -10,9 +10,21 @@ from pathlib import Path
 
 
 @contextmanager
-def only_one(folder: Path, refusal: Exception) -> Iterator[None]:
-    """Lock a folder that exists. The lock ends with the process. Raises `refusal` if another process holds it."""
-    with (folder / ".lock").open("a") as lock:
+def only_one(folder: Path, refusal: Exception, variable: str, mode: int = 0o777) -> Iterator[None]:
+    """Create a folder with this mode unless it exists, and lock it. The lock ends with the process.
+
+    Raises `refusal` if another process holds the lock, and an error of the same type if the folder cannot be used;
+    `variable` is the environment variable that names another.
+    """
+    try:
+        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("a")
+    except OSError as error:
+        raise type(refusal)(
+            f"The folder {folder} cannot be written ({error.strerror}: {error.filename}); give this user write access, "
+            f"or set {variable} to another folder."
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

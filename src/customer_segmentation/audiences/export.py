@@ -66,11 +66,10 @@ def locked(folder: Path) -> Iterator[int]:
     """Lock the folder, which only its owner can read, so that one export runs at a time; yield the umask of before.
 
     Raises:
-        ExportError: Another process holds the lock.
+        ExportError: Another process holds the lock, or the folder cannot be written.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     refusal = f"Another export is running in {folder}; wait until it ends and run this again."
-    with only_one(folder, ExportError(refusal)):
+    with only_one(folder, ExportError(refusal), "SEGMENTATION_AUDIENCES", mode=0o700):
         before = os.umask(0o077)
         try:
             yield before

@@ -8,6 +8,7 @@ variable SEGMENTATION_PUBLICATIONS names another.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ from customer_segmentation.publication.manifest import Manifest, read_manifest
 from customer_segmentation.publication.warehouse import explain, is_locked
 
 CURRENT = "current"
+# What the system and DuckDB say when there is no space for a file.
+NO_SPACE = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 
 
 # ---- finding publications ----------------------------------------------------------------------------------------
@@ -35,10 +38,17 @@ def publications_folder(warehouse: Path) -> Path:
 
 
 def publication_numbers(folder: Path) -> list[int]:
-    """The numbers of the publications in a folder, in ascending order."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
+    """The numbers of the publications in a folder, in ascending order.
+
+    Raises:
+        PublicationError: The folder cannot be read.
+    """
+    try:
+        if not folder.is_dir():
+            return []
+        return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
 
 
 def current_number(folder: Path) -> int | None:
@@ -56,8 +66,14 @@ def current_database(warehouse: Path) -> Path | None:
     Raises:
         PublicationError: The current publication cannot be read.
     """
-    current = publications_folder(warehouse) / CURRENT
-    if not current.is_dir() or read_manifest(current.resolve()).warehouse != warehouse.name:
+    folder = publications_folder(warehouse)
+    current = folder / CURRENT
+    try:
+        if not current.is_dir():
+            return None
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if read_manifest(current.resolve()).warehouse != warehouse.name:
         return None
     return (current / DATABASE).resolve()
 
@@ -93,6 +109,14 @@ def check_owner(folder: Path, warehouse: str) -> None:
         )
 
 
+def _unreadable(folder: Path, error: OSError) -> PublicationError:
+    """The error that this user cannot read a publications folder."""
+    return PublicationError(
+        f"The publications in {folder} cannot be read ({error.strerror}: {error.filename}); give this user read "
+        "access, or set SEGMENTATION_PUBLICATIONS to another folder."
+    )
+
+
 # ---- changing what readers see -----------------------------------------------------------------------------------
 
 
@@ -101,11 +125,10 @@ def locked(folder: Path) -> Iterator[None]:
     """Lock the folder, so that one publication or rollback runs at a time. The lock ends with the process.
 
     Raises:
-        PublicationError: Another process holds the lock.
+        PublicationError: Another process holds the lock, or the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     refusal = f"Another publication or rollback is running in {folder}; wait until it ends and run this again."
-    with only_one(folder, PublicationError(refusal)):
+    with only_one(folder, PublicationError(refusal), "SEGMENTATION_PUBLICATIONS"):
         yield
 
 
@@ -119,30 +142,36 @@ def publish_marts(warehouse: Path, folder: Path, kept: int, storage_version: str
         PublicationError: The publications belong to another warehouse, the current one cannot be read, there are no
             marts, a copy differs from its source, or the warehouse cannot be read or the folder written.
     """
-    _remove_unfinished(folder)
     before = current_number(folder)
     check_owner(folder, warehouse.name)
     number = max(publication_numbers(folder), default=0) + 1
     unfinished = folder / f".{_name(number)}.partial"
     try:
+        _remove_unfinished(folder)
         unfinished.mkdir()
         marts = copy_marts(warehouse, unfinished, storage_version)
         Manifest(number, warehouse.name, datetime.now(UTC).isoformat(timespec="seconds"), marts).write(unfinished)
         sync_files(unfinished)
         os.replace(unfinished, folder / _name(number))
         sync(folder)
-        _point_current_to(folder, number)
     except (OSError, duckdb.Error) as error:
         if isinstance(error, duckdb.Error) and is_locked(error):
             raise PublicationError(explain(error, warehouse)) from error
         still = "there is no publication yet" if before is None else f"readers still see publication {before}"
         said = " ".join(str(error).split()).rstrip(".")
+        remedy = "Free some space" if any(words in said for words in NO_SPACE) else "Remedy this"
         raise PublicationError(
-            f"The publication could not be written to {folder} ({said}); {still}. Free some space and run it again."
+            f"The publication could not be written to {folder} ({said}); {still}. {remedy} and run it again."
         ) from error
     finally:
         # After the rename there is nothing left to remove.
         shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        _point_current_to(folder, number)
+    except PublicationError:
+        if current_number(folder) != number:
+            _remove(folder, number)
+        raise
     remove_old(folder, kept)
     return number
 
@@ -151,7 +180,7 @@ def roll_back(folder: Path, number: int | None = None) -> int:
     """Make another publication the current one, by default the one before it, and return its number.
 
     Raises:
-        PublicationError: There is no such publication, or another process holds the lock.
+        PublicationError: There is no such publication, another process holds the lock, or the folder cannot be written.
     """
     if not publication_numbers(folder):
         raise PublicationError(f"There are no publications in {folder}; `make publish` creates one.")
@@ -171,13 +200,27 @@ def roll_back(folder: Path, number: int | None = None) -> int:
 
 
 def remove_old(folder: Path, kept: int) -> None:
-    """Remove all but the newest `kept` publications and the current one. The folder must be locked."""
+    """Remove all but the newest `kept` publications and the current one. The folder must be locked.
+
+    Raises:
+        PublicationError: One of them cannot be removed.
+    """
     for number in publication_numbers(folder)[:-kept]:
         if number != current_number(folder):
-            # Renamed first: a folder whose name is a number is always complete.
-            leaving = folder / f".{_name(number)}.leaving"
-            os.replace(folder / _name(number), leaving)
-            shutil.rmtree(leaving)
+            _remove(folder, number)
+
+
+def _remove(folder: Path, number: int) -> None:
+    """Remove a publication. It is renamed first, because a folder whose name is a number is always complete."""
+    leaving = folder / f".{_name(number)}.leaving"
+    try:
+        os.replace(folder / _name(number), leaving)
+        shutil.rmtree(leaving)
+    except OSError as error:
+        raise PublicationError(
+            f"Publication {number} could not be removed from {folder} ({error.strerror}: {error.filename}); "
+            f"publication {current_number(folder)} is current. Give this user write access and run it again."
+        ) from error
 
 
 def _remove_unfinished(folder: Path) -> None:
@@ -193,9 +236,21 @@ def _name(number: int) -> str:
 
 
 def _point_current_to(folder: Path, number: int) -> None:
-    """Make this publication the current one. The link is replaced by an atomic rename, so it always exists."""
-    link = folder / f".{CURRENT}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(_name(number))
-    os.replace(link, folder / CURRENT)
-    sync(folder)
+    """Make this publication the current one. The link is replaced by an atomic rename, so it always exists.
+
+    Raises:
+        PublicationError: The link cannot be made or replaced.
+    """
+    link, current = folder / f".{CURRENT}", folder / CURRENT
+    try:
+        link.unlink(missing_ok=True)
+        link.symlink_to(_name(number))
+        os.replace(link, current)
+        sync(folder)
+    except OSError as error:
+        remedy = (
+            f"Rename this folder; {CURRENT} must be a link"
+            if current.is_dir() and not current.is_symlink()
+            else "Set SEGMENTATION_PUBLICATIONS to a folder with symbolic links that this user can write"
+        )
+        raise PublicationError(f"The link {current} could not be replaced ({error.strerror}). {remedy}.") from error

@@ -79,7 +79,7 @@ def move_aside(warehouse: Path) -> Path | None:
     """Rename the warehouse and its write-ahead log to an unused name; return its path, None if there is no file.
 
     Raises:
-        WarehouseError: Another process, such as a running build, has the file open.
+        WarehouseError: Another process, such as a running build, has the file open, or its folder is not writable.
     """
     if not warehouse.exists():
         return None
@@ -92,7 +92,13 @@ def move_aside(warehouse: Path) -> Path | None:
     while (aside := warehouse.with_name(f"{warehouse.name}.aside-{number}")).exists():
         number += 1
     log = warehouse.with_name(f"{warehouse.name}.wal")
-    if log.exists():
-        log.rename(aside.with_name(f"{aside.name}.wal"))
-    warehouse.rename(aside)
+    try:
+        if log.exists():
+            log.rename(aside.with_name(f"{aside.name}.wal"))
+        warehouse.rename(aside)
+    except OSError as error:
+        raise WarehouseError(
+            f"The warehouse {warehouse} cannot be renamed ({error.strerror}); give this user write access to its "
+            f"folder {warehouse.parent.resolve()}."
+        ) from error
     return aside

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -19,6 +21,7 @@ from customer_segmentation.publication.publications import (
     publication_numbers,
     publish_marts,
     remove_old,
+    roll_back,
 )
 
 
@@ -199,3 +202,74 @@ def test_the_manifest_of_a_newer_version_is_read(tmp_path):
     manifest.write_text(json.dumps(content))
     assert "6000 rows   <- current" in describe_publications(tmp_path / "publications")[0]
     assert publish_stamp(tmp_path, 2) == 2
+
+
+def test_a_publication_that_readers_cannot_see_is_removed(tmp_path, monkeypatch):
+    folder = tmp_path / "publications"
+    (folder / "current").mkdir(parents=True)
+    with pytest.raises(
+        PublicationError, match=r"current could not be replaced \(Is a directory\)\. Rename this folder"
+    ):
+        publish_stamp(tmp_path, 1)
+    assert publication_numbers(folder) == []
+    (folder / "current").rmdir()
+    assert publish_stamp(tmp_path, 1) == 1
+
+    def no_links(link, _):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(link))
+
+    monkeypatch.setattr(Path, "symlink_to", no_links)
+    said = r"\(Operation not permitted\)\. Set SEGMENTATION_PUBLICATIONS to a folder with symbolic links"
+    for _ in range(2):
+        with pytest.raises(PublicationError, match=said):
+            publish_stamp(tmp_path, 2)
+    with pytest.raises(PublicationError, match=said):
+        roll_back(folder, 1)
+    assert sorted(each.name for each in folder.iterdir()) == [".lock", "000001", "current"]
+    assert stamps(folder / "current" / "segments.duckdb") == {1}
+
+
+@pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "Free some space"), (errno.EACCES, "Remedy this")])
+def test_space_is_asked_for_only_where_it_is_missing(tmp_path, monkeypatch, number, remedy):
+    write_warehouse(tmp_path / "warehouse.duckdb", 1)
+
+    def failing(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("customer_segmentation.publication.publications.sync_files", failing)
+    with pytest.raises(PublicationError, match=f"there is no publication yet. {remedy} and run it again"):
+        publish_warehouse(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["a_file", "a_file/publications"])
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path, place):
+    (tmp_path / "a_file").write_text("")
+    refused = command(tmp_path, "publish", SEGMENTATION_PUBLICATIONS=str(tmp_path / place))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"The folder {tmp_path / place} cannot be written (")
+    assert refused.stderr.endswith("give this user write access, or set SEGMENTATION_PUBLICATIONS to another folder.\n")
+
+
+def test_a_folder_of_somebody_else_is_reported(tmp_path, monkeypatch):
+    publish_stamp(tmp_path, 1)
+    folder = tmp_path / "publications"
+
+    def denied(path, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "open", denied)
+    with (
+        pytest.raises(PublicationError, match=r"cannot be written \(Permission denied: .*/\.lock\); give"),
+        locked(folder),
+    ):
+        pass
+    for method in ("is_dir", "iterdir"):
+        monkeypatch.setattr(Path, method, denied)
+    for reading in (
+        lambda: publication_numbers(folder),
+        lambda: describe_publications(folder),
+        lambda: roll_back(folder),
+        lambda: current_database(tmp_path / "warehouse.duckdb"),
+    ):
+        with pytest.raises(PublicationError, match=rf"publications in {folder} cannot be read \(Permission denied: "):
+            reading()

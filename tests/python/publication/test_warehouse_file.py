@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
 from conftest import dbt
 from stamped import command, publish_stamp, stamps
+
+from customer_segmentation.publication.warehouse import WarehouseError, move_aside
 
 HOLDER = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(120)"
 
@@ -62,6 +67,18 @@ def test_moving_aside_uses_a_free_name_and_moves_the_write_ahead_log(tmp_path):
         assert f"aside-{number}" in command(tmp_path, "move-warehouse-aside").stdout
     names = {each.name for each in tmp_path.iterdir()}
     assert names == {f"warehouse.duckdb.aside-{number}{end}" for number in (1, 2) for end in ("", ".wal")}
+
+
+def test_a_warehouse_that_cannot_be_renamed_is_reported(tmp_path, monkeypatch):
+    duckdb.connect(str(tmp_path / "warehouse.duckdb")).close()
+
+    def denied(path, _):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "rename", denied)
+    said = rf"warehouse\.duckdb cannot be renamed \(Permission denied\); give this user write access to .* {tmp_path}"
+    with pytest.raises(WarehouseError, match=said):
+        move_aside(tmp_path / "warehouse.duckdb")
 
 
 @pytest.mark.short_faults
