@@ -88,7 +88,7 @@ example-campaign: setup-dev  ## Play three waves of actions with known effects i
 # The sample is published only if there is no publication yet.
 example-evidence: setup  ## Build the Evidence site of the current publication, into reports/output/evidence; needs Node.js 18 or later
 	@sh examples/evidence/build.sh --check
-	@test -e "$${SEGMENTATION_PUBLICATIONS:-publications}/current" || $(MAKE) publish
+	@test -e "$$(sh examples/evidence/build.sh --publication)" || $(MAKE) publish
 	@sh examples/evidence/build.sh
 
 ##@ Extend

@@ -1,10 +1,21 @@
 #!/bin/sh
 # Builds the site from a publication. Usage: sh examples/evidence/build.sh [folder of the publication] [output folder]
-# With --check, only says in one sentence what is missing.
+# With --check, only says in one sentence what is missing; with --publication, which folder it reads by default.
 set -eu
 
 project=$(cd "$(dirname "$0")/../.." && pwd -P)
-publication=${1:-${SEGMENTATION_PUBLICATIONS:-$project/publications}/current}
+
+# The publications are beside the warehouse; where the warehouse is a link, beside the file that it names.
+current() {
+    warehouse=$(cd "$project" && readlink -f "${SEGMENTATION_WAREHOUSE:-warehouse.duckdb}") || warehouse=$SEGMENTATION_WAREHOUSE
+    echo "${SEGMENTATION_PUBLICATIONS:-$(dirname "$warehouse")/publications}/current"
+}
+
+if [ "${1:-}" = --publication ]; then
+    current
+    exit
+fi
+publication=${1:-$(current)}
 output=${2:-$project/reports/output/evidence}
 node=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\).*/\1/p') || node=
 

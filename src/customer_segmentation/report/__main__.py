@@ -64,7 +64,7 @@ def main(given: list[str]) -> None:
         arguments.locale or settings.get("report_locale") or "en_GB",
         None if currency is None or str(currency).lower() == "none" else str(currency),
     )
-    published = None if arguments.warehouse else current_database(warehouse_path())
+    published = None if arguments.warehouse else current_database(warehouse_path().resolve())
     source = arguments.warehouse or published or warehouse_path()
     marts = Marts(source)
     if arguments.pictures:

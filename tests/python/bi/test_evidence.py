@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -60,6 +61,23 @@ def test_the_script_says_what_is_missing(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("Evidence needs Node.js 18 or later with npm")
     assert ended.stderr.count("\n") == 1
+
+
+def test_the_script_reads_the_publications_beside_the_warehouse(tmp_path: Path) -> None:
+    there = tmp_path / "there" / "shop.duckdb"
+    there.parent.mkdir()
+    there.touch()
+    link = tmp_path / "warehouse.duckdb"
+    link.symlink_to(there)
+
+    def folder(**variables: str) -> str:
+        script = ["sh", str(EXAMPLE / "build.sh"), "--publication"]
+        environment = {"PATH": os.environ["PATH"]} | variables
+        return subprocess.run(script, env=environment, cwd=tmp_path, capture_output=True, text=True).stdout.strip()
+
+    assert folder() == f"{PROJECT / 'publications' / 'current'}"
+    assert folder(SEGMENTATION_WAREHOUSE=str(link)) == f"{there.parent / 'publications' / 'current'}"
+    assert folder(SEGMENTATION_WAREHOUSE=str(link), SEGMENTATION_PUBLICATIONS="/elsewhere") == "/elsewhere/current"
 
 
 # ---- sites -------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from conftest import PROJECT
 from stamped import MARTS, command, publish_stamp, publish_warehouse, stamps, write_warehouse
 
 from customer_segmentation.publication.errors import PublicationError
@@ -23,6 +24,7 @@ from customer_segmentation.publication.publications import (
     remove_old,
     roll_back,
 )
+from customer_segmentation.report.__main__ import main as report
 
 
 def test_a_publication_holds_all_marts_with_their_comments_and_constraints_and_nothing_else(tmp_path):
@@ -273,3 +275,16 @@ def test_a_folder_of_somebody_else_is_reported(tmp_path, monkeypatch):
     ):
         with pytest.raises(PublicationError, match=rf"publications in {folder} cannot be read \(Permission denied: "):
             reading()
+
+
+def test_the_report_reads_the_publication_of_the_warehouse_that_a_link_names(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    publish_stamp(tmp_path / "there", 1)
+    (tmp_path / "warehouse.duckdb").symlink_to(tmp_path / "there" / "warehouse.duckdb")
+    monkeypatch.setenv("SEGMENTATION_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.chdir(PROJECT)
+    read = []
+    monkeypatch.setattr("customer_segmentation.report.__main__.Marts", read.append)
+    monkeypatch.setattr("customer_segmentation.report.__main__.write_pictures", lambda *_: [])
+    report(["--pictures", str(tmp_path)])
+    assert read == [tmp_path / "there" / "publications" / "000001" / "segments.duckdb"]
