@@ -7,7 +7,9 @@ project=$(cd "$(dirname "$0")/../.." && pwd -P)
 
 # The publications are beside the warehouse; where the warehouse is a link, beside the file that it names.
 current() {
-    warehouse=$(cd "$project" && readlink -f "${SEGMENTATION_WAREHOUSE:-warehouse.duckdb}") || warehouse=$SEGMENTATION_WAREHOUSE
+    cd "$project"
+    warehouse=${SEGMENTATION_WAREHOUSE:-warehouse.duckdb}
+    warehouse=$(readlink -f "$warehouse" || echo "$warehouse")
     echo "${SEGMENTATION_PUBLICATIONS:-$(dirname "$warehouse")/publications}/current"
 }
 

@@ -54,14 +54,16 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     # The file from which the marts are published.
     database = f"{warehouse.name}.duckdb" if on_spark else warehouse.name
     with locked(folder), tempfile.TemporaryDirectory() as aside:
-        check_owner(folder, database)  # raises before the build starts
+        check_owner(folder, database, warehouse)  # raises before the build starts
         given = build(project, settings, arguments, warehouse)
         # Every run of dbt checks the settings, so their values are valid here.
         valid = project_settings(project) | given
+        source = warehouse
         if on_spark:
-            tables, warehouse = warehouse, Path(aside) / database
-            fetch_marts(tables, target_folder(project, arguments), warehouse)
-        number = publish_marts(warehouse, folder, valid["publications_kept"], valid["publication_storage_version"])
+            source = Path(aside) / database
+            fetch_marts(warehouse, target_folder(project, arguments), source)
+        kept, version = valid["publications_kept"], valid["publication_storage_version"]
+        number = publish_marts(source, folder, kept, version, origin=warehouse)
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 

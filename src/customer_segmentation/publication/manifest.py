@@ -26,6 +26,8 @@ class Manifest:
     publication: int
     # The file name of the warehouse that was published.
     warehouse: str
+    # Its absolute path; None in the manifests of earlier versions.
+    warehouse_path: str | None
     # ISO 8601, in UTC.
     published_at: str
     marts: dict[str, MartSummary]
@@ -44,7 +46,13 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         marts = {mart: MartSummary(summary["rows"], summary["amounts"]) for mart, summary in content["marts"].items()}
-        return Manifest(content["publication"], content["warehouse"], content["published_at"], marts)
+        return Manifest(
+            content["publication"],
+            content["warehouse"],
+            content.get("warehouse_path"),
+            content["published_at"],
+            marts,
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not a manifest"
         raise PublicationError(

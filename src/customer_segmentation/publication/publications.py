@@ -73,7 +73,7 @@ def current_database(warehouse: Path) -> Path | None:
             return None
     except OSError as error:
         raise _unreadable(folder, error) from error
-    if read_manifest(current.resolve()).warehouse != warehouse.name:
+    if not _is_owner(read_manifest(current.resolve()), folder, warehouse.name, warehouse):
         return None
     return (current / DATABASE).resolve()
 
@@ -94,19 +94,33 @@ def describe_publications(folder: Path) -> list[str]:
     return lines
 
 
-def check_owner(folder: Path, warehouse: str) -> None:
-    """Check that the publications in a folder, if there are any, belong to the warehouse with this file name.
+def check_owner(folder: Path, name: str, warehouse: Path) -> None:
+    """Check that the publications in a folder, if there are any, belong to the warehouse with this file name and path.
 
     Raises:
         PublicationError: They belong to another warehouse, or the current one cannot be read.
     """
     current = current_number(folder)
-    owner = warehouse if current is None else read_manifest(folder / _name(current)).warehouse
-    if owner != warehouse:
-        raise PublicationError(
-            f"The publications in {folder} belong to the warehouse {owner}, not to {warehouse}; set "
-            "SEGMENTATION_PUBLICATIONS to another folder."
-        )
+    manifest = None if current is None else read_manifest(folder / _name(current))
+    if manifest is None or _is_owner(manifest, folder, name, warehouse):
+        return
+    owner, other = (manifest.warehouse, name) if manifest.warehouse != name else (manifest.warehouse_path, warehouse)
+    raise PublicationError(
+        f"The publications in {folder} belong to the warehouse {owner}, not to {other}; set SEGMENTATION_PUBLICATIONS "
+        f"to another folder, or remove {folder / CURRENT} if this warehouse is to replace that one."
+    )
+
+
+def _is_owner(manifest: Manifest, folder: Path, name: str, warehouse: Path) -> bool:
+    """Whether a publication in a folder belongs to the warehouse with this file name and path.
+
+    The path decides only between warehouses that could share the folder: it may differ if the old one is gone, because
+    the warehouse was moved, or if the folder is beside this one, because both may be a copy.
+    """
+    if manifest.warehouse != name:
+        return False
+    warehouse, path = warehouse.resolve(), manifest.warehouse_path
+    return path in (None, str(warehouse)) or not os.path.exists(path) or folder.resolve().parent == warehouse.parent
 
 
 def _unreadable(folder: Path, error: OSError) -> PublicationError:
@@ -132,25 +146,30 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def publish_marts(warehouse: Path, folder: Path, kept: int, storage_version: str = OLDEST_READER) -> int:
+def publish_marts(
+    warehouse: Path, folder: Path, kept: int, storage_version: str = OLDEST_READER, origin: Path | None = None
+) -> int:
     """Make the marts of a warehouse the current publication, and return its number. The folder must be locked.
 
-    Then remove all but the newest `kept` publications. Any failure before the link is replaced, including a kill or a
-    full disk, leaves the current publication unchanged.
+    `origin` is the warehouse from which this file was copied, if it was. Afterwards all but the newest `kept`
+    publications are removed. Any failure before the link is replaced, including a kill or a full disk, leaves the
+    current publication unchanged.
 
     Raises:
         PublicationError: The publications belong to another warehouse, the current one cannot be read, there are no
             marts, a copy differs from its source, or the warehouse cannot be read or the folder written.
     """
     before = current_number(folder)
-    check_owner(folder, warehouse.name)
+    origin = (origin or warehouse).resolve()
+    check_owner(folder, warehouse.name, origin)
     number = max(publication_numbers(folder), default=0) + 1
     unfinished = folder / f".{_name(number)}.partial"
     try:
         _remove_unfinished(folder)
         unfinished.mkdir()
         marts = copy_marts(warehouse, unfinished, storage_version)
-        Manifest(number, warehouse.name, datetime.now(UTC).isoformat(timespec="seconds"), marts).write(unfinished)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        Manifest(number, warehouse.name, str(origin), now, marts).write(unfinished)
         sync_files(unfinished)
         os.replace(unfinished, folder / _name(number))
         sync(folder)

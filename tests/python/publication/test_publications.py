@@ -129,6 +129,50 @@ def test_the_publications_of_one_warehouse_are_not_replaced_by_those_of_another(
         publish_marts(tmp_path / "other.duckdb", tmp_path / "publications", 3)
 
 
+def test_two_warehouses_of_one_name_do_not_share_a_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGMENTATION_PUBLICATIONS", str(tmp_path / "publications"))
+    folder, ours, theirs = (tmp_path / name for name in ("publications", "ours", "theirs"))
+    for shop in (ours, theirs):
+        shop.mkdir()
+        write_warehouse(shop / "warehouse.duckdb", 1)
+    with locked(folder):
+        publish_marts(ours / "warehouse.duckdb", folder, 3)
+        said = rf"belong to the warehouse {ours}/warehouse\.duckdb, not to {theirs}/warehouse\.duckdb; set SEGMENTATION"
+        with pytest.raises(PublicationError, match=said):
+            publish_marts(theirs / "warehouse.duckdb", folder, 3)
+        assert current_database(theirs / "warehouse.duckdb") is None
+        # The remedy of the message.
+        (folder / "current").unlink()
+        assert publish_marts(theirs / "warehouse.duckdb", folder, 3) == 2
+        # The manifest of an earlier version has only the file name.
+        manifest = folder / "000002" / "manifest.json"
+        content = json.loads(manifest.read_text())
+        assert content.pop("warehouse_path") == str(theirs / "warehouse.duckdb")
+        manifest.write_text(json.dumps(content))
+        assert publish_marts(ours / "warehouse.duckdb", folder, 3) == 3
+
+
+@pytest.mark.parametrize("with_the_original", [True, False])
+def test_a_copied_or_moved_shop_keeps_its_publications(tmp_path, with_the_original):
+    (tmp_path / "shop").mkdir()
+    publish_stamp(tmp_path / "shop", 1)
+    shutil.copytree(tmp_path / "shop", tmp_path / "new", symlinks=True)
+    if not with_the_original:
+        shutil.rmtree(tmp_path / "shop")
+    assert current_database(tmp_path / "new" / "warehouse.duckdb").parent == tmp_path / "new/publications/000001"
+    assert publish_stamp(tmp_path / "new", 2) == 2
+
+
+def test_a_moved_warehouse_keeps_its_publications_elsewhere(tmp_path):
+    folder = tmp_path / "elsewhere" / "publications"
+    write_warehouse(tmp_path / "warehouse.duckdb", 1)
+    with locked(folder):
+        publish_marts(tmp_path / "warehouse.duckdb", folder, 3)
+        (tmp_path / "new").mkdir()
+        (tmp_path / "warehouse.duckdb").rename(tmp_path / "new" / "warehouse.duckdb")
+        assert publish_marts(tmp_path / "new" / "warehouse.duckdb", folder, 3) == 2
+
+
 def test_the_current_database_belongs_to_the_warehouse_or_is_none(tmp_path):
     warehouse = tmp_path / "warehouse.duckdb"
     assert current_database(warehouse) is None
