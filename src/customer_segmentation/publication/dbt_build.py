@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
-from customer_segmentation.settings import with_one_vars
+from customer_segmentation.settings import read_settings, with_one_vars
 
 GREEN = ("success", "pass", "warn", "no-op")
 # Arguments of dbt that build the tables without some or all of their rows.
@@ -39,7 +39,7 @@ def build(
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     tables_before = _last_changes(warehouse)
-    variables = ["--vars", settings.read_text(encoding="utf-8")] if settings else []
+    variables = ["--vars", json.dumps(read_settings(settings), default=str)] if settings else []
     dbt = Path(sys.executable).with_name("dbt")
     command = [str(dbt), "build", *with_one_vars([*variables, *arguments])]
     finished = subprocess.run(command, cwd=project, check=False, umask=umask)

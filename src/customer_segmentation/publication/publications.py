@@ -58,10 +58,11 @@ def current_number(folder: Path) -> int | None:
     return int(name) if name.isdecimal() and (folder / name).is_dir() else None
 
 
-def current_database(warehouse: Path) -> Path | None:
+def current_database(warehouse: Path, name: str | None = None) -> Path | None:
     """The path, without links, of the database that readers of this warehouse's marts see.
 
-    None if there is no publication, or if the publications belong to another warehouse.
+    `name` is that of the file from which the marts were published, unless it is the warehouse's. None if there is no
+    publication, or if the publications belong to another warehouse.
 
     Raises:
         PublicationError: The current publication cannot be read.
@@ -73,7 +74,7 @@ def current_database(warehouse: Path) -> Path | None:
             return None
     except OSError as error:
         raise _unreadable(folder, error) from error
-    if not _is_owner(read_manifest(current.resolve()), folder, warehouse.name, warehouse):
+    if not _is_owner(read_manifest(current.resolve()), folder, name or warehouse.name, warehouse):
         return None
     return (current / DATABASE).resolve()
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.publications import current_database
+from customer_segmentation.publication.spark import spark_warehouse
 from customer_segmentation.publication.warehouse import warehouse_path
 from customer_segmentation.report import ReportError
 from customer_segmentation.report.page import page, write_pictures
@@ -64,7 +65,7 @@ def main(given: list[str]) -> None:
         arguments.locale or settings.get("report_locale") or "en_GB",
         None if currency is None or str(currency).lower() == "none" else str(currency),
     )
-    published = None if arguments.warehouse else current_database(warehouse_path().resolve())
+    published = None if arguments.warehouse else published_database()
     source = arguments.warehouse or published or warehouse_path()
     marts = Marts(source)
     if arguments.pictures:
@@ -88,6 +89,15 @@ def main(given: list[str]) -> None:
             f"{warehouse_path()} has changed since that publication: `make publish` publishes it, and"
             f' `make report ARGS="--warehouse {warehouse_path()}"` shows it.'
         )
+
+
+def published_database() -> Path | None:
+    """The current publication of the warehouse, or, if there is no such file, of the warehouse on Spark."""
+    warehouse = warehouse_path().resolve()
+    if warehouse.exists():
+        return current_database(warehouse)
+    warehouse = spark_warehouse().resolve()
+    return current_database(warehouse, f"{warehouse.name}.duckdb")
 
 
 def is_newer(warehouse: Path, published: Path) -> bool:

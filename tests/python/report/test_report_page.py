@@ -962,6 +962,22 @@ def test_the_page_of_a_publication_says_that_the_warehouse_has_changed(
     assert changed in capsys.readouterr().out
 
 
+def test_the_page_is_of_the_publication_from_spark_where_there_is_no_other_warehouse(
+    warehouses, tmp_path, monkeypatch, capsys
+) -> None:
+    on_spark = tmp_path / "spark-warehouse"
+    (tmp_path / "aside").mkdir()
+    copied = tmp_path / "aside" / "spark-warehouse.duckdb"
+    shutil.copy(warehouses["sample"], copied)
+    with locked(tmp_path / "publications"):
+        publish_marts(copied, tmp_path / "publications", 1, origin=on_spark)
+    monkeypatch.setenv("SEGMENTATION_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.setenv("SEGMENTATION_SPARK_WAREHOUSE", str(on_spark))
+
+    main(["--output", str(tmp_path / "page.html")])
+    assert "000001/segments.duckdb" in capsys.readouterr().out
+
+
 # ---- lineage ----------------------------------------------------------------------------------------------------
 
 
