@@ -17,7 +17,12 @@ VALUES_AT_MOST = 100
 
 
 def explorer(
-    columns: dict[str, list[Any]], segments: list[Row], moved: list[Row], due: list[Row], actions: list[Row]
+    columns: dict[str, list[Any]],
+    segments: list[Row],
+    moved: list[Row],
+    due: list[Row],
+    suppressed: list[Row],
+    actions: list[Row],
 ) -> dict[str, Any]:
     """What the page needs to look customers up.
 
@@ -26,12 +31,14 @@ def explorer(
         segments: The segments of the page.
         moved: Stays in segments, as returned by `Marts.moved_customers`.
         due: Whom each action is to reach now, as returned by `Marts.contacts_due`.
+        suppressed: Who must not be contacted, as returned by `Marts.suppressed_customers`.
         actions: Rows of segment_actions.
 
     Returns:
         `segments` and `reasons` (texts that customers refer to by their index), a list per column with an item per
         customer, `attributes` (label, values, and the code of each customer), `lists` (the actions with the rows of
-        those to contact, and of those held out), and `history` (the stays of a row that has moved).
+        those to contact, and of those held out), `suppressed` (why a row must not be contacted), and `history` (the
+        stays of a row that has moved).
     """
     names = [segment["segment_name"] for segment in segments]
     names += sorted({row["segment_name"] for row in moved} - set(names))
@@ -56,6 +63,13 @@ def explorer(
     for contact in due:
         of_action = lists.setdefault(contact["action_id"], {"treated": [], "holdout": []})
         of_action[contact["status"]].append(row_of[contact["customer_id"]])
+    forbidden: dict[int, list[str]] = {}
+    for contact in suppressed:
+        reason, action = contact["reason"], contact["action_id"]
+        text = reason if contact["is_every_action"] else f"for “{titles.get(action, action)}”: {reason}"
+        of_row = forbidden.setdefault(row_of[contact["customer_id"]], [])
+        if text not in of_row:
+            of_row.append(text)
     return {
         "segments": names,
         "reasons": reasons,
@@ -80,6 +94,7 @@ def explorer(
             for action, rows in lists.items()
             if rows["treated"]
         ],
+        "suppressed": {row: "; ".join(texts) for row, texts in forbidden.items()},
         "history": history,
         "moved": sorted(latest),
     }

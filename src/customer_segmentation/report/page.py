@@ -95,7 +95,14 @@ def page(
     events = marts.segment_events()
     customers, listed = marts.customer_count(), None
     if segments and with_ids and customers <= customers_at_most:
-        listed = explorer.explorer(marts.customers(), segments, marts.moved_customers(), marts.contacts_due(), actions)
+        listed = explorer.explorer(
+            marts.customers(),
+            segments,
+            marts.moved_customers(),
+            marts.contacts_due(),
+            marts.suppressed_customers(),
+            actions,
+        )
         places = {segment["segment_name"]: segment["place"] for segment in segments}
         # The list of a row is shown with these filters.
         for row in due["rows"] if due else []:

@@ -309,6 +309,25 @@ class Marts:
             " order by action_id, customer_id",
         )
 
+    def suppressed_customers(self) -> list[Row]:
+        """The contacts that are suppressed, with their reasons; empty if the mart is missing.
+
+        `is_every_action` says whether this is so for all actions that the customer would get.
+        """
+        return self._rows_if(
+            "audiences",
+            """
+            select
+                customer_id,
+                action_id,
+                status_reason as reason,
+                bool_and(status = 'suppressed') over (partition by customer_id) as is_every_action
+            from marts.audiences
+            qualify status = 'suppressed'
+            order by customer_id, action_rank
+            """,
+        )
+
     # ---- the model and its data ---------------------------------------------------------------------------------
 
     def k_selection(self) -> list[Row]:

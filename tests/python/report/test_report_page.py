@@ -719,6 +719,50 @@ def test_the_download_is_the_list_and_no_cell_is_a_formula(warehouses, opened, t
     assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values())
 
 
+def downloaded(page: Page, file: Path) -> list[dict[str, str]]:
+    """The rows of the list that the page offers as CSV."""
+    with page.expect_download() as downloading:
+        page.locator("#download").click()
+    downloading.value.save_as(file)
+    with file.open(encoding="utf-8-sig", newline="") as opened_file:
+        return list(csv.DictReader(opened_file))
+
+
+def facts_of(page: Page, customer: str) -> dict[str, str]:
+    """Why this customer is here, by term."""
+    choose(page, id=customer)
+    page.locator("#customer-table tbody button").first.click()
+    terms, texts = (page.locator(f"tr.why-here {tag}").all_inner_texts() for tag in ("dt", "dd"))
+    return dict(zip(terms, texts, strict=True))
+
+
+def test_the_page_says_who_must_not_be_contacted(warehouses, opened, tmp_path) -> None:
+    warehouse = tmp_path / "shop.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    ((everything, partly, action),) = query(
+        warehouse,
+        "select min(customer_id), max(customer_id), (select action from marts.segment_actions where action_id = "
+        "max_by(first_action, customer_id)) from (select customer_id, min(action_id) as first_action"
+        " from marts.audiences where segment_name = 'High Value' group by customer_id having count(*) > 1)",
+    )
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "update marts.audiences set status = 'suppressed', status_reason = 'opted out'"
+            " where customer_id = $1 or customer_id = $2 and action_id ="
+            " (select min(action_id) from marts.audiences where customer_id = $2)",
+            [everything, partly],
+        )
+    page = opened(written(warehouse, tmp_path / "shop.html")).page
+    choose(page, segment="High Value")
+    rows = {row["customer_id"]: row for row in downloaded(page, tmp_path / "list.csv")}
+
+    assert "of them must not be contacted." in page.locator("#found").inner_text()
+    told = {customer: row["must_not_be_contacted"] for customer, row in rows.items() if row["must_not_be_contacted"]}
+    assert told == {everything: "opted out", partly: f"for “{action}”: opted out"}
+    assert facts_of(page, everything)["Must not be contacted"] == "opted out"
+    assert facts_of(page, partly)["Must not be contacted"] == told[partly]
+
+
 def test_the_ids_of_a_list_are_copied(pages, warehouses, chromium) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()

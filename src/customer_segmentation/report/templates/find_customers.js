@@ -88,10 +88,12 @@ const start = (all) => {
     body.replaceChildren();
     shown = 0;
     const spent = found.reduce((sum, row) => sum + Math.round((all.spending[row] ?? 0) * 100), 0) / 100;
+    const forbidden = found.filter((row) => all.suppressed[row] && !actionsOf(row, toContact).length).length;
     element("found").textContent =
       found.length === 0
         ? "No customer has all of this."
-        : `${whole.format(found.length)} of ${whole.format(all.id.length)} customers, who have spent ${money.format(spent)}.`;
+        : `${whole.format(found.length)} of ${whole.format(all.id.length)} customers, who have spent ${money.format(spent)}.` +
+          (forbidden ? ` ${whole.format(forbidden)} of them must not be contacted.` : "");
     element("done").textContent = "";
     for (const id of ["download", "copy"]) element(id).disabled = found.length === 0;
     more();
@@ -160,6 +162,7 @@ const start = (all) => {
       if (codes[row] !== null) facts.push([label, values[codes[row]]]);
     });
     const [contacts, without] = [actionsOf(row, toContact), actionsOf(row, heldOut)];
+    if (all.suppressed[row]) facts.push(["Must not be contacted", all.suppressed[row]]);
     if (contacts.length) facts.push(["To contact now", contacts.join("; ")]);
     if (without.length) facts.push(["Held out of", `${without.join("; ")} (do not contact)`]);
     const stays = all.history[row];
@@ -196,6 +199,7 @@ const start = (all) => {
     const header = [
       ...["customer_id", "segment_name", "total_spending", "transaction_count", "days_since_last_transaction"],
       ...["is_quiet", "margin", "runner_up_segment_name", "reason", "to_contact_now", "held_out_of"],
+      "must_not_be_contacted",
       ...all.attributes.map(({ label }) => label),
     ];
     const lines = found.map((row) => [
@@ -203,6 +207,7 @@ const start = (all) => {
       ...[all.days[row], all.days[row] === null ? null : all.quiet[row] === "1", all.margin[row]],
       ...[all.segments[all.runnerUp[row]], all.reasons[all.reason[row]]],
       ...[actionsOf(row, toContact).join("; "), actionsOf(row, heldOut).join("; ")],
+      all.suppressed[row],
       ...all.attributes.map(({ values, codes }) => values[codes[row]]),
     ]);
     // A byte-order mark tells Excel that the file is in UTF-8.
