@@ -763,6 +763,22 @@ def test_the_page_says_who_must_not_be_contacted(warehouses, opened, tmp_path) -
     assert facts_of(page, partly)["Must not be contacted"] == told[partly]
 
 
+def test_negative_spending_is_a_number_in_the_download(warehouses, opened, tmp_path) -> None:
+    warehouse = tmp_path / "shop.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        for mart in ("customer_360", "customer_segments", "audiences", "segment_map"):
+            connection.execute(f"update marts.{mart} set customer_id = '-1;2' where customer_id = 'C0001'")
+        connection.execute("update marts.customer_360 set total_spending = -4420.67 where customer_id = '-1;2'")
+    page = opened(written(warehouse, tmp_path / "shop.html")).page
+    choose(page, id="-1;2")
+    (row,) = downloaded(page, tmp_path / "list.csv")
+
+    assert (row["customer_id"], row["total_spending"]) == ("'-1;2", "-4420.67")
+    # Where semicolons separate cells, the id is still one.
+    assert "\n\"'-1;2\"," in (tmp_path / "list.csv").read_text(encoding="utf-8")
+
+
 def test_the_ids_of_a_list_are_copied(pages, warehouses, chromium) -> None:
     context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()

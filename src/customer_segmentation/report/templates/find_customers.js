@@ -191,17 +191,21 @@ const start = (all) => {
   // ---- lists to take away
 
   const csv = () => {
-    const quoted = (content) => {
-      if (content === null || content === undefined) return "";
-      const text = typeof content === "string" && FORMULA.test(content) ? `'${content}` : String(content);
-      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-    };
     const header = [
       ...["customer_id", "segment_name", "total_spending", "transaction_count", "days_since_last_transaction"],
       ...["is_quiet", "margin", "runner_up_segment_name", "reason", "to_contact_now", "held_out_of"],
       "must_not_be_contacted",
       ...all.attributes.map(({ label }) => label),
     ];
+    const spending = header.indexOf("total_spending");
+    const quoted = (content, column) => {
+      if (content === null || content === undefined) return "";
+      // Spending is a number, even a negative one.
+      const isFormula = typeof content === "string" && column !== spending && FORMULA.test(content);
+      const text = isFormula ? `'${content}` : String(content);
+      // Excel separates the cells by semicolons in some countries.
+      return /[",;\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
     const lines = found.map((row) => [
       ...[all.id[row], all.segments[all.segment[row]], all.spending[row]?.toFixed(2), all.purchases[row]],
       ...[all.days[row], all.days[row] === null ? null : all.quiet[row] === "1", all.margin[row]],
