@@ -117,3 +117,20 @@ def test_returns_reconcile_with_the_marts(compiled, sample) -> None:
     rows = answer(compiled, sample, "returns_by_segment")
 
     assert sum(row["customers"] for row in rows) == sample.column("select count(*) from marts.customer_segments")[0]
+
+
+def test_overridden_customers_count_in_the_segment_of_the_model(compiled, sample, tmp_path) -> None:
+    overridden = Built(0, "", tmp_path / "warehouse.duckdb")
+    shutil.copy(sample.warehouse, overridden.warehouse)
+    with duckdb.connect(str(overridden.warehouse)) as connection:
+        connection.execute(
+            "update marts.customer_segments set segment_name = 'High Value', is_overridden = true"
+            " where segment_name = 'Occasional Buyers' and (margin < 0.1 or is_quiet)"
+        )
+
+    for name in ("one_time_buyers", "returns_by_segment", "spending_at_risk"):
+        assert answer(compiled, overridden, name) == answer(compiled, sample, name)
+    expected = [
+        row for row in answer(compiled, sample, "customers_near_a_border") if row["segment_name"] != "Occasional Buyers"
+    ]
+    assert answer(compiled, overridden, "customers_near_a_border") == expected
