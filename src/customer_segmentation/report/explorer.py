@@ -22,6 +22,7 @@ def explorer(
     moved: list[Row],
     due: list[Row],
     suppressed: list[Row],
+    overrides: list[Row],
     actions: list[Row],
 ) -> dict[str, Any]:
     """What the page needs to look customers up.
@@ -32,19 +33,26 @@ def explorer(
         moved: Stays in segments, as returned by `Marts.moved_customers`.
         due: Whom each action is to reach now, as returned by `Marts.contacts_due`.
         suppressed: Who must not be contacted, as returned by `Marts.suppressed_customers`.
+        overrides: Who was put into a segment by hand, as returned by `Marts.overrides`.
         actions: Rows of segment_actions.
 
     Returns:
         `segments` and `reasons` (texts that customers refer to by their index), a list per column with an item per
         customer, `attributes` (label, values, and the code of each customer), `lists` (the actions with the rows of
-        those to contact, and of those held out), `suppressed` (why a row must not be contacted), and `history` (the
-        stays of a row that has moved).
+        those to contact, and of those held out), `suppressed` (why a row must not be contacted), `overridden` (the
+        rows put into their segment by hand), and `history` (the stays of a row that has moved).
     """
     names = [segment["segment_name"] for segment in segments]
     names += sorted({row["segment_name"] for row in moved} - set(names))
     place = {name: index for index, name in enumerate(names)}
     row_of = {customer: row for row, customer in enumerate(columns["customer_id"])}
-    reasons, reason_codes = coded(columns["reason"])
+    overridden = {row_of[override["customer_id"]]: override_reason(override) for override in overrides}
+    reasons, reason_codes = coded(overridden.get(row, reason) for row, reason in enumerate(columns["reason"]))
+    # The position in the segment of the model says nothing about the segment that was chosen by hand.
+    runners_up, margins = (
+        [None if row in overridden else value for row, value in enumerate(columns[name])]
+        for name in ("runner_up_segment_name", "margin")
+    )
     attributes = []
     for name in list(columns)[len(CUSTOMER_COLUMNS) :]:
         values, codes = coded(columns[name])
@@ -75,14 +83,14 @@ def explorer(
         "reasons": reasons,
         "id": columns["customer_id"],
         "segment": [place[name] for name in columns["segment_name"]],
-        "runnerUp": [place.get(name) for name in columns["runner_up_segment_name"]],
+        "runnerUp": [place.get(name) for name in runners_up],
         "reason": reason_codes,
         "quiet": flags(columns["is_quiet"]),
         "once": flags(columns["is_one_time_buyer"]),
         "spending": [None if amount is None else float(amount) for amount in columns["total_spending"]],
         "purchases": columns["transaction_count"],
         "days": columns["days_since_last_transaction"],
-        "margin": [None if margin is None else round(margin, 3) for margin in columns["margin"]],
+        "margin": [None if margin is None else round(margin, 3) for margin in margins],
         "attributes": attributes,
         "lists": [
             {
@@ -95,9 +103,16 @@ def explorer(
             if rows["treated"]
         ],
         "suppressed": {row: "; ".join(texts) for row, texts in forbidden.items()},
+        "overridden": sorted(overridden),
         "history": history,
         "moved": sorted(latest),
     }
+
+
+def override_reason(override: Row) -> str:
+    """Why a customer is in a segment that was chosen by hand."""
+    reason = f" ({override['override_reason']})" if override["override_reason"] else ""
+    return f"Assigned by hand{reason}; the model assigns {override['model_segment_name']}"
 
 
 def coded(values: Iterable[Any]) -> tuple[list[str], list[int | None]]:

@@ -93,7 +93,7 @@ def page(
     )
     moves = moves_of.alluvial(marts.latest_migrations(), segments, marts.previous_date(), formatter)
     events = marts.segment_events()
-    customers, listed = marts.customer_count(), None
+    customers, overrides, listed = marts.customer_count(), marts.overrides(), None
     if segments and with_ids and customers <= customers_at_most:
         listed = explorer.explorer(
             marts.customers(),
@@ -101,6 +101,7 @@ def page(
             marts.moved_customers(),
             marts.contacts_due(),
             marts.suppressed_customers(),
+            overrides,
             actions,
         )
         places = {segment["segment_name"]: segment["place"] for segment in segments}
@@ -146,6 +147,7 @@ def page(
         events=sections.changes_table(events, formatter) if events else None,
         drift=sections.changes_table(drift, formatter) if drift else None,
         customers=customers,
+        overrides=len(overrides),
         explorer=listed,
         days=days,
         is_fixed_k=bool(model and "fixed" in (model["selected_by"] or "")),

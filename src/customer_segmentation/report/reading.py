@@ -102,8 +102,41 @@ class Marts:
         return self._rows("from marts.segment_profiles order by cluster_id desc nulls last, segment_name")
 
     def segment_actions(self) -> list[Row]:
-        """The actions of each segment, by rank."""
-        return self._rows("from marts.segment_actions order by segment_name, action_rank")
+        """The actions of each segment, by rank.
+
+        `customers` counts customers with an override where they were put, as the lists of customers do;
+        `model_customers` counts them in the segment of the model, as expected spending does.
+        """
+        return self._rows(
+            """
+            with segment_sizes as (
+                select
+                    segment_name,
+                    count(*) as everyone,
+                    count(*) filter (where is_quiet) as quiet,
+                    count(days_since_last_transaction) filter (where not is_quiet) as active
+                from marts.customer_segments
+                group by segment_name
+            ),
+
+            actions_counted as (
+                select
+                    segment_actions.* rename (customers as model_customers),
+                    case segment_actions.audience
+                        when 'everyone' then segment_sizes.everyone
+                        when 'quiet' then segment_sizes.quiet
+                        else segment_sizes.active
+                    end as customers
+                from marts.segment_actions
+                inner join segment_sizes
+                    on segment_actions.segment_name = segment_sizes.segment_name
+            )
+
+            from actions_counted
+            where customers > 0
+            order by segment_name, action_rank
+            """
+        )
 
     def actions_due(self) -> list[Row] | None:
         """How many customers each action is to reach now, those with the most expected spending first.
@@ -307,6 +340,13 @@ class Marts:
             "audiences",
             "select customer_id, action_id, status from marts.audiences where status in ('treated', 'holdout')"
             " order by action_id, customer_id",
+        )
+
+    def overrides(self) -> list[Row]:
+        """The customers who were put into a segment by hand, with the segment of the model and the reason."""
+        return self._rows(
+            "select customer_id, model_segment_name, override_reason from marts.customer_segments"
+            " where is_overridden order by customer_id"
         )
 
     def suppressed_customers(self) -> list[Row]:

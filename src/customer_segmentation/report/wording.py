@@ -310,11 +310,17 @@ def reached(action: Row, formatter: Formatter) -> str:
 
 
 def stake(action: Row, horizon: int | None, formatter: Formatter) -> str:
-    """What the customers of an action can be expected to spend if nothing is done; empty if it is not known."""
+    """What the customers of an action can be expected to spend if nothing is done; empty if it is not known.
+
+    It is known of those whom the model puts into the group, who are not all that the action is for if there are
+    overrides.
+    """
     if action["expected_spending"] is None or horizon is None:
         return ""
     expected, low, high = (formatter.money(action[f"expected_spending{end}"], 0) for end in ("", "_low", "_high"))
-    return f"They can be expected to spend {expected} in the next {formatter.number(horizon)} days ({low} to {high})."
+    of_model = action["model_customers"]
+    who = "They" if of_model == action["customers"] else f"The {formatter.number(of_model)} whom the model puts here"
+    return f"{who} can be expected to spend {expected} in the next {formatter.number(horizon)} days ({low} to {high})."
 
 
 def shares_sentence(segments: list[Row], formatter: Formatter) -> str:

@@ -38,7 +38,7 @@ def test_attributes_that_identify_people_are_left_out():
     columns = {name: [None] * count for name in CUSTOMER_COLUMNS}
     columns |= {"customer_id": [f"C{number}" for number in range(count)], "segment_name": ["All"] * count}
     columns |= {"region": ["North", "South", *["West"] * (count - 2)], "street": [f"{n}" for n in range(count)]}
-    listed = explorer(columns, [{"segment_name": "All"}], [], [], [], [])
+    listed = explorer(columns, [{"segment_name": "All"}], [], [], [], [], [])
     assert [(attribute["label"], attribute["values"]) for attribute in listed["attributes"]] == [
         ("Region", ["North", "South", "West"])
     ]

@@ -628,6 +628,50 @@ def test_every_button_of_an_action_shows_whom_it_is_for(pages, warehouses, opene
     assert "(do not contact)" in page.locator("tr.why-here").inner_text()
 
 
+def test_customers_put_into_a_group_by_hand_are_counted_and_explained_there(warehouses, opened, tmp_path) -> None:
+    warehouse = tmp_path / "shop.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    ((near, quiet),) = query(
+        warehouse,
+        "select min_by(customer_id, margin), max(customer_id) filter (where is_quiet) from marts.customer_360"
+        " where segment_name = 'Occasional Buyers'",
+    )
+    with duckdb.connect(str(warehouse)) as connection:
+        # Nobody is to be contacted now, so that the buttons show everyone whom an action is for.
+        connection.execute("update marts.audiences set status = 'not yet'")
+        for mart in ("customer_segments", "customer_360"):
+            connection.execute(
+                f"update marts.{mart} set segment_name = 'High Value', is_overridden = true"
+                " where customer_id in ($1, $2)",
+                [near, quiet],
+            )
+        connection.execute("update marts.customer_segments set override_reason = 'VIP' where customer_id = $1", [near])
+    page = opened(written(warehouse, tmp_path / "shop.html")).page
+
+    for article in page.locator("#actions article").all():
+        for action in article.locator("li").all():
+            button = action.locator("button")
+            said = re.search(r"\d+", button.inner_text())
+            button.click()
+            page.wait_for_timeout(50)
+            shown = page.locator("#found").inner_text().split(" of ")[0]
+            assert shown == said[0]
+            assert re.search(rf"For (all )?{shown}\b", action.inner_text())
+    for name, change in (("High Value", 2), ("Occasional Buyers", -2)):
+        ((size,),) = query(warehouse, f"select cluster_size from marts.segment_profiles where segment_name = '{name}'")
+        button = page.locator(f"#segments article[data-segment='{name}'] button")
+        assert f"Show the {size + change} customers after changes by hand" in button.text_content()
+    page.locator("#filters [type=reset]").click()
+    facts = {customer: facts_of(page, customer) for customer in (near, quiet)}
+    choose(page, border=True)
+
+    why = "Assigned by hand{}; the model assigns Occasional Buyers"
+    assert facts[near]["Why this group"] == why.format(" (VIP)")
+    assert facts[quiet]["Why this group"] == why.format("")
+    assert not {"Next nearest group", "Groups so far"} & set(facts[near])
+    assert near not in [row[0] for row in listed(page)]
+
+
 def test_a_customer_is_explained_by_keyboard_alone(pages, warehouses, opened) -> None:
     page = opened(pages["sample"]).page
     page.locator("#filters [name=id]").focus()
@@ -731,7 +775,7 @@ def downloaded(page: Page, file: Path) -> list[dict[str, str]]:
 def facts_of(page: Page, customer: str) -> dict[str, str]:
     """Why this customer is here, by term."""
     choose(page, id=customer)
-    page.locator("#customer-table tbody button").first.click()
+    page.locator("#customer-table tbody").get_by_role("button", name=customer, exact=True).click()
     terms, texts = (page.locator(f"tr.why-here {tag}").all_inner_texts() for tag in ("dt", "dd"))
     return dict(zip(terms, texts, strict=True))
 
@@ -776,7 +820,7 @@ def test_negative_spending_is_a_number_in_the_download(warehouses, opened, tmp_p
 
     assert (row["customer_id"], row["total_spending"]) == ("'-1;2", "-4420.67")
     # Where semicolons separate cells, the id is still one.
-    assert "\n\"'-1;2\"," in (tmp_path / "list.csv").read_text(encoding="utf-8")
+    assert '\n"\'-1;2",' in (tmp_path / "list.csv").read_text(encoding="utf-8")
 
 
 def test_the_ids_of_a_list_are_copied(pages, warehouses, chromium) -> None:

@@ -157,3 +157,11 @@ def test_drift_and_groups_without_customers_are_said_first():
 )
 def test_an_action_says_whom_it_is_for(action, said):
     assert wording.reached(action, formatter_for("en_GB", None)) == said
+
+
+@pytest.mark.parametrize(("customers", "who"), [(5, "They"), (13, "The 5 whom the model puts here")])
+def test_expected_spending_is_that_of_the_customers_of_the_model(customers, who):
+    expected = {f"expected_spending{end}": amount for end, amount in (("", 30), ("_low", 20), ("_high", 40))}
+    action = expected | {"customers": customers, "model_customers": 5}
+    said = f"{who} can be expected to spend 30 in the next 90 days (20 to 40)."
+    assert wording.stake(action, 90, formatter_for("en_GB", None)) == said

@@ -24,7 +24,7 @@ const read = async () => {
 const start = (all) => {
   const filters = element("filters");
   const body = element("customer-table").tBodies[0];
-  const moved = new Set(all.moved);
+  const [moved, overridden] = [new Set(all.moved), new Set(all.overridden)];
   const setsOf = (rows) => new Map(all.lists.map((list) => [list.id, new Set(list[rows])]));
   const [toContact, heldOut] = [setsOf("rows"), setsOf("heldOut")];
   const actionsOf = (row, sets) => all.lists.filter(({ id }) => sets.get(id).has(row)).map(({ action }) => action);
@@ -166,12 +166,12 @@ const start = (all) => {
     if (contacts.length) facts.push(["To contact now", contacts.join("; ")]);
     if (without.length) facts.push(["Held out of", `${without.join("; ")} (do not contact)`]);
     const stays = all.history[row];
-    facts.push([
-      "Groups so far",
-      stays
-        ? stays.map(([segment, from]) => `${all.segments[segment]} from ${day.format(new Date(from))}`).join(", then ")
-        : "always this one",
-    ]);
+    const groups = stays
+      ?.map(([segment, from]) => `${all.segments[segment]} from ${day.format(new Date(from))}`)
+      .join(", then ");
+    // The history has the segments of the model.
+    if (!overridden.has(row)) facts.push(["Groups so far", groups ?? "always this one"]);
+    else if (stays) facts.push(["Groups of the model so far", groups]);
     const tr = document.createElement("tr");
     tr.className = "why-here";
     const td = document.createElement("td");
