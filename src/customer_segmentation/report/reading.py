@@ -30,6 +30,63 @@ REQUIRED_MARTS = (
     "segmentation_models",
 )
 
+# The columns that the page reads. The marts of an older version can lack some.
+COLUMNS_READ = {
+    "action_results": (
+        "action action_id contact_date customers_held_out customers_treated difference_high difference_low "
+        "horizon_days verdict wave"
+    ),
+    "audiences": "action_id action_rank customer_id segment_key status status_reason",
+    "customer_360": (
+        "customer_id days_since_last_transaction is_one_time_buyer is_quiet margin reason runner_up_segment_name "
+        "segment_name total_spending transaction_count"
+    ),
+    "customer_segments": (
+        "customer_id days_since_last_transaction days_since_signup is_one_time_buyer is_overridden is_quiet margin "
+        "model_segment_name override_reason reason runner_up_segment_name segment_name total_quantity total_spending "
+        "transaction_count"
+    ),
+    "data_quality": "amount input label outcome row_count rule share",
+    "feature_catalogue": "feature label less more unit",
+    "k_selection": (
+        "davies_bouldin_index inertia is_admissible is_local_minimum is_selected is_stable k reason silhouette_score "
+        "silhouette_standard_error smallest_cluster_size stability_index validity validity_reason"
+    ),
+    "segment_actions": (
+        "action action_id action_rank audience customers expected_spending expected_spending_high "
+        "expected_spending_low objective rationale segment_key segment_name"
+    ),
+    "segment_alternative_borders": "cluster_id description k neighbour_cluster_id",
+    "segment_alternative_map": "cluster_id customer_id k x y",
+    "segment_alternatives": (
+        "avg_days_since_signup avg_quantity avg_total_spending avg_transactions cluster_id customer_share customers "
+        "is_selected k quiet_share segment_name spending_share validity"
+    ),
+    "segment_attributes": "attribute customer_count is_suppressed lift segment_name share value",
+    "segment_borders": "cluster_id description neighbour_cluster_id",
+    "segment_drift": "build measure subject threshold training_value value",
+    "segment_events": "as_of_date build customers event previous_segment_name segment_key segment_name",
+    "segment_expected_spending": "horizon_days",
+    "segment_features": "average cluster_id feature ratio_to_average",
+    "segment_history": "customer_id segment_key segment_name valid_from_build valid_from_date",
+    "segment_map": "customer_id segment_name x y",
+    "segment_map_axes": "axis explained_variance_share feature loading",
+    "segment_migrations": (
+        "build customers from_segment_key from_segment_name is_move step to_segment_key to_segment_name total_spending"
+    ),
+    "segment_profiles": (
+        "as_of_date avg_days_since_signup avg_quantity avg_total_spending avg_transaction_value avg_transactions "
+        "cluster_id cluster_size customer_share description median_days_since_last_transaction one_time_share "
+        "quiet_share segment_key segment_name spending_share"
+    ),
+    "segmentation_builds": "as_of_date build",
+    "segmentation_models": (
+        "as_of_date constant_features customers_clustered davies_bouldin_index dbt_version engine_version features "
+        "inertia is_serving k model_id numpy_version python_version scikit_learn_version seed selected_by "
+        "silhouette_score starts transforms"
+    ),
+}
+
 # What the page knows of each customer. The other columns of customer_360 are either derived from these or attributes.
 CUSTOMER_COLUMNS = (
     "customer_id",
@@ -65,7 +122,7 @@ class Marts:
         """Open a database.
 
         Raises:
-            ReportError: The file does not exist, cannot be opened, or lacks required marts.
+            ReportError: The file does not exist, cannot be opened, or lacks required marts or columns.
         """
         if not database.is_file():
             raise ReportError(f"There is no warehouse {database}. `make build` creates one.")
@@ -79,6 +136,21 @@ class Marts:
             raise ReportError(
                 f"The warehouse {database} lacks the marts {', '.join(missing)}. "
                 "Run `make build`, without these in the setting disabled_marts."
+            )
+        found = self._rows(
+            "select table_name, column_name from information_schema.columns where table_schema = 'marts'"
+        )
+        columns = {(row["table_name"], row["column_name"]) for row in found}
+        if lacking := [
+            f"{mart}.{column}"
+            for mart, read in COLUMNS_READ.items()
+            if mart in self._names
+            for column in read.split()
+            if (mart, column) not in columns
+        ]:
+            raise ReportError(
+                f"The warehouse {database} was built by an older version, without {', '.join(lacking)}. "
+                "Run `make build`, and `make publish` if this is a publication."
             )
 
     def _rows(self, sql: str, parameters: dict[str, int | str] | None = None) -> list[Row]:

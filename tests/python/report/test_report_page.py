@@ -28,7 +28,7 @@ from customer_segmentation.publication.publications import locked, publish_marts
 from customer_segmentation.report import ReportError
 from customer_segmentation.report.__main__ import main
 from customer_segmentation.report.page import page as page_of
-from customer_segmentation.report.reading import POINTS_OF_A_SEGMENT_AT_LEAST, Marts
+from customer_segmentation.report.reading import COLUMNS_READ, POINTS_OF_A_SEGMENT_AT_LEAST, Marts
 from customer_segmentation.report.wording import formatter_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("report")]
@@ -1080,6 +1080,33 @@ def test_the_page_is_of_the_publication_from_spark_where_there_is_no_other_wareh
 
     main(["--output", str(tmp_path / "page.html")])
     assert "000001/segments.duckdb" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("mart", "column"),
+    [("segment_profiles", "quiet_share"), ("audiences", "status_reason"), ("k_selection", "validity")],
+)
+def test_a_warehouse_of_an_older_version_gives_an_error_of_one_sentence(mart, column, warehouses, tmp_path) -> None:
+    warehouse = tmp_path / "old.duckdb"
+    shutil.copy(warehouses["sample"], warehouse)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"create or replace table marts.{mart} as select * exclude ({column}) from marts.{mart}")
+    with pytest.raises(ReportError, match=rf"old.duckdb was built by an older version, without {mart}.{column}\. "):
+        main(["--warehouse", str(warehouse), "--output", str(tmp_path / "x.html")])
+
+
+def test_every_column_that_the_page_reads_is_checked(warehouses, tmp_path) -> None:
+    warehouse = tmp_path / "lean.duckdb"
+    shutil.copy(warehouses["seven"], warehouse)
+    # These also have columns that the page shows if they are there: attributes, and where the input came from.
+    further = {"customer_360": ["region", "birth_year", "channel"], "data_quality": ["location"]}
+    with duckdb.connect(str(warehouse)) as connection:
+        for mart, columns in COLUMNS_READ.items():
+            kept = ", ".join(columns.split() + further.get(mart, []))
+            connection.execute(f"create or replace table marts.{mart} as select {kept} from marts.{mart}")
+    whole, lean = (page_of(Marts(path), formatter_for("en_GB", None), "T") for path in (warehouses["seven"], warehouse))
+
+    assert lean == whole
 
 
 # ---- lineage ----------------------------------------------------------------------------------------------------
