@@ -130,7 +130,7 @@ def sentence(steps: dict[str, list[Row]], before: date | None, formatter: Format
     def moved(rows: list[Row]) -> list[Row]:
         return [row for row in rows if row["is_move"] and row["from_segment_key"] and row["to_segment_key"]]
 
-    compared = sum(row["customers"] for row in steps["both"] if row["from_segment_key"] and row["to_segment_key"])
+    customers = sum(row["customers"] for row in steps["both"] if row["from_segment_key"])
     moves = moved(steps["both"])
     count = sum(row["customers"] for row in moves)
     by_behaviour = sum(row["customers"] for row in moved(steps["behaviour"]))
@@ -138,10 +138,10 @@ def sentence(steps: dict[str, list[Row]], before: date | None, formatter: Format
     new = sum(row["customers"] for row in steps["both"] if not row["from_segment_key"])
     gone = sum(row["customers"] for row in steps["both"] if not row["to_segment_key"])
     words = [
-        f"Of the {count_with_noun(compared, 'customer', 'customers', formatter)} of last time"
+        f"Of the {count_with_noun(customers, 'customer', 'customers', formatter)} of last time"
         + (f" ({formatter.date(before)})" if before else "")
         + f", {formatter.number(count) if count else 'none'} are in another group now"
-        + (f" ({formatter.percent(count / compared)})." if count else ".")
+        + (f" ({formatter.percent(count / customers)})." if count else ".")
     ]
     if by_behaviour and by_model:
         words.append(
