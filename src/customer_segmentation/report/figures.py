@@ -24,8 +24,8 @@ METRICS = (
 )
 # A mark of a still picture takes more of the file than a customer's data.
 STILL_POINTS_AT_MOST = 1_500
-# The d3-format of a feature in the tooltip, by its unit.
-TOOLTIP_FORMATS = {"money": "$,.2f", "number": ",", "days": ",d"}
+# The d3-format of a feature in the tooltip, by its unit; that of money depends on the currency.
+TOOLTIP_FORMATS = {"number": ",", "days": ",d"}
 
 
 def map_features(segments: list[Row]) -> list[str]:
@@ -82,9 +82,10 @@ def segment_map(
         | {name: None if row[name] is None else float(row[name]) for name in shown}
         for row in points
     ]
+    formats = TOOLTIP_FORMATS | {"money": f"$,.{formatter.money_decimals}f"}
     tooltip = [
         *([("customer:N", "Customer", "")] if with_ids else []),
-        *((f"{name}:Q", features[name]["label"], TOOLTIP_FORMATS[features[name]["unit"]]) for name in shown),
+        *((f"{name}:Q", features[name]["label"], formats[features[name]["unit"]]) for name in shown),
     ]
     titles = (axis_title(axes, "x", features, formatter), axis_title(axes, "y", features, formatter))
     names = [segment["segment_name"] for segment in clustered]

@@ -15,7 +15,14 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
-from babel.numbers import UnknownCurrencyError, format_currency, format_decimal, format_percent, is_currency
+from babel.numbers import (
+    UnknownCurrencyError,
+    format_currency,
+    format_decimal,
+    format_percent,
+    get_currency_precision,
+    is_currency,
+)
 
 from customer_segmentation.report import ReportError, Row
 
@@ -42,8 +49,14 @@ class Formatter:
         pattern = pattern.replace("#,##0", "#,##,##0") if self._has_indian_grouping() else pattern
         return format_decimal(value, format=pattern, locale=self.locale)
 
-    def money(self, value: float | Decimal | None, decimals: int = 2) -> str:
-        """An amount, with the currency if one is set."""
+    @property
+    def money_decimals(self) -> int:
+        """The decimals of an amount: those of the currency, none for the yen."""
+        return get_currency_precision(self.currency) if self.currency else 2
+
+    def money(self, value: float | Decimal | None, decimals: int | None = None) -> str:
+        """An amount, with the currency if one is set, and by default with its decimals."""
+        decimals = self.money_decimals if decimals is None else decimals
         if value is None or not self.currency:
             return self.number(value, decimals)
         # The pattern for positive amounts; Babel derives the negative one from it.
@@ -71,7 +84,7 @@ class Formatter:
         return format_date(value, "d MMMM y", self.locale) if self.locale.language == "en" else value.isoformat()
 
     def feature(self, value: float | Decimal | None, unit: str) -> str:
-        """A value of a feature: money with cents, days without decimals, other numbers with one decimal."""
+        """A value of a feature: money with its decimals, days without decimals, other numbers with one decimal."""
         return self.money(value) if unit == "money" else self.number(value, 0 if unit == "days" else 1)
 
     def decimal_points(self, text: str) -> str:

@@ -26,6 +26,7 @@ from customer_segmentation.report.wording import (
         ("de_DE", "EUR", "1.234.567,89 €", "12,3 %", "2024-12-31"),
         ("en-US", "USD", "$1,234,567.89", "12.3%", "31 December 2024"),
         ("hi_IN", "INR", "₹12,34,567.89", "12.3%", "2024-12-31"),
+        ("de_DE", "JPY", "1.234.568 ¥", "12,3 %", "2024-12-31"),
         ("en_GB", None, "1,234,567.89", "12.3%", "31 December 2024"),
     ],
 )
@@ -36,7 +37,7 @@ def test_numbers_are_written_as_the_locale_does(locale, currency, money, share, 
     assert formatter.percent(0.1234, 1).replace("\xa0", " ") == share
     assert formatter.date(date(2024, 12, 31)) == day
     prefix, suffix = formatter.chart_locale()["currency"]
-    assert money == f"{prefix}{money.strip('€$₹ ')}{suffix}".replace("\xa0", " ")
+    assert money == f"{prefix}{money.strip('€$₹¥ ')}{suffix}".replace("\xa0", " ")
 
 
 def test_a_share_is_never_rounded_to_0_or_100_percent() -> None:
