@@ -36,6 +36,9 @@ def build(
         PublicationError: The build failed, was incomplete, or wrote another database.
         SettingsError: The settings and the arguments cannot be put together.
     """
+    # Before the build, because it would empty the warehouse; after it, because variables of the environment count too.
+    options = {argument.partition("=")[0].removeprefix("--").replace("-", "_"): True for argument in arguments}
+    _check_rows_are_read(options, consequence)
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     tables_before = _last_changes(warehouse)
@@ -71,12 +74,7 @@ def check_whole_and_green(
     Raises:
         PublicationError: Something failed, was skipped, did not run, or was built without all of its rows.
     """
-    partial = [name for name in PARTIAL if results["args"].get(name)]
-    if partial:
-        option = f"--{partial[0].replace('_', '-')}"
-        raise PublicationError(
-            f"The build read only a part of the input, because of {option}; {consequence}. Run it without {option}."
-        )
+    _check_rows_are_read(results["args"], consequence)
     statuses = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(node for node, status in statuses.items() if status not in GREEN)
     if failed:
@@ -103,6 +101,16 @@ def check_whole_and_green(
             f"The build left out {len(left_out)} of {len(needed)} models, seeds and tests ({left_out[0]}); "
             f"{consequence}. It needs a complete build: run it without --select and --exclude."
         )
+
+
+def _check_rows_are_read(options: dict[str, Any], consequence: str) -> None:
+    """Raise PublicationError if an option of dbt builds the tables without some or all of their rows."""
+    for name in PARTIAL:
+        if options.get(name):
+            option = f"--{name.replace('_', '-')}"
+            raise PublicationError(
+                f"A build with {option} does not read all rows of the input; {consequence}. Run it without {option}."
+            )
 
 
 def target_folder(project: Path, arguments: list[str]) -> Path:

@@ -70,9 +70,15 @@ def test_only_a_complete_successful_build_is_published(statuses, said):
         ("event_time_end", "2024-01-01", "--event-time-end"),
     ],
 )
-def test_a_build_of_a_part_of_the_input_is_not_published(argument, value, option):
-    with pytest.raises(PublicationError, match=f"because of {option}; nothing was published. Run it without {option}"):
+def test_a_build_of_a_part_of_the_input_is_not_published(argument, value, option, tmp_path, monkeypatch):
+    said = f"A build with {option} does not read all rows of the input; nothing was published. Run it without {option}"
+    with pytest.raises(PublicationError, match=said):
         check_whole_and_green(results_of(GREEN, **{argument: value}), MANIFEST)
+    # It would empty the warehouse.
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("dbt ran"))
+    for given in ([option, "3 days"], [f"{option}=3 days"]):
+        with pytest.raises(PublicationError, match=said):
+            build(tmp_path, None, given, tmp_path / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize("place", ["warehouse.duckdb", "spark"])
