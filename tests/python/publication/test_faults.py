@@ -67,6 +67,7 @@ GROWING = {
     "segment_migrations": "*",
     "segment_events": "*",
     "segment_drift": "*",
+    "segment_profiles_by_build": "*",
     "segment_history": "customer_id, segment_key, segment_name, model_id, valid_from_build, valid_from_date",
 }
 
