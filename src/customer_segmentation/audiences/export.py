@@ -323,7 +323,7 @@ def _write_action(
 def _write_table(folder: Path, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> int:
     """Write a table to name.csv and name.parquet by customer_id, and return the number of its rows."""
     query = f"from {table} order by customer_id"
-    header = connection.execute(f"from {table} limit 0").df().columns.tolist()
+    header = [column[0] for column in connection.execute(f"from {table} limit 0").description]
     parquet = str(folder / f"{name}.parquet").replace("'", "''")
     connection.execute(f"copy ({query}) to '{parquet}' (format parquet, compression zstd)")
     return write_csv(folder / f"{name}.csv", header, _rows(connection, query))

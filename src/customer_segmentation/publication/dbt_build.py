@@ -14,8 +14,13 @@ from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.settings import read_settings, with_one_vars
 
 GREEN = ("success", "pass", "warn", "no-op")
-# Arguments of dbt that build the tables without some or all of their rows.
-PARTIAL = ("empty", "sample", "event_time_start", "event_time_end")
+# Options of dbt that build the tables without some or all of their rows, and their names in run_results.json.
+PARTIAL = {
+    "--empty": "empty",
+    "--sample": "sample",
+    "--event-time-start": "event_time_start",
+    "--event-time-end": "event_time_end",
+}
 
 
 def build(
@@ -37,8 +42,8 @@ def build(
         SettingsError: The settings and the arguments cannot be put together.
     """
     # Before the build, because it would empty the warehouse; after it, because variables of the environment count too.
-    options = {argument.partition("=")[0].removeprefix("--").replace("-", "_"): True for argument in arguments}
-    _check_rows_are_read(options, consequence)
+    given = {argument.partition("=")[0] for argument in arguments}
+    _check_rows_are_read([option for option in PARTIAL if option in given], consequence)
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     tables_before = _last_changes(warehouse)
@@ -74,7 +79,7 @@ def check_whole_and_green(
     Raises:
         PublicationError: Something failed, was skipped, did not run, or was built without all of its rows.
     """
-    _check_rows_are_read(results["args"], consequence)
+    _check_rows_are_read([option for option, name in PARTIAL.items() if results["args"].get(name)], consequence)
     statuses = {result["unique_id"]: result["status"] for result in results["results"]}
     failed = sorted(node for node, status in statuses.items() if status not in GREEN)
     if failed:
@@ -103,14 +108,12 @@ def check_whole_and_green(
         )
 
 
-def _check_rows_are_read(options: dict[str, Any], consequence: str) -> None:
-    """Raise PublicationError if an option of dbt builds the tables without some or all of their rows."""
-    for name in PARTIAL:
-        if options.get(name):
-            option = f"--{name.replace('_', '-')}"
-            raise PublicationError(
-                f"A build with {option} does not read all rows of the input; {consequence}. Run it without {option}."
-            )
+def _check_rows_are_read(partial: list[str], consequence: str) -> None:
+    """Raise PublicationError if there are options with which a build does not read all rows."""
+    for option in partial:
+        raise PublicationError(
+            f"A build with {option} does not read all rows of the input; {consequence}. Run it without {option}."
+        )
 
 
 def target_folder(project: Path, arguments: list[str]) -> Path:

@@ -79,6 +79,9 @@ def test_a_build_of_a_part_of_the_input_is_not_published(argument, value, option
     for given in ([option, "3 days"], [f"{option}=3 days"]):
         with pytest.raises(PublicationError, match=said):
             build(tmp_path, None, given, tmp_path / "warehouse.duckdb")
+    # A target of that name is no option.
+    with pytest.raises(pytest.fail.Exception, match="dbt ran"):
+        build(tmp_path, None, ["--target", argument], tmp_path / "warehouse.duckdb")
 
 
 @pytest.mark.parametrize("place", ["warehouse.duckdb", "spark"])
