@@ -321,6 +321,12 @@ borders_described as (
 {%- endmacro %}
 
 
+{% macro unclustered_segments() %}
+    {#- {key: name} of the segments that hold the customers who are not clustered. -#}
+    {%- do return({'S0': 'No Purchases', 'R0': 'Returns Only', 'E0': 'Earlier Purchases'}) -%}
+{% endmacro %}
+
+
 {% macro unclustered_segment_key(first_purchase_date, returned_amount) -%}
     {#- The segment of a customer without a purchase that counts: E0 of one who bought before the observation window, R0
         of one whose only lines are returns, S0 otherwise. -#}

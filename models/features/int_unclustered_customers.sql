@@ -1,16 +1,23 @@
 {#- Customers without a purchase that counts are not clustered. Three segments hold them. -#}
 with customer_features as (
     select * from {{ ref('int_customer_features') }}
+),
+
+keyed as (
+    select
+        customer_id,
+        {{ unclustered_segment_key('first_purchase_date', 'returned_amount')
+            | indent(8) }} as segment_key
+    from customer_features
+    where not is_clustered
 )
 
 select
     customer_id,
-    {{ unclustered_segment_key('first_purchase_date', 'returned_amount') }}
-        as segment_key,
-    case
-        when first_purchase_date is not null then 'Earlier Purchases'
-        when returned_amount > 0 then 'Returns Only'
-        else 'No Purchases'
+    segment_key,
+    case segment_key
+        {%- for key, name in unclustered_segments().items() %}
+        when '{{ key }}' then '{{ name }}'
+        {%- endfor %}
     end as segment_name
-from customer_features
-where not is_clustered
+from keyed

@@ -1,4 +1,6 @@
 {#- render(): an empty build (--empty) must still read all stored rows. -#}
+{% set unclustered = literal_list(unclustered_segments()) %}
+
 with build_log as (
     select * from {{ ref('int_build_log').render() }}
 ),
@@ -16,9 +18,9 @@ segments_unnested as (
 shares_prepared as (
     select
         *,
-        case when segment_key not in ('S0', 'R0', 'E0') then customers end
+        case when segment_key not in ({{ unclustered }}) then customers end
             as customers_clustered,
-        case when segment_key not in ('S0', 'R0', 'E0') then total_spending end
+        case when segment_key not in ({{ unclustered }}) then total_spending end
             as spending_clustered
     from segments_unnested
 )
