@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from conftest import PROJECT
 
-from customer_segmentation.dbt_command import Progress, main, shown
+from customer_segmentation.dbt_command import INTERRUPTED, Progress, main, shown
 
 
 class Terminal(io.StringIO):
@@ -88,3 +90,22 @@ def test_a_mistake_on_the_command_line_is_told_once(capfd: pytest.CaptureFixture
     assert main(["build", "--nonsense"]) == 2
     output = capfd.readouterr()
     assert (output.out + output.err).count("--nonsense") == 1
+
+
+def test_the_level_of_the_log_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DBT_LOG_PATH", str(tmp_path))
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(PROJECT))
+    assert main(["debug", "--config-dir", "--project-dir", str(PROJECT), "--log-level-file", "debug"]) == 0
+    assert "[debug]" in (tmp_path / "dbt.log").read_text(encoding="utf-8")
+
+
+def test_an_interrupted_run_is_told_in_a_sentence(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dbt.task.list.ListTask.run", interrupt)
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(PROJECT))
+    assert main(["list", "--project-dir", str(PROJECT)]) == INTERRUPTED
+    output = capfd.readouterr()
+    assert "Interrupted" in output.err
+    assert "Traceback" not in output.out + output.err
