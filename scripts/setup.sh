@@ -53,6 +53,9 @@ fi
 case $pip in
     *" $here/$venv/"*) ;;
     *)
+        # Clearing it would empty the folder that the link names, which may be the environment of another clone.
+        [ ! -L "$venv" ] || fail "$venv is a link to $(readlink "$venv"), and not an environment of this folder. \
+Remove the link (rm $venv), and run the same command again."
         python=$(find_python)
         echo "Creating $venv with $("$python" --version)."
         "$python" -m venv --clear "$venv" || fail "$python cannot create a virtual environment. On Debian and Ubuntu, \
