@@ -7,6 +7,7 @@ Usage: python -m customer_segmentation.ask                        lists the ques
 from __future__ import annotations
 
 import os
+import re
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -78,7 +79,9 @@ def main(arguments: list[str]) -> int:
     command = ["--quiet", "--no-use-colors", "show", "--select", name, "--limit", "-1", "--output", "json"]
     result = dbtRunner().invoke([*command, "--log-level", "none", *further])
     if not result.success:
-        failed = result.exception or "; ".join(str(each.message) for each in result.result.results)
+        failed = str(result.exception or "; ".join(str(each.message) for each in result.result.results))
+        if re.search(r"Table with name \w+ does not exist", failed):
+            failed = f"a mart that it reads is not in {warehouse}. `make build` builds the marts."
         print(f"{name} has no answer: {failed}", file=sys.stderr)
         return 1
     if not result.result.results:

@@ -13,6 +13,19 @@ class SettingsError(Exception):
     """Settings cannot be read; the message is a sentence for the user."""
 
 
+class OneValuePerName(yaml.SafeLoader):
+    """Reads YAML, and refuses a mapping that has a name twice, of which YAML would keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return the mapping of a node; raise ConstructorError if it has a name twice."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
 def project_settings(project: Path, overrides: Path | None = None) -> dict[str, Any]:
     """Read the vars of `dbt_project.yml` in the folder `project`, overridden by those of a settings file.
 
@@ -41,7 +54,7 @@ def read_settings(file: Path) -> dict[str, Any]:
         raise SettingsError(f"The settings file {file} does not exist.")
     try:
         # PyYAML decodes the bytes, and raises a YAMLError if they are not UTF-8.
-        content = yaml.safe_load(file.read_bytes()) or {}
+        content = yaml.load(file.read_bytes(), OneValuePerName) or {}
     except yaml.YAMLError as error:
         raise SettingsError(f"The settings file {file} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
@@ -56,7 +69,7 @@ def with_one_vars(arguments: list[str]) -> list[str]:
     which every line is empty or a comment.
 
     Raises:
-        SettingsError: One of several --vars is not a YAML mapping.
+        SettingsError: A --vars is not a YAML mapping, or has a name twice.
     """
     given, others = [], []
     remaining = iter(arguments)
@@ -68,15 +81,15 @@ def with_one_vars(arguments: list[str]) -> list[str]:
             others.append(argument)
     lines = [line.strip() for text in given for line in text.splitlines()]
     is_blank = bool(given) and all(line == "" or line.startswith("#") for line in lines)
-    if len(given) < 2 and not is_blank:
-        return arguments
     merged: dict[str, Any] = {}
     for text in given:
         try:
-            settings = yaml.safe_load(text) or {}
-        except yaml.YAMLError:
-            settings = None
+            settings = yaml.load(text, OneValuePerName) or {}
+        except yaml.YAMLError as error:
+            raise SettingsError(f"--vars must be a mapping such as '{{k: 5}}': {error}") from error
         if not isinstance(settings, dict):
             raise SettingsError(f"--vars must be a mapping such as '{{k: 5}}', not {text!r}.")
         merged |= settings
+    if len(given) < 2 and not is_blank:
+        return arguments
     return [*others, "--vars", json.dumps(merged, default=str)]

@@ -23,6 +23,7 @@ def test_a_settings_file_overrides_the_project(tmp_path):
         (None, "does not exist"),
         (b"k: [3", "is not valid YAML"),
         (b"currency: \xa4", "is not valid YAML"),
+        (b"k: 3\nseed: 1\nk: 5", "k is there twice"),
         (b"- k", "must be a mapping, with lines such as `k: 5`"),
         (b"report_id: false", "Setting 'report_id'"),
     ],
@@ -50,7 +51,8 @@ def test_a_settings_file_without_a_setting_is_read(blank):
     assert with_one_vars(["build", "--vars", blank]) == ["build", "--vars", "{}"]
 
 
-@pytest.mark.parametrize("wrong", ["k", "{k: [", "- k"])
-def test_several_settings_must_be_mappings(wrong):
+@pytest.mark.parametrize("wrong", ["k", "{k: [", "- k", "{k: 4, seed: 1, k: 5}"])
+@pytest.mark.parametrize("before", [[], ["--vars", "{k: 5}"]])
+def test_settings_must_be_mappings(wrong, before):
     with pytest.raises(SettingsError, match="--vars must be a mapping"):
-        with_one_vars(["build", "--vars", "{k: 5}", "--vars", wrong])
+        with_one_vars(["build", *before, "--vars", wrong])
