@@ -25,15 +25,6 @@ lines as (
     where coalesce(failed_rules, '') in ('', 'before_observation_window')
 ),
 
--- What a customer spends after a first contact may come of it, so the time before is that before any contact.
-first_contacts as (
-    select
-        customer_id,
-        min(contact_date) as first_contact_date
-    from export_log
-    group by customer_id
-),
-
 lines_dated as (
     select
         export_log.wave,
@@ -42,13 +33,8 @@ lines_dated as (
         lines.amount,
         lines.is_return,
         {{ dbt.datediff('export_log.contact_date', 'lines.transaction_date', 'day') }}
-            as days_after,
-        {{ dbt.datediff(
-            'first_contacts.first_contact_date', 'lines.transaction_date', 'day'
-        ) }} as days_after_first
+            as days_after
     from export_log
-    inner join first_contacts
-        on export_log.customer_id = first_contacts.customer_id
     inner join lines
         on export_log.customer_id = lines.customer_id
 ),
@@ -56,9 +42,7 @@ lines_dated as (
 lines_placed as (
     select *
     from lines_dated
-    where
-        days_after between 1 and {{ horizons | max }}
-        or days_after_first between {{ 1 - horizons | max }} and 0
+    where days_after between {{ 1 - horizons | max }} and {{ horizons | max }}
 ),
 
 -- The day of the contact belongs to the time before: its purchases did not come of it.
@@ -77,7 +61,7 @@ summed as (
             end
         ) > 0 as has_bought_{{ days }},
         sum(
-            case when days_after_first between {{ 1 - days }} and 0 then amount end
+            case when days_after between {{ 1 - days }} and 0 then amount end
         ) as spending_before_{{ days }}
         {{- ',' if not loop.last }}
         {%- endfor %}

@@ -1,5 +1,7 @@
 -- A failure means that the share of an action's customers who are held out is further from holdout_share than chance
--- explains: more than six standard errors.
+-- explains. A share as far from it or further has a probability of at most exp(-customers x relative entropy) (Chernoff
+-- 1952), however few customers there are; here that is less than one in a billion. Where nobody is to be held out, one
+-- customer is too many.
 with audiences as (
     select * from {{ ref('audiences') }}
 ),
@@ -32,9 +34,19 @@ inner join segment_actions
         shares.segment_key = segment_actions.segment_key
         and shares.action_id = segment_actions.action_id
 where
-    abs(shares.share - segment_actions.holdout_share)
-    > 6 * sqrt(
-        segment_actions.holdout_share
-        * (1 - segment_actions.holdout_share)
-        / shares.customers
-    )
+    shares.customers * (
+        case
+            when shares.share > 0
+                then
+                    shares.share
+                    * ln(shares.share / greatest(segment_actions.holdout_share, 1e-30))
+            else 0
+        end
+        + case
+            when shares.share < 1
+                then
+                    (1 - shares.share)
+                    * ln((1 - shares.share) / (1 - segment_actions.holdout_share))
+            else 0
+        end
+    ) > 21

@@ -33,15 +33,33 @@ suppressions_grouped as (
 ),
 
 {% endif -%}
+waves_counted as (
+    select
+        action_id,
+        count(distinct wave) as waves
+    from export_log
+    group by action_id
+),
+
+-- Who is held out is drawn anew for each wave of an action. Whom a later wave reaches depends on what the earlier ones
+-- did, so the customers whom they held out are no longer a random part of them.
 contact_actions as (
     select
         segment_actions.*,
         row_number() over (
             order by segment_actions.segment_key, segment_actions.action_rank
         ) as action_number,
+        concat_ws(
+            '|',
+            {{ quote_literal(setting('holdout_salt')) }},
+            segment_actions.action_id,
+            cast(coalesce(waves_counted.waves, 0) + 1 as string)
+        ) as draw,
         as_of.as_of_date
     from segment_actions
     cross join as_of
+    left join waves_counted
+        on segment_actions.action_id = waves_counted.action_id
     where segment_actions.is_contact
 ),
 
@@ -160,10 +178,8 @@ select
             then 'not yet'
         {%- endif %}
         when
-            {{ hash_share(
-                "concat_ws('|', " ~ quote_literal(setting('holdout_salt'))
-                ~ ', contact_actions.action_id, placed.customer_id)'
-            ) }} < contact_actions.holdout_share
+            {{ hash_share("concat_ws('|', contact_actions.draw, placed.customer_id)") }}
+            < contact_actions.holdout_share
             then 'holdout'
         else 'treated'
     end as status,

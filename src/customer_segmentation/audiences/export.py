@@ -149,7 +149,13 @@ def export(
     ((last_wave, as_of_date),) = connection.execute(
         f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
     ).fetchall()
-    # The log keeps a wrong day for ever, and with it a rest for everybody until then.
+    # The log keeps a wrong day for ever, and with it a rest for everybody until then. What customers did up to the
+    # as-of date decided who is on the lists, so a contact before it would be measured on those whom its results chose.
+    if choices.contact_date and choices.contact_date < as_of_date:
+        raise ExportError(
+            f"The day of the contact is {choices.contact_date}; it must not be before the as-of date {as_of_date}. To "
+            f"contact those whom earlier data chose, set as_of_date to {choices.contact_date}."
+        )
     latest = max(as_of_date, date.today()) + timedelta(days=CONTACT_AT_MOST_AHEAD)
     if choices.contact_date and choices.contact_date > latest:
         raise ExportError(f"The day of the contact is {choices.contact_date}; it must not be after {latest}.")

@@ -325,6 +325,12 @@ def test_a_day_of_contact_far_ahead_is_refused(folder, connection):
     assert connection.execute(f"select count(*) from {RELATIONS.log}").fetchone() == (0,)
 
 
+def test_a_day_of_contact_before_the_as_of_date_is_refused(folder, connection):
+    with pytest.raises(ExportError, match=r"2024-12-30; it must not be before the as-of date 2024-12-31.*set as_of"):
+        run(folder, connection, contact_date=date(2024, 12, 30))
+    assert connection.execute(f"select count(*) from {RELATIONS.log}").fetchone() == (0,)
+
+
 def test_an_unknown_country_leaves_no_file_behind(folder, connection, tmp_path):
     (tmp_path / "contacts.csv").write_text("customer_id,email,phone\nC0236,a@example.com,030 901820\n")
     with pytest.raises(ExportError, match="'contacts_country' is XX"):

@@ -138,7 +138,7 @@ def test_holdouts_are_drawn_by_a_hash_and_have_nothing_to_do_with_anything(
         " from marts.audiences inner join marts.customer_segments as customers using (customer_id)"
         " where status in ('treated', 'holdout')"
     )
-    expected = [share_of(f"1|{row.action_id}|{row.customer_id}") < 0.1 for row in drawn.itertuples()]
+    expected = [share_of(f"1|{row.action_id}|1|{row.customer_id}") < 0.1 for row in drawn.itertuples()]
     assert drawn["is_held_out"].tolist() == expected
     assert len(drawn) > 500
     # Standard errors of the difference of the averages; one comparison in 15,000 is beyond 4 by chance.
@@ -150,7 +150,7 @@ def test_holdouts_are_drawn_by_a_hash_and_have_nothing_to_do_with_anything(
     # Whoever is held out of one action is held out of another no more and no less often than others.
     actions = of.column("select distinct action_id from marts.audiences order by 1")
     customers = of.column("select customer_id from marts.customer_segments")
-    groups = {action: np.array([share_of(f"1|{action}|{each}") < 0.1 for each in customers]) for action in actions}
+    groups = {action: np.array([share_of(f"1|{action}|1|{each}") < 0.1 for each in customers]) for action in actions}
     for one, other in combinations(actions, 2):
         both = (groups[one] & groups[other]).mean()
         assert abs(both - 0.01) < 5 * np.sqrt(0.01 * 0.99 / len(customers)), (one, other)
