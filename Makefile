@@ -25,7 +25,7 @@ export DO_NOT_TRACK = 1
 
 # dbt with little on the screen; ARGS="--log-level info" brings back all its lines.
 DBT = .venv/bin/python -m customer_segmentation.dbt_command
-need_vars = test -z "$(VARS)" || test -f "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS)." >&2; exit 1; }
+need_vars = test -z "$(VARS)" || test -f "$(VARS)" -a -r "$(VARS)" || { echo "VARS must name a YAML settings file; there is no file $(VARS) that can be read." >&2; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev setup-spark build build-spark score ask publish audiences rollback publications test test-fast test-long test-faults test-report test-evidence test-spark lint format report pictures docs architecture example-cdnow example-cdnow-history example-complete-journey example-campaign example-evidence lock licences audit bench clean
@@ -41,6 +41,7 @@ build: setup  ## Build the segments and test them; takes VARS=settings.yml and A
 	$(DBT) build --exclude-resource-type unit_test $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
 score: setup  ## Assign the customers with the stored model, without training; takes VARS and ARGS
+	@$(need_vars)
 	.venv/bin/python -m customer_segmentation.publication check-warehouse
 	$(DBT) build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
@@ -48,6 +49,7 @@ report: setup  ## Write the report from the publication, or from the warehouse i
 	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
 
 ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; without Q, list the questions
+	@$(need_vars)
 	@.venv/bin/python -m customer_segmentation.ask $(Q) $(if $(Q),$(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS))
 
 publish: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, and publish the marts atomically; takes VARS and ARGS like build, and TARGET=spark

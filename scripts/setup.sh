@@ -19,6 +19,20 @@ fail() {
     exit 1
 }
 
+# Two that install at once would clear what the other has just installed.
+claimed=
+claim() {
+    [ -z "$claimed" ] || return 0
+    if [ -e "$venv.lock" ] && kill -0 "$(cat "$venv.lock")" 2>/dev/null; then
+        fail "Another make is installing $venv (process $(cat "$venv.lock")). Wait until it has finished, and run the same \
+command again. If there is none, remove $venv.lock."
+    fi
+    echo $$ > "$venv.lock"
+    trap 'rm -f "$venv.lock"' EXIT
+    trap 'exit 130' INT TERM
+    claimed=1
+}
+
 is_recent() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
@@ -56,6 +70,7 @@ case $pip in
         # Clearing it would empty the folder that the link names, which may be the environment of another clone.
         [ ! -L "$venv" ] || fail "$venv is a link to $(readlink "$venv"), and not an environment of this folder. \
 Remove the link (rm $venv), and run the same command again."
+        claim
         python=$(find_python)
         echo "Creating $venv with $("$python" --version)."
         "$python" -m venv --clear "$venv" || fail "$python cannot create a virtual environment. On Debian and Ubuntu, \
@@ -64,6 +79,7 @@ install python3-venv (apt install python3-venv), or set another Python: make bui
 esac
 
 if ! cmp -s "requirements/$lock.txt" "$venv/installed-$lock.txt"; then
+    claim
     echo "Installing requirements/$lock.txt into $venv. This takes a minute and is repeated only if the file changes."
     touch "$venv/installing"
     if ! install_lock; then
@@ -80,6 +96,7 @@ fi
 
 # An old release of DuckDB, in a folder of its own, with which tests open publications.
 if [ "$lock" = dev ] && ! cmp -s requirements/old-duckdb.txt "$venv/old-duckdb/installed.txt"; then
+    claim
     rm -rf "$venv/old-duckdb"
     "$venv/bin/pip" install --quiet --no-deps --require-hashes --target "$venv/old-duckdb" \
         -r requirements/old-duckdb.txt || fail "The old release of DuckDB could not be installed; see pip's message above."
@@ -89,6 +106,7 @@ fi
 # The package in src/ is installed without a network, because its build tools are in the lock. Its loops are compiled
 # here, once.
 if ! cmp -s pyproject.toml "$venv/installed-package.toml"; then
+    claim
     "$venv/bin/pip" install --quiet --no-deps --no-build-isolation --no-index --editable . \
         || fail "The package in src/ could not be installed; see pip's message above."
     "$venv/bin/python" -m customer_segmentation
@@ -102,6 +120,7 @@ if [ "$lock" != run ]; then
     cat "$source/pyproject.toml" "$source"/dbt/*/sparksession/*.* "$source"/dbt/include/sparksession/macros/* \
         > "$venv/adapter.txt"
     if ! cmp -s "$venv/adapter.txt" "$venv/installed-adapter.txt"; then
+        claim
         rm -rf "$venv/adapter"
         mkdir "$venv/adapter"
         cp -R "$source/pyproject.toml" "$source/README.md" "$source/dbt" "$venv/adapter"
