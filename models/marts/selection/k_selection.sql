@@ -108,7 +108,7 @@ validity_judged as (
         on compared.k = serving_verdicts.k
 ),
 
--- Where the served k is 2 or no group is natural, the next stable local minimum is worth a look.
+-- Where the served k is 2 or no group is natural, the next admissible local minimum is worth a look.
 alternatives as (
     select min_by(k, {{ sort_key(['davies_bouldin_index', 'k']) }}) as alternative_k
     from validity_judged
@@ -119,7 +119,12 @@ alternatives_found as (
     select
         validity_judged.*,
         alternatives.alternative_k,
-        other.davies_bouldin_index as alternative_index
+        case
+            when validity_judged.k = 2 then 'the border of the two segments'
+            else 'the only border between segments that could be measured'
+        end as the_border,
+        other.davies_bouldin_index as alternative_index,
+        other.stability_index as alternative_stability
     from validity_judged
     left join alternatives
         on
@@ -134,13 +139,12 @@ sentences as (
         *,
         case
             when borders_with_a_gap = 0 and borders = 1
-                then 'customers do not thin out at the border of the two segments.'
+                then concat('customers do not thin out at ', the_border, '.')
             when borders_with_a_gap = 0 then concat(
                 'customers thin out at none of the ', cast(borders as string),
                 ' borders between segments.'
             )
-            when borders = 1
-                then 'customers thin out at the border of the two segments.'
+            when borders = 1 then concat('customers thin out at ', the_border, '.')
             when borders_with_a_gap = borders then concat(
                 'customers thin out at all ', cast(borders as string),
                 ' borders between segments.'
@@ -193,7 +197,11 @@ sentences as (
             when alternative_k is null then ''
             else concat(
                 ' For more segments look at k = ', cast(alternative_k as string),
-                ', a stable local minimum whose index is ',
+                case
+                    when alternative_stability is null then ', a local minimum'
+                    else ', a stable local minimum'
+                end,
+                ' whose index is ',
                 {{ format_number(
                     divide(
                         '100 * (alternative_index - davies_bouldin_index)',
@@ -244,12 +252,13 @@ select
         when is_selected and is_best_k
             then concat(
                 'Selected: fixed by the setting k, and the lowest index, ',
-                {{ format_number('davies_bouldin_index', 3) }}, '.', size_remark
+                {{ format_number('davies_bouldin_index', 3) }}, '.', size_remark,
+                alternative_remark
             )
         when is_selected
             then concat(
                 'Selected: fixed by the setting k; ', against_the_lowest, '.',
-                size_remark
+                size_remark, alternative_remark
             )
         {%- else -%}
         -- A stored model can serve a k that a setting fixed when it was trained.
@@ -258,7 +267,7 @@ select
         when is_selected and not is_best_k
             then concat(
                 'Selected: fixed by the setting k when the model was trained; ',
-                against_the_lowest, '.', size_remark
+                against_the_lowest, '.', size_remark, alternative_remark
             )
         when is_selected and davies_bouldin_index is null
             then concat(
@@ -275,7 +284,8 @@ select
                         ', though every k leaves a segment too small '
                         || '(setting require_admissible_k).'
                 end,
-                size_remark
+                size_remark,
+                alternative_remark
             )
         when is_selected
             then concat(

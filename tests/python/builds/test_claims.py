@@ -235,13 +235,13 @@ CLAIMS: dict[str, Claim] = {
     "They spend less than the average customer, though they have made more purchases.": lambda own, all_: (
         ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
     ),
-    "A few of them lift this average: at least two in five spend less than the average customer.": lambda own, all_: (
+    "At least two in five of them spend less than the average customer.": lambda own, all_: (
         0.4 <= lifted(own, all_) < 0.6
     ),
-    "A few of them lift this average: at least three in five spend less than the average customer.": lambda own, all_: (
+    "A few of them lift their average: three in five or more spend less than the average customer.": lambda own, all_: (
         0.6 <= lifted(own, all_) < 0.8
     ),
-    "A few of them lift this average: at least four in five spend less than the average customer.": lambda own, all_: (
+    "A few of them lift their average: four in five or more spend less than the average customer.": lambda own, all_: (
         lifted(own, all_) >= 0.8
     ),
     "They have made more purchases than the average customer.": lambda own, all_: (
