@@ -14,31 +14,27 @@ customer_segments as (
     select * from {{ ref('customer_segments') }}
 ),
 
-moves as (
+stays as (
     select
-        stays.customer_id,
-        stays.segment_key,
-        stays.valid_from_build,
-        stays.valid_from_date,
-        stays.is_current,
-        lag(stays.segment_key) over (
-            partition by stays.customer_id order by stays.valid_from_build
+        segment_history.*,
+        lag(segment_history.segment_key) over (
+            partition by segment_history.customer_id
+            order by segment_history.valid_from_build
         ) as previous_segment_key
-    from segment_history as stays
+    from segment_history
+),
+
+-- A segment that is renamed begins new rows with the same key.
+moves as (
+    select *
+    from stays
+    where previous_segment_key != segment_key
 ),
 
 last_moves as (
     select *
     from moves
-    where
-        is_current
-        and previous_segment_key is not null
-        and previous_segment_key != segment_key
-        and valid_from_build = (
-            select max(others.valid_from_build)
-            from moves as others
-            where others.previous_segment_key != others.segment_key
-        )
+    where valid_from_build = (select max(others.valid_from_build) from moves as others)
 )
 
 select

@@ -19,10 +19,11 @@ select
     k_selection.is_local_minimum,
     k_selection.is_admissible,
     round(k_selection.davies_bouldin_index, 3) as davies_bouldin_index,
+    -- Plus zero, because a rounded zero can be negative.
     round(
         100 * k_selection.davies_bouldin_index / nullif(served_metrics.served_index, 0)
         - 100, 1
-    ) as index_above_served_percent,
+    ) + 0 as index_above_served_percent,
     round(
         k_selection.silhouette_score - served_metrics.served_silhouette, 3
     ) as silhouette_gain,

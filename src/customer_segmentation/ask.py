@@ -92,9 +92,16 @@ def main(arguments: list[str]) -> int:
     if len(answer.rows):
         print(table(list(answer.column_names), [list(row) for row in answer.rows]))
     else:
-        print(asked[name].get("no_rows", "No row answers this."))
+        print(asked[name].get("no_rows", "No row answers this.").strip())
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What reads the answer, such as head, has enough of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)

@@ -113,6 +113,30 @@ def test_the_first_build_moves_nobody(compiled, sample) -> None:
     assert answer(compiled, sample, "movers_down") == []
 
 
+def test_a_segment_that_is_renamed_hides_no_move(compiled, sample, tmp_path) -> None:
+    renamed = Built(0, "", tmp_path / "warehouse.duckdb")
+    shutil.copy(sample.warehouse, renamed.warehouse)
+    with duckdb.connect(str(renamed.warehouse)) as connection:
+        richest, poorest = connection.execute(
+            "select max_by(segment_key, avg_total_spending), min_by(segment_key, avg_total_spending)"
+            " from marts.segment_profiles where cluster_id is not null"
+        ).fetchone()
+        moved = "C0001"
+        connection.execute("delete from marts.segment_history where customer_id = ?", [moved])
+        for key, rest in (
+            (richest, "'Rich', false, 1, 2"),
+            (poorest, "'Poor', false, 2, 3"),
+            (poorest, "'Renamed', true, 3, null"),
+        ):
+            connection.execute(
+                "insert into marts.segment_history (customer_id, segment_key, segment_name, is_current,"
+                f" valid_from_build, valid_to_build, valid_from_date) select ?, ?, {rest}, date '2024-12-31'",
+                [moved, key],
+            )
+
+    assert [row["customer_id"] for row in answer(compiled, renamed, "movers_down")] == [moved]
+
+
 def test_returns_reconcile_with_the_marts(compiled, sample) -> None:
     rows = answer(compiled, sample, "returns_by_segment")
 
