@@ -57,6 +57,12 @@
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
+    {%- for seed in graph.nodes.values() if seed.resource_type == 'seed' and "'" in seed.root_path -%}
+        {%- do exceptions.raise_compiler_error(
+            'The path of the project, ' ~ seed.root_path ~ ', has an apostrophe, and dbt-duckdb cannot load seeds from'
+            ~ ' there. Move the project to another folder.'
+        ) -%}
+    {%- endfor -%}
     {%- set rules, playbook = playbook_file('segment_rules'), playbook_file('segment_playbook') -%}
     {%- set conditions = playbook_file('segment_conditions') -%}
     {%- set descriptions = playbook_file('segment_descriptions') -%}

@@ -141,6 +141,7 @@ def page(
         },
         attributes=sections.attribute_tables(marts.segment_attributes(), segments),
         due=due,
+        contact_rules=wording.contact_rules(marts.most_actions_at_once(), to_contact or [], formatter),
         results=results,
         moves=moves,
         moves_table=sections.changes_table(moves["moves"], formatter) if moves and moves["moves"] else None,

@@ -236,6 +236,15 @@ class Marts:
             """
         )
 
+    def most_actions_at_once(self) -> int:
+        """The most actions that a customer is to get now, or is held out of; 0 if there are none."""
+        rows = self._rows_if(
+            "audiences",
+            "select count(*) as actions from marts.audiences where status in ('treated', 'holdout')"
+            " group by customer_id order by actions desc limit 1",
+        )
+        return rows[0]["actions"] if rows else 0
+
     def expected_spending_days(self) -> int | None:
         """The days that expected spending is about; None if the mart is missing or empty."""
         if "segment_expected_spending" not in self._names:

@@ -270,9 +270,27 @@ def comparison(ratio: float | None, formatter: Formatter) -> tuple[str, str]:
         return f"{formatter.number(ratio, 1)}\N{MULTIPLICATION SIGN} average", "above"
     if ratio > 1:
         return f"{formatter.percent(ratio - 1)} above average", "above"
-    if ratio <= 0:
+    if ratio < 0:
         return "below zero", "below"
     return f"{formatter.percent(1 - ratio)} below average", "below"
+
+
+def contact_rules(most_actions: int, due: list[Row], formatter: Formatter) -> str:
+    """What holds for the lists of whom to contact now.
+
+    Args:
+        most_actions: The most actions that a customer gets at a time.
+        due: How many customers each action is to reach now, as returned by `Marts.actions_due`.
+        formatter: Writes the numbers.
+    """
+    at_a_time = (
+        "Everyone gets one action at a time."
+        if most_actions < 2
+        else f"A customer can get {formatter.number(most_actions)} actions at a time."
+    )
+    if not any(row["held_out"] for row in due):
+        return at_a_time
+    return f"{at_a_time} Some are held out at random, so that the effect can be measured; do not contact them."
 
 
 def answer(segments: list[Row], average: dict[str, float | None], formatter: Formatter) -> dict[str, str]:

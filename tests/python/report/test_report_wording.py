@@ -14,6 +14,8 @@ from customer_segmentation.report.wording import (
     VALIDITY_MEANINGS,
     axis_title,
     certainty,
+    comparison,
+    contact_rules,
     formatter_for,
     separation,
 )
@@ -166,3 +168,34 @@ def test_expected_spending_is_that_of_the_customers_of_the_model(customers, who)
     action = expected | {"customers": customers, "model_customers": 5}
     said = f"{who} can be expected to spend 30 in the next 90 days (20 to 40)."
     assert wording.stake(action, 90, formatter_for("en_GB", None)) == said
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"),
+    [
+        (-0.1, ("below zero", "below")),
+        (0.0, ("100% below average", "below")),
+        (0.5, ("50% below average", "below")),
+        (1.0, ("about average", "near")),
+        (1.5, ("50% above average", "above")),
+        (3.0, ("3.0\N{MULTIPLICATION SIGN} average", "above")),
+        (None, ("", "near")),
+    ],
+)
+def test_a_ratio_is_compared_in_words(ratio, said):
+    assert comparison(ratio, formatter_for("en_GB", None)) == said
+
+
+@pytest.mark.parametrize(
+    ("most", "held_out", "said"),
+    [
+        (1, 0, "Everyone gets one action at a time."),
+        (3, 0, "A customer can get 3 actions at a time."),
+        (1, 5, "one action at a time. Some are held out at random"),
+    ],
+)
+def test_the_lists_say_what_holds_for_them(most, held_out, said):
+    due = [{"held_out": 0}, {"held_out": held_out}]
+    rules = contact_rules(most, due, formatter_for("en_GB", None))
+    assert said in rules
+    assert ("do not contact" in rules) == bool(held_out)
