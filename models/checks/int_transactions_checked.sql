@@ -11,7 +11,7 @@
     'currency', 'is_return', 'is_amount_rounded',
 ] %}
 {%- for attribute in transaction_attribute_names() %}{% do line_columns.append('attribute_' ~ attribute) %}{% endfor %}
-{% set joined = 'customers_joined' if window is none else 'customers_joined_in_window' %}
+{% set judged = 'duplicates_found' if unique_key else 'customers_joined' %}
 
 with transactions as (
     {{ numbered_as_stored(ref('stg_shop__transactions')) }}
@@ -71,45 +71,8 @@ customers_joined as (
     left join unknown_customers
         on transactions.customer_id = unknown_customers.customer_id
 )
-{%- if window is not none %}
-,
--- The window ends on the as-of date. A customer who bought only before the window remains, without purchases.
-window_ended as (
-    {% if as_of_date is not none -%}
-    select cast('{{ as_of_date }}' as date) as as_of_date
-    {% else -%}
-    select max(transaction_date) as as_of_date
-    from customers_joined
-    where failed_rules is null
-    {% endif -%}
-),
+{%- if unique_key %},
 
-customers_joined_in_window as (
-    select
-        {%- for column in line_columns %}
-        customers_joined.{{ column }},
-        {%- endfor %}
-        {%- if 'line_id' in unique_key %}
-        customers_joined.line_id,
-        {%- endif %}
-        case
-            when customers_joined.failed_rules is not null
-                then customers_joined.failed_rules
-            when
-                {{ dbt.datediff(
-                    'customers_joined.transaction_date',
-                    'window_ended.as_of_date',
-                    'day'
-                ) }} >= {{ window }}
-                then 'before_observation_window'
-        end as failed_rules
-    from customers_joined
-    cross join window_ended
-)
-{%- endif %}
-
-{% if unique_key -%}
-,
 -- Of several otherwise valid rows with the same key, one is kept. Their content decides which, not their order, so that
 -- the same rows in another order give the same result.
 ranked as (
@@ -132,23 +95,58 @@ ranked as (
                 {%- endfor %}
                 input_row
         ) as position_of_key
-    from {{ joined }}
+    from customers_joined
+),
+
+-- Before the window is applied, since lines before it are read too: as earlier purchases, and for results of actions.
+duplicates_found as (
+    select
+        {%- for column in line_columns %}
+        {{ column }},
+        {%- endfor %}
+        case
+            when failed_rules is not null then failed_rules
+            when
+                position_of_key > 1
+                {%- for column in unique_key %}
+                and {{ column }} is not null
+                {%- endfor %}
+                then 'duplicate_key'
+        end as failed_rules
+    from ranked
+)
+{%- endif %}
+{%- if window is not none %},
+
+-- The window ends on the as-of date. A customer who bought only before the window remains, without purchases.
+window_ended as (
+    {% if as_of_date is not none -%}
+    select cast('{{ as_of_date }}' as date) as as_of_date
+    {% else -%}
+    select max(transaction_date) as as_of_date
+    from {{ judged }}
+    where failed_rules is null
+    {% endif -%}
 )
 
 select
     {%- for column in line_columns %}
-    {{ column }},
+    {{ judged }}.{{ column }},
     {%- endfor %}
     case
-        when failed_rules is not null then failed_rules
         when
-            position_of_key > 1
-            {%- for column in unique_key %}
-            and {{ column }} is not null
-            {%- endfor %}
-            then 'duplicate_key'
+            coalesce({{ judged }}.failed_rules, '') in ('', 'duplicate_key')
+            and {{ dbt.datediff(
+                judged ~ '.transaction_date', 'window_ended.as_of_date', 'day'
+            ) }} >= {{ window }}
+            then concat_ws(
+                ', ', 'before_observation_window', {{ judged }}.failed_rules
+            )
+        else {{ judged }}.failed_rules
     end as failed_rules
-from ranked
-{%- else -%}
-select * from {{ joined }}
+from {{ judged }}
+cross join window_ended
+{%- else %}
+
+select * from {{ judged }}
 {%- endif %}

@@ -291,15 +291,11 @@ def check_transactions(
         elif line.customer_id is not None and line.customer_id not in known:
             line.failed.append("unknown_customer_id")
     right = [line for line in transactions if not line.failed]
-    end = as_of or max((line.day for line in right), default=None)
-    for line in right:
-        if window is not None and line.day <= end - timedelta(days=window):
-            line.failed.append("before_observation_window")
     lines_of = defaultdict(list)
     column = {"transaction_date": "day"}
-    for line in transactions:
+    for line in right:
         key = tuple(getattr(line, column.get(name, name)) for name in unique_key)
-        if key and None not in key and not line.failed:
+        if key and None not in key:
             lines_of[key].append(line)
     for lines in lines_of.values():
         lines.sort(
@@ -310,6 +306,10 @@ def check_transactions(
         )
         for other in lines[1:]:
             other.failed.append("duplicate_key")
+    end = as_of or max((line.day for line in right if not line.failed), default=None)
+    for line in right:
+        if window is not None and line.day <= end - timedelta(days=window):
+            line.failed.insert(0, "before_observation_window")
 
 
 def describe(lines: list[Line], earlier: list[Line], signup: date | None, as_of: date | None) -> Features:
