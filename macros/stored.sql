@@ -1,6 +1,7 @@
 {#
     What the warehouse keeps from one build to the next: the register of models and the log of builds. Rows are only
-    ever appended to them. Models upstream of them cannot `ref` them, and so read them through these macros.
+    ever appended to them. The counts of input rows (int_completed_volumes) are kept too, and replaced. Models upstream
+    of these tables cannot `ref` them, and so read them through these macros.
 #}
 
 {% macro stored_relation(name) %}
@@ -59,7 +60,7 @@
         ) -%}
     {%- endif -%}
     {%- if flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
-    {%- for name in ['int_model_register', 'int_build_log', 'int_export_log', 'int_input_volumes'] -%}
+    {%- for name in ['int_model_register', 'int_build_log', 'int_export_log'] -%}
         {%- set table = stored_relation(name) -%}
         {%- set said = (table.information or '') if table else '' -%}
         {%- set provider = modules.re.search('Provider: ([a-z]+)', said) -%}

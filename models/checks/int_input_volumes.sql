@@ -1,7 +1,4 @@
-{#- Reads its own previous version for the row counts of the previous build. Spark can where it replaces partitions. -#}
-{% set replaces_partitions = target.type != 'duckdb' and setting('history_format') == 'parquet' %}
-{{ history_config(partition_by='input') if replaces_partitions }}
-{% set previous = earlier_version('row_count') if target.type == 'duckdb' or replaces_partitions %}
+{% set completed = stored_relation('int_completed_volumes') if keeps_history() %}
 
 with transactions as (
     select * from {{ ref('int_transactions_checked') }}
@@ -37,11 +34,11 @@ counted as (
 ),
 
 previous as (
-    {% if previous -%}
+    {% if completed -%}
     select
         input,
         row_count
-    from {{ previous }}
+    from {{ completed }}
     {%- else -%}
     select
         cast(null as string) as input,

@@ -1,4 +1,4 @@
--- A warning means that an input has far fewer rows than in the previous build, as after an incomplete export.
+-- A warning means that an input has far fewer rows than in the last completed build, as after an incomplete export.
 {{ config(severity='warn') }}
 
 with input_volumes as (
@@ -10,9 +10,9 @@ select
     row_count,
     previous_row_count,
     concat(
-        'the ', input, ' have ', cast(row_count as string), ' rows; in the previous',
-        ' build there were ', cast(previous_row_count as string), '. Check that the',
-        ' export is complete, or raise the setting row_count_drop_warn.'
+        'the ', input, ' have ', cast(row_count as string), ' rows; in the last build',
+        ' that completed there were ', cast(previous_row_count as string), '.',
+        ' Check that the export is complete, or raise the setting row_count_drop_warn.'
     ) as message
 from input_volumes
 where row_count < previous_row_count * (1 - {{ setting('row_count_drop_warn') }})

@@ -506,9 +506,17 @@ def test_two_currencies_stop_the_build(dbt, tmp_path):
 
 
 def test_a_sharp_drop_of_the_row_count_warns(dbt, tmp_path):
-    arguments = (*NARROW, "--select", "+int_input_volumes")
-    assert dbt("build", placed(tmp_path, good_file(), {}), *arguments).success
-    half = "\n".join(good_file().splitlines()[:20]) + "\n"
-    result = dbt("build", placed(tmp_path, half, {}), *arguments)
-    warned = [node.node.name for node in result.result.results if node.status == "warn"]
-    assert warned == ["assert_row_counts_do_not_collapse"]
+    """Also after a build that failed or was killed, such as one that does not reach the models at the end."""
+    complete, half = good_file(), "\n".join(good_file().splitlines()[:20]) + "\n"
+
+    def warned(content: str, *models: str) -> list[str]:
+        result = dbt("build", placed(tmp_path, content, {}), *NARROW, "--select", "+int_input_volumes", *models)
+        assert result.success
+        return [node.node.name for node in result.result.results if node.status == "warn"]
+
+    drop = ["assert_row_counts_do_not_collapse"]
+    warned(complete, "int_completed_volumes")
+    assert warned(half) == drop
+    assert warned(half, "int_completed_volumes", "--empty") == []
+    assert warned(half, "int_completed_volumes") == drop
+    assert warned(half, "int_completed_volumes") == []

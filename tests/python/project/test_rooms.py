@@ -75,3 +75,8 @@ def test_a_build_is_logged_after_every_test_of_what_it_logs(nodes):
         and not logged.issuperset(parents(node, nodes))
     ]
     assert too_late == []
+
+
+def test_the_counts_of_a_build_are_kept_after_it_is_logged(nodes):
+    """A build that is not logged is then not the one with which the next compares its input."""
+    assert LOG in ancestors("model.customer_segmentation.int_completed_volumes", nodes)
