@@ -10,12 +10,17 @@
     {%- endif -%}
     {#- Plain names: people query marts.segment_profiles, not main_marts.segment_profiles. -#}
     {%- set schema = target.schema if custom_schema_name is none else custom_schema_name | trim -%}
-    {#- DuckDB names the database after its file. If a schema had the same name, marts.x would be ambiguous. -#}
+    {#- DuckDB names the database after its file. If a schema had the same name, marts.x would be ambiguous; the others
+        are the schemas and the databases that are always there. -#}
     {%- set file = (target.get('path') or '').replace('\\', '/').split('/') | last -%}
-    {%- if file.split('.') | first | lower == schema | lower -%}
+    {%- set database = file.split('.') | first | lower -%}
+    {%- set is_kept = database in ('information_schema', 'main', 'pg_catalog', 'system', 'temp') -%}
+    {%- if is_kept or database == schema | lower -%}
         {%- do exceptions.raise_compiler_error(
-            'The warehouse ' ~ target.path ~ " has the same name as the schema '" ~ schema ~ "', which is ambiguous in"
-            ~ ' DuckDB; set SEGMENTATION_WAREHOUSE to a file with another name.'
+            'The warehouse ' ~ target.path ~ ' has ' ~ (
+                "the name '" ~ database ~ "', which DuckDB keeps for itself" if is_kept
+                else "the same name as the schema '" ~ schema ~ "', which is ambiguous in DuckDB"
+            ) ~ '; set SEGMENTATION_WAREHOUSE to a file with another name.'
         ) -%}
     {%- endif -%}
     {{ schema }}

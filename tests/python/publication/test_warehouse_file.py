@@ -92,11 +92,21 @@ def test_a_folder_that_cannot_be_written_or_does_not_exist_is_reported(tmp_path,
 
 
 @pytest.mark.short_faults
-def test_a_warehouse_named_like_a_schema_stops_before_any_work(tmp_path, survived):
-    warehouse = tmp_path / "Marts.duckdb"
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Marts", "has the same name as the schema 'marts'"),
+        ("Main", "has the name 'main', which DuckDB keeps for itself"),
+        ("system", "has the name 'system', which DuckDB keeps for itself"),
+        ("information_schema", "has the name 'information_schema', which DuckDB keeps for itself"),
+        ("temp.2024", "has the name 'temp', which DuckDB keeps for itself"),
+    ],
+)
+def test_a_warehouse_whose_name_is_taken_stops_before_any_work(tmp_path, survived, name: str, said: str):
+    warehouse = tmp_path / f"{name}.duckdb"
     ended = dbt(tmp_path, "build", changed={"SEGMENTATION_WAREHOUSE": str(warehouse)})
     assert ended.returncode != 0
-    assert "has the same name as the schema 'marts'" in ended.output
+    assert said in ended.output
     if warehouse.exists():
         with duckdb.connect(str(warehouse), read_only=True) as connection:
             assert connection.execute("from duckdb_tables()").fetchall() == []
