@@ -88,7 +88,8 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
 
     verdict is `too early`, with null figures, until is_complete is true in all rows. It is `too few to tell`, with null
     interval, p-values and smallest_effect, if a group has fewer than FEWEST_BUYERS customers who bought, or an average
-    of at most 0, or if the interval has no limit. Such actions still count in the correction.
+    of at most 0, or if the interval has no limit or the estimate is not found. Such actions still count in the
+    correction.
 
     Numbers are rounded to 12 significant digits. Raises ValueError for more than HORIZONS horizons in a wave, and for
     spending that is not finite in complete rows.
@@ -140,11 +141,11 @@ def action_result(action: pd.DataFrame, alpha: float, first_level: float) -> dic
     comparison = compare(**samples)
     low, high = interval(comparison, alpha)
     increase = smallest_increase(comparison, first_level)
-    if not np.isfinite(low + high):
+    log_ratio, root = estimate(comparison), signed_root(comparison, 0.0)
+    if not np.isfinite([low, high, log_ratio, root]).all():
         return figures | {"verdict": TOO_FEW}
-    root = signed_root(comparison, 0.0)
     return figures | {
-        "difference_adjusted": difference_at(comparison, estimate(comparison)),
+        "difference_adjusted": difference_at(comparison, log_ratio),
         "difference_low": low,
         "difference_high": high,
         "p_value": 2 * ndtr(-abs(root)),
@@ -366,10 +367,12 @@ def smallest_increase(comparison: Comparison, level: float) -> float:
     scale of the log ratio, an effect as large as the distance between these two limits is found. The normal
     approximation on the scale of money promises too much: with heavy tails a larger average is also less certain.
     """
-    log_ratio = limit(comparison, -ndtri(POWER)) - limit(comparison, ndtri(1 - level / 2))
+    high, low = limit(comparison, -ndtri(POWER)), limit(comparison, ndtri(1 - level / 2))
+    if not np.isfinite([low, high]).all():
+        return np.inf
     customers = comparison.treated.customers.sum() + comparison.held_out.customers.sum()
     untreated = total(comparison.treated) * np.exp(-estimate(comparison)) + total(comparison.held_out)
-    return float(np.expm1(log_ratio) * untreated / customers)
+    return float(np.expm1(high - low) * untreated / customers)
 
 
 def limit(comparison: Comparison, quantile: float) -> float:
@@ -379,10 +382,10 @@ def limit(comparison: Comparison, quantile: float) -> float:
 
 
 def crossing(function, guess: float, scale: float) -> float:
-    """Return where an increasing function crosses 0; infinite if not within LARGEST_LOG_RATIO."""
+    """Return where an increasing function crosses 0; infinite if not within LARGEST_LOG_RATIO, NaN if unknown."""
     step = max(scale / 2, PRECISION)
     low = high = min(max(guess, -LARGEST_LOG_RATIO), LARGEST_LOG_RATIO)
-    at_low = at_high = function(guess)
+    at_low = at_high = function(low)
     while at_low > 0:
         if low <= -LARGEST_LOG_RATIO:
             return -np.inf
@@ -395,6 +398,8 @@ def crossing(function, guess: float, scale: float) -> float:
         low, at_low = high, at_high
         high, step = min(high + step, LARGEST_LOG_RATIO), 2 * step
         at_high = function(high)
+    if not at_low <= 0 <= at_high:
+        return np.nan
     return low if low == high else float(brentq(function, low, high, xtol=PRECISION))
 
 

@@ -305,6 +305,23 @@ def test_amounts_that_are_all_equal_are_too_few_to_tell_or_no_difference():
     assert result(outcomes_of(equal[:40], equal[:20]))["verdict"] in ("too few to tell", "no difference seen")
 
 
+@pytest.mark.parametrize("amount", [1e8, 4_006_381_333_931, 1e40])
+@pytest.mark.parametrize("place", [0, 99])
+def test_an_absurd_amount_is_too_few_to_tell(amount, place):
+    """A barcode in the amount column, of a treated customer or of one who is held out."""
+    spending = np.random.default_rng(0).lognormal(3, 0.5, 100)
+    spending[place] = amount
+    found = result(outcomes_of(spending[:90], spending[90:]))
+    assert found["verdict"] == "too few to tell"
+    assert pd.notna(found["difference"])
+    assert found[[*MONEY[1:], "p_value", "p_value_corrected"]].isna().all()
+
+
+def test_a_limit_is_unknown_where_the_test_has_no_value():
+    assert np.isnan(effects.crossing(lambda place: np.nan, 0.0, 1.0))
+    assert np.isnan(effects.crossing(lambda place: 1.0 if place > 0 else np.nan, 0.5, 1.0))
+
+
 def test_before_the_horizon_has_passed_the_figures_are_null():
     outcomes = shop(1, complete=False)
     outcomes["spending"] = np.nan
