@@ -10,7 +10,8 @@ its standard error are too small, and Welch's interval excludes the truth too of
 distribution are taken from the treated, so the tail is known. benchmarks/effects.md compares the methods.
 
 Tails of the draw are saddlepoint approximations (Robinson 1982; Skovgaard 1987), which need no random numbers and stay
-accurate far out, where the corrected p-values of many actions are.
+accurate far out, where the corrected p-values of many actions are. They fail where one order decides the total, so
+draws with and without it are told apart first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.special import expit, ndtr, ndtri
+from scipy.special import expit, gammaln, log_ndtr, logsumexp, ndtr, ndtri, ndtri_exp
 
 KEYS = ["wave", "action_id", "horizon_days"]
 TYPES = {
@@ -60,6 +61,10 @@ PRECISION = 1e-7
 # Beyond this many rows, residuals in the same cell, CELL standard deviations wide, are replaced by their average.
 # That keeps their mean exactly, and their variance up to CELL ** 2 / 12, two millionths.
 EXACT_UP_TO, CELL = 10_000, 0.005
+# A customer dominates who has more than this share of the sum of squares. With more cases than this none is split.
+DOMINANT, MOST_CASES = 0.2, 64
+# Values that differ from their mean by no more than this part of it are equal up to rounding.
+ROUNDING = 1e-13
 # The saddlepoint is found by Newton's method; it takes 3 to 8 steps. A step is halved until it comes nearer.
 MOST_STEPS, SMALLEST_STEP, SAFE, CONVERGED = 100, 1e-6, 0.01, 1e-16
 # Nearer than this to the center the formula of the saddlepoint divides zero by zero, and its limit is taken.
@@ -207,6 +212,20 @@ class Comparison(NamedTuple):
     buyers_variance_share: float
 
 
+class Pool(NamedTuple):
+    """The customers from whom a holdout is drawn under a hypothesis, (rows,) each.
+
+    values: spending less what spending before explains, up to a constant. held_out: how many of the customers are held
+    out. owners: the pair of spending and spending before that the row belongs to; that of a spender who is partly
+    counted as a customer who spent nothing has two rows.
+    """
+
+    values: np.ndarray
+    customers: np.ndarray
+    held_out: np.ndarray
+    owners: np.ndarray
+
+
 class Draw(NamedTuple):
     """Residuals from which a holdout is drawn, with mean 0 and standard deviation 1, and how many customers have each.
 
@@ -217,6 +236,18 @@ class Draw(NamedTuple):
     customers: np.ndarray
     observed: float
     size: float
+
+
+class Case(NamedTuple):
+    """The draws of a holdout in which so many of the dominant customers are held out.
+
+    size: how many of the other customers are held out. shift: the total of the dominant customers who are held out in
+    the data, less that of those who are in this case.
+    """
+
+    log_probability: float
+    size: int
+    shift: float
 
 
 def sample(spending: np.ndarray, before: np.ndarray) -> Sample:
@@ -269,8 +300,8 @@ def compare(treated: Sample, held_out: Sample) -> Comparison:
     )
 
 
-def draw(comparison: Comparison, log_ratio: float) -> Draw:
-    """Return the draw of the holdout if the action multiplied average spending by exp(log_ratio).
+def pool(comparison: Comparison, log_ratio: float) -> Pool:
+    """Return the customers from whom the holdout is drawn if the action multiplied average spending by exp(log_ratio).
 
     The hypothesis leaves open how much of the effect is more buyers. The most likely split under it is used: that of
     least squares, given both observed ratios and their variances. Amounts are undone by division. Additional buyers
@@ -280,41 +311,49 @@ def draw(comparison: Comparison, log_ratio: float) -> Draw:
     surplus = log_ratio - comparison.log_buyers - comparison.log_amounts
     log_buyers = comparison.log_buyers + surplus * comparison.buyers_variance_share
     log_amounts = log_ratio - log_buyers
-    values, befores, customers, held_out = [], [], [], []
+    values, befores, customers, held_out, owners = [], [], [], [], []
+    first = 0
     for group, is_held_out, sign in ((comparison.treated, 0.0, -1.0), (comparison.held_out, 1.0, 1.0)):
         spends = group.spending != 0
+        rows = first + np.arange(len(spends))
+        first += len(spends)
         kept = min(1.0, np.exp(sign * log_buyers))
-        parts = [(group.spending * np.exp(sign * log_amounts / 2), group.before, np.where(spends, kept, 1.0))]
-        counts = [group.customers]
+        amounts = group.spending * np.exp(sign * log_amounts / 2)
+        parts = [(amounts, group.before, group.customers * np.where(spends, kept, 1.0), rows)]
         if kept < 1:
-            parts.append((np.zeros(int(spends.sum())), group.before[spends], np.float64(1 - kept)))
-            counts.append(group.customers[spends])
-        for (value, before, share), count in zip(parts, counts, strict=True):
+            unspent = np.zeros(np.count_nonzero(spends))
+            parts.append((unspent, group.before[spends], group.customers[spends] * (1 - kept), rows[spends]))
+        for value, before, count, owner in parts:
             values.append(value)
             befores.append(before)
-            customers.append(count * share)
-            held_out.append(count * share * is_held_out)
-    value, before, count, drawn = (np.concatenate(column) for column in (values, befores, customers, held_out))
-    size = comparison.held_out.customers.sum()
-    residual = residuals(value, before, count)
-    deviation = np.sqrt((count * residual**2).sum() / count.sum())
-    if not deviation > 0:
-        return Draw(np.zeros(1), np.array([count.sum()]), 0.0, size)
-    residual /= deviation
-    observed = float((drawn * residual).sum())
-    return Draw(*merged(residual, count), observed, size)
+            customers.append(count)
+            held_out.append(count * is_held_out)
+            owners.append(owner)
+    value, before, count, drawn, owner = map(np.concatenate, (values, befores, customers, held_out, owners))
+    return Pool(less_explained(value, before, count), count, drawn, owner)
 
 
-def residuals(values: np.ndarray, covariate: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the residuals of the linear regression of the values on the covariate, (rows,) all."""
-    weight = weights.sum()
-    centered = values - (weights * values).sum() / weight
-    deviations = covariate - (weights * covariate).sum() / weight
+def less_explained(values: np.ndarray, covariate: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the values less what their linear regression on the covariate explains, (rows,) all.
+
+    The constant stays: next to one huge value, taking the mean from the others would cost their digits.
+    """
+    deviations = covariate - average(covariate, weights)
     squares = (weights * deviations**2).sum()
     # A covariate that is constant up to rounding explains nothing.
     if squares <= 1e-20 * (weights * covariate**2).sum():
-        return centered
-    return centered - (weights * deviations * centered).sum() / squares * deviations
+        return values
+    return values - (weights * deviations * values).sum() / squares * deviations
+
+
+def average(values: np.ndarray, weights: np.ndarray) -> float:
+    """Return the weighted mean."""
+    return (weights * values).sum() / weights.sum()
+
+
+def excess(customers: Pool) -> float:
+    """Return by how much the total of the held-out customers is above its expectation."""
+    return float((customers.held_out * (customers.values - average(customers.values, customers.customers))).sum())
 
 
 def merged(residual: np.ndarray, customers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -346,7 +385,7 @@ def difference_at(comparison: Comparison, log_ratio: float) -> float:
 def estimate(comparison: Comparison) -> float:
     """Return the log ratio under which the holdout is an average draw (Hodges and Lehmann 1963)."""
     center = comparison.log_buyers + comparison.log_amounts
-    return crossing(lambda log_ratio: draw(comparison, log_ratio).observed, center, comparison.log_error)
+    return crossing(lambda log_ratio: excess(pool(comparison, log_ratio)), center, comparison.log_error)
 
 
 def interval(comparison: Comparison, alpha: float) -> tuple[float, float]:
@@ -408,7 +447,100 @@ def signed_root(comparison: Comparison, log_ratio: float) -> float:
 
     Its two-sided p-value is twice the probability of a standard normal variable beyond the root.
     """
-    return -saddlepoint_root(draw(comparison, log_ratio))
+    return -total_root(pool(comparison, log_ratio))
+
+
+def total_root(others: Pool) -> float:
+    """Return the standard normal quantile of the total of the held-out customers.
+
+    Where one customer dominates, the total is either that of a draw without this customer or that of a draw with this
+    customer, and there is a gap in between. A saddlepoint approximation smooths the gap over. So it is made for each
+    case, in which only the others are drawn, and the tails of the cases are averaged by their probabilities.
+    """
+    held_out = round(others.held_out.sum())
+    undecided, decided = [Case(0.0, held_out, 0.0)], []
+    while undecided:
+        mean, residuals = centered(others)
+        observed = (others.held_out * residuals).sum()
+        # Residuals with mean 0: no draw has a larger total.
+        largest = (others.customers * np.abs(residuals)).sum() / 2
+        totals = [(case, observed + case.shift - (case.size - held_out) * mean) for case in undecided]
+        decided += [(case, np.sign(total) * IMPOSSIBLE) for case, total in totals if not abs(total) <= largest]
+        totals = [(case, total) for case, total in totals if abs(total) <= largest]
+        row = dominant(others, residuals) if len(totals) <= MOST_CASES else None
+        if row is None:
+            decided += [(case, saddlepoint_root(draw(others, residuals, total, case.size))) for case, total in totals]
+            break
+        number = round(others.customers.sum())
+        value, customers, chosen, others = without(others, row)
+        undecided = [part for case, _ in totals for part in parts(case, number, value, customers, chosen)]
+        held_out -= chosen
+    roots = np.array([root for _, root in decided])
+    if len(roots) == 1:
+        return float(roots[0])
+    log_probabilities = np.array([case.log_probability for case, _ in decided])
+    below, above = (logsumexp(log_probabilities + log_ndtr(sign * roots)) for sign in (1, -1))
+    return float(ndtri_exp(below) if below < above else -ndtri_exp(above))
+
+
+def centered(others: Pool) -> tuple[float, np.ndarray]:
+    """Return the mean of the values and the values less it, (rows,); zeros if all are equal up to rounding."""
+    mean = average(others.values, others.customers)
+    residuals = others.values - mean
+    largest = np.abs(residuals).max()
+    return mean, residuals if largest > ROUNDING * abs(mean) else np.zeros(len(residuals))
+
+
+def parts(case: Case, number: int, value: float, customers: int, chosen: int) -> list[Case]:
+    """Return the parts of a case by how many customers with a dominant value are held out.
+
+    number: how many customers were the others of the case, those with the value among them. chosen: how many customers
+    with the value are held out in the data.
+    """
+    rest = number - customers
+    return [
+        Case(
+            case.log_probability
+            + log_choices(customers, some)
+            + log_choices(rest, case.size - some)
+            - log_choices(number, case.size),
+            case.size - some,
+            case.shift + (chosen - some) * value,
+        )
+        for some in range(max(0, case.size - rest), min(customers, case.size) + 1)
+    ]
+
+
+def draw(others: Pool, residuals: np.ndarray, observed: float, size: int) -> Draw:
+    """Return the draw of so many customers whose residuals have this total."""
+    deviation = np.sqrt(average(residuals**2, others.customers))
+    if not deviation > 0:
+        return Draw(np.zeros(1), np.array([others.customers.sum()]), observed, size)
+    return Draw(*merged(residuals / deviation, others.customers), observed / deviation, size)
+
+
+def dominant(others: Pool, residuals: np.ndarray) -> int | None:
+    """Return the row of which one customer dominates; None if none does."""
+    squares = residuals**2
+    largest = np.minimum(others.customers, 1.0) * squares
+    row = int(largest.argmax())
+    return row if largest[row] > DOMINANT * (others.customers * squares).sum() else None
+
+
+def without(others: Pool, row: int) -> tuple[float, int, int, Pool]:
+    """Return the value of a row, its customers, how many of them are held out, and the pool without them.
+
+    Spenders who are partly counted as customers who spent nothing are whole customers with the average value here.
+    """
+    is_row = others.owners == others.owners[row]
+    values, customers, held_out, _ = (column[is_row] for column in others)
+    rest = Pool(*(column[~is_row] for column in others))
+    return average(values, customers), round(customers.sum()), round(held_out.sum()), rest
+
+
+def log_choices(number: int, some: int) -> float:
+    """Return the logarithm of the number of ways to choose some of so many."""
+    return float(gammaln(number + 1) - gammaln(some + 1) - gammaln(number - some + 1))
 
 
 def saddlepoint_root(holdout: Draw) -> float:
@@ -423,6 +555,8 @@ def saddlepoint_root(holdout: Draw) -> float:
     """
     values, customers, observed, size = holdout
     number = customers.sum()
+    if not 0 < size < number:
+        return float(np.sign(observed)) * IMPOSSIBLE
     share = size / number
     offset = np.log(share) - np.log1p(-share)
     spread = number * share * (1 - share)

@@ -120,6 +120,48 @@ def test_the_p_value_is_that_of_random_permutations(seed, lift):
     assert found["p_value"] == pytest.approx(2 * tail, rel=0.05, abs=0.002)
 
 
+@pytest.mark.parametrize(
+    ("large", "count", "size"),
+    [
+        ([3000], 150, 15),
+        ([3000], 60, 30),
+        ([50_000], 1200, 12),
+        ([2500, 2500, 4000], 150, 30),
+        ([60, 200, 700, 2500, 9000, 30_000, 100_000, 300_000], 220, 11),
+    ],
+)
+@pytest.mark.parametrize("is_held_out", [False, True])
+def test_the_tails_are_those_of_random_permutations_where_few_orders_dominate(large, count, size, is_held_out):
+    """The total has a gap between draws without and with a large order. The largest is in the group that is named."""
+    generator = np.random.default_rng(59)
+    spending = generator.lognormal(3, 0.5, count).round(2)
+    spending[: len(large)] = large
+    totals = permuted_totals(spending, size, generator)
+    for _ in range(5):
+        order = generator.permutation(count)
+        while (order[:size] == len(large) - 1).any() != is_held_out:
+            order = generator.permutation(count)
+        held_out, treated = spending[order[:size]], spending[order[size:]]
+        root = effects.signed_root(
+            effects.compare(*(effects.sample(group, np.zeros(len(group))) for group in (treated, held_out))), 0.0
+        )
+        assert stats.norm.sf(root) == pytest.approx((totals <= held_out.sum()).mean(), abs=0.015)
+
+
+def test_a_large_order_of_a_treated_customer_does_not_hide_where_the_others_are():
+    """The larger the hypothetical effect is, the less the action did beyond it, also where the order is undone."""
+    generator = np.random.default_rng(59)
+    spending = generator.lognormal(3, 0.5, 150).round(2)
+    spending[0] = 3000
+    found = result(outcomes_of(spending[:135], spending[135:]))
+    assert found["p_value"] > 0.5
+    assert found["verdict"] == "no difference seen"
+    groups = (effects.sample(group, np.zeros(len(group))) for group in (spending[:135], spending[135:]))
+    compared = effects.compare(*groups)
+    roots = np.array([effects.signed_root(compared, log_ratio) for log_ratio in np.linspace(-0.5, 5, 56)])
+    assert (np.diff(roots) < 0.001).all()
+
+
 def test_the_limits_are_the_effects_that_random_permutations_do_not_reject():
     """The treated divided by the ratio of a limit: the holdout's total is then at a quantile of 2.5 %."""
     generator = np.random.default_rng(6)
