@@ -87,9 +87,11 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     limits of its 1 - alpha interval. p_value tests that the averages are equal, two-sided. p_value_corrected is
     corrected for the actions of the wave within the horizon (Holm 1979, A Simple Sequentially Rejective Multiple Test
     Procedure, Scandinavian Journal of Statistics 6:2) and multiplied by HORIZONS; verdict is `more` or `less` where it
-    is below alpha. This holds for all actions and horizons of a wave together: the probability of one or more false
-    verdicts is at most alpha. smallest_effect is the smallest increase per customer that customers like these would
-    have shown with probability POWER at the level of the first step of Holm's procedure; null if none would.
+    is below alpha and the test, difference_adjusted and the interval agree about the direction. They may not where one
+    customer decides an average: most of the treated can spend less, and one of them a fortune. This holds for all
+    actions and horizons of a wave together: the probability of one or more false verdicts is at most alpha.
+    smallest_effect is the smallest increase per customer that customers like these would have shown with probability
+    POWER at the level of the first step of Holm's procedure; null if none would.
 
     verdict is `too early`, with null figures, until is_complete is true in all rows. It is `too few to tell`, with null
     interval, p-values and smallest_effect, if a group has fewer than FEWEST_BUYERS customers who bought, or an average
@@ -149,13 +151,15 @@ def action_result(action: pd.DataFrame, alpha: float, first_level: float) -> dic
     log_ratio, root = estimate(comparison), signed_root(comparison, 0.0)
     if not np.isfinite([low, high, log_ratio, root]).all():
         return figures | {"verdict": TOO_FEW}
+    adjusted = difference_at(comparison, log_ratio)
+    is_more, is_less = min(root, adjusted, low) > 0, max(root, adjusted, high) < 0
     return figures | {
-        "difference_adjusted": difference_at(comparison, log_ratio),
+        "difference_adjusted": adjusted,
         "difference_low": low,
         "difference_high": high,
         "p_value": 2 * ndtr(-abs(root)),
         "smallest_effect": increase if np.isfinite(increase) else None,
-        "verdict": MORE if root > 0 else LESS,
+        "verdict": MORE if is_more else LESS if is_less else NO_DIFFERENCE,
     }
 
 

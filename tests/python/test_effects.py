@@ -381,6 +381,17 @@ def test_missing_spending_is_an_error(column):
         action_results(outcomes)
 
 
+def test_no_verdict_where_one_customer_decides_the_direction():
+    """The treated spend half as much, but for one, who is one of 4,000, and whose order makes their average larger."""
+    spending = np.random.default_rng(0).lognormal(3, 0.5, 4000)
+    spending[:3980] /= 2
+    spending[0] = 200_000
+    found = result(outcomes_of(spending[:3980], spending[3980:]))
+    assert found["p_value_corrected"] < 0.05
+    assert found["difference_high"] < 0 < found["difference_adjusted"]
+    assert found["verdict"] == "no difference seen"
+
+
 # ---- many actions and horizons -------------------------------------------------------------------------------------
 
 
