@@ -81,7 +81,8 @@
     ),
 
     shares_listed as (
-        {%- for share in shares %}
+        {#- A share that is asked for twice has one row: 0.5 for the bounds of winsorize 0.5. #}
+        {%- for share in shares | unique %}
         select cast({{ share }} as double) as share
         {{- '\n        union all' if not loop.last }}
         {%- endfor %}
