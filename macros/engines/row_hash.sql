@@ -11,5 +11,5 @@
 
 
 {% macro spark__row_hash(relation) -%}
-    xxhash64(to_json(struct({{ relation }}.*)))
+    xxhash64({{ to_json('struct(' ~ relation ~ '.*)') }})
 {%- endmacro %}

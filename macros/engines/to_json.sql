@@ -9,5 +9,14 @@
 
 
 {% macro spark__to_json(struct) -%}
-    to_json({{ struct }}, map('ignoreNullFields', 'false'))
+    {#- With timestamps as DuckDB writes them; Spark would leave out what is below a millisecond. -#}
+    {%- set timestamp = 'yyyy-MM-dd HH:mm:ss.SSSSSS' -%}
+    to_json(
+        {{ struct }},
+        map(
+            'ignoreNullFields', 'false',
+            'timestampFormat', '{{ timestamp }}x',
+            'timestampNTZFormat', '{{ timestamp }}'
+        )
+    )
 {%- endmacro %}

@@ -236,6 +236,26 @@ def test_parquet_files_of_a_pattern_are_read_by_name(kept: Path, tmp_path: Path)
     assert_read_alike(kept, tmp_path, {"transactions_location": str(tmp_path / "*.parquet")}, len(lines))
 
 
+def test_lines_that_differ_by_a_microsecond_are_two_lines(kept: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lines.parquet"
+    lines = (
+        "select '1' as transaction_id, 'c1' as customer_id, 1 as quantity, 'none' as amount,"
+        " timestamp '2024-01-31 10:00:00.123456' + to_microseconds(i) as transaction_date,"
+        " timestamptz '2024-01-31 10:00:00.654321+02' as loaded_at from range(2) as numbers (i)"
+    )
+    duckdb.execute(f"copy ({lines}) to '{file}'")
+    settings, run = {"transactions_location": str(file)}, ["run", "--select", "+int_rejected_transactions"]
+    ours = green(warm_dbt().run(tmp_path / "duckdb", settings, *run)).warehouse
+    theirs = run_in(kept, tmp_path / "spark", settings, *run)
+    found = []
+    for tables in (tables_of_duckdb(ours, "rejects"), tables_of_folder(theirs, "rejects")):
+        columns, rows = tables["int_rejected_transactions"]
+        row_hash, raw_row = map(columns.index, ("row_hash", "raw_row"))
+        assert len({row[row_hash] for row in rows}) == 2
+        found.append(sorted(row[raw_row] for row in rows))
+    assert found[0] == found[1]
+
+
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(kept: Path, tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
