@@ -237,14 +237,18 @@
 
 {% macro number_as_text(column) -%}
     {#- A column as text in the notation of decimal_mark. A column of numbers, unlike a text, has no notation of its
-        own: DuckDB and Spark write it with a point. -#}
+        own: DuckDB and Spark write it with a point, and a small one with an exponent, which a decimal comma rules
+        out. -#}
     {%- set text = input_text(column) -%}
+    {%- set small = 'try_cast(case when ' ~ text ~ " like '%e-%' then " ~ text ~ ' end as decimal(38, 20))' -%}
     {%- if setting('decimal_mark') == '.' -%}
     {{ text }}
     {%- else -%}
     case
         when {{ regexp_full_match('lower(typeof(' ~ column ~ '))', '(decimal|double|float|real).*') }}
-            then replace({{ text }}, '.', '{{ setting('decimal_mark') }}')
+            then replace(
+                coalesce(cast({{ small }} as string), {{ text }}), '.', '{{ setting('decimal_mark') }}'
+            )
         else {{ text }}
     end
     {%- endif -%}

@@ -37,6 +37,11 @@ TYPED = [
     (None, "2024-01-31 00:00:00+00", None, -5.25),
     (123456789012345.0, "2024-01-31 10:00:00+00", 0.001, float("nan")),
     (1.5, None, 3, 1e15),
+    (12345678.5, "2024-01-31 00:00:00+00", 2.5e7, 12345678.5),
+    (-0.0005, "2024-01-31 00:00:00+00", 0.0005, 0.0005),
+    (1e16, "2024-01-31 00:00:00+00", 1e-5, 0.25),
+    (float("inf"), "2024-01-31 00:00:00+00", 1, -1e20),
+    (float("nan"), "2024-01-31 00:00:00+00", 1, 1e-5),
 ]
 
 # The columns to compare, and the files and settings that the lines are read with.
@@ -57,6 +62,7 @@ NOTATIONS = {
     "ids that are numbers": ("lines.parquet", {"ids_are_whole_numbers": True, "return_id_prefix": "d1"}),
     "a CSV file": ("lines.csv", {}),
     "columns with types": ("typed.parquet", {"ids_are_whole_numbers": True}),
+    "columns with types, a decimal comma": ("typed.parquet", {"decimal_mark": ","}),
     "columns with types, days of Berlin": ("typed.parquet", {"time_zone": "Europe/Berlin"}),
 }
 INPUT = ["transaction_id", "customer_id", "transaction_date", "quantity", "amount"]

@@ -365,19 +365,25 @@ def test_numbers_that_are_numbers_have_no_decimal_mark(dbt, tmp_path):
         connection.execute(
             "copy (select 'T' || i as transaction_id, 'C1' as customer_id, date '2024-01-01' as transaction_date,"
             " cast(2 as decimal(10, 3)) as quantity, cast(2.5 as double) as amount,"
-            " cast(1.25 as decimal(10, 3)) as price, '1,125' as flag from range(3) as lines (i))"
+            " cast(1.25 as decimal(10, 3)) as price, '1,125' as flag, cast(5.5e-17 as double) as tiny"
+            " from range(3) as lines (i))"
             f" to '{tmp_path}/typed.parquet'"
         )
     settings = {"transactions_location": f"{tmp_path}/typed.parquet", "decimal_mark": ","}
     selected = ("--select", "base_shop__transactions", "stg_shop__transactions")
-    read = {"amount": ("amount", "2.50"), "unit_price": ("price", "2.50"), "of text": ("flag", "1.13")}
-    for ours, (theirs, amount) in read.items():
-        columns = {name: name for name in HEADER[:4]} | {ours if ours != "of text" else "amount": theirs}
+    read = {
+        "amount": ("amount", "2.50"),
+        "price": ("unit_price", "2.50"),
+        "flag": ("amount", "1.13"),
+        "tiny": ("amount", "0.00"),
+    }
+    for theirs, (ours, amount) in read.items():
+        columns = {name: name for name in HEADER[:4]} | {ours: theirs}
         assert dbt("run", settings | {"transactions_columns": columns}, *selected).success
         found = query(
             dbt.warehouse, "select distinct quantity, amount, failed_rules from staging.stg_shop__transactions"
         )
-        assert found == [(Decimal("2.000"), Decimal(amount), None)], ours
+        assert found == [(Decimal("2.000"), Decimal(amount), None)], theirs
 
 
 def test_a_card_number_as_an_amount_does_not_stop_the_scaling(dbt, tmp_path):
