@@ -326,12 +326,7 @@
     {%- set encoding = {'latin-1': 'ISO-8859-1'}.get(setting('csv_encoding'), setting('csv_encoding')) -%}
     {%- for input in input_names() -%}
         {%- set location = setting(input ~ '_location') or '' -%}
-        {%- if execute and is_pattern(location) and is_sail() -%}
-            {%- do refuse_setting(
-                input ~ '_location', location,
-                'Sail matches the columns of several files by position; use one file or a table'
-            ) -%}
-        {%- endif -%}
+        {%- do prepare_spark_for_files(input, location) -%}
         {%- set view = 'create or replace temporary view input_' ~ input ~ ' using ' -%}
         {%- if execute and is_csv(location) -%}
             {%- do run_query(
@@ -344,6 +339,21 @@
             {%- do run_query(view ~ 'parquet options (path ' ~ quote_literal(location) ~ ", mergeSchema 'true')") -%}
         {%- endif -%}
     {%- endfor -%}
+{% endmacro %}
+
+
+{% macro prepare_spark_for_files(input, location) %}
+    {#- Refuses files that Spark would leave out silently, and what Sail reads otherwise. -#}
+    {%- if not execute or not (is_csv(location) or is_parquet(location)) -%}{%- do return('') -%}{%- endif -%}
+    {%- set problem = (
+        'Spark reads ** as *, so it would leave out folders; write one * for each level of folders'
+        if '**' in location
+        else 'Spark leaves out files whose names begin with _ or with a dot; rename the file'
+        if location.split('/')[-1].startswith(('_', '.'))
+        else 'Sail matches the columns of several files by position; use one file or a table'
+        if is_pattern(location) and is_sail()
+    ) -%}
+    {%- if problem -%}{%- do refuse_setting(input ~ '_location', location, problem) -%}{%- endif -%}
 {% endmacro %}
 
 

@@ -256,6 +256,21 @@ def test_lines_that_differ_by_a_microsecond_are_two_lines(kept: Path, tmp_path: 
     assert found[0] == found[1]
 
 
+REFUSED = {
+    "folders of any depth": ({"transactions_location": "/data/**/*.csv"}, '/data/**/*.csv"; Spark reads ** as *,'),
+    "a name that begins with _": ({"transactions_location": "/data/_a.csv"}, "whose names begin with _ or with a dot;"),
+    "a pattern of such names": ({"transactions_location": "/data/.a*.parquet"}, "Spark leaves out files"),
+}
+
+
+@pytest.mark.parametrize(("settings", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_spark_does_not_read_is_refused(settings: dict[str, str], said: str, kept: Path, tmp_path: Path) -> None:
+    run = ["run", "--select", "base_shop__transactions"]
+    refused = warm_dbt("spark", **local(kept)).run(tmp_path, settings, *run)
+    assert refused.returncode != 0
+    assert said in refused.output
+
+
 def test_an_input_with_every_fault_gives_the_same_marts_and_rejects(kept: Path, tmp_path: Path) -> None:
     settings = write_shop(tmp_path)
     ours = green(build(tmp_path / "duckdb", settings, *WITHOUT_TESTS)).warehouse
