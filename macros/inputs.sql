@@ -354,6 +354,14 @@
         if is_pattern(location) and is_sail()
     ) -%}
     {%- if problem -%}{%- do refuse_setting(input ~ '_location', location, problem) -%}{%- endif -%}
+    {%- if is_csv(location) and setting('csv_encoding') != 'utf-8' and is_sail() -%}
+        {%- do refuse_setting(
+            'csv_encoding', setting('csv_encoding'), 'Sail reads CSV files as UTF-8 alone; convert the file to it'
+        ) -%}
+    {%- elif is_csv(location) and setting('csv_encoding') == 'windows-1252' -%}
+        {#- Otherwise Spark reads no encoding but Unicode, ASCII and latin-1. -#}
+        {%- do run_query('set spark.sql.legacy.javaCharsets = true') -%}
+    {%- endif -%}
 {% endmacro %}
 
 

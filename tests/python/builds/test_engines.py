@@ -310,6 +310,14 @@ def test_a_csv_file_in_another_encoding_is_refused_on_spark(server: str, tmp_pat
 
 
 @pytest.mark.long
+def test_sail_reads_utf_8_alone(server: str, tmp_path: Path) -> None:
+    settings = {"transactions_location": str(tmp_path / "lines.csv"), "csv_encoding": "windows-1252"}
+    built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")
+    assert built.returncode != 0
+    assert "Sail reads CSV files as UTF-8 alone; convert the file to it" in built.output
+
+
+@pytest.mark.long
 def test_files_with_different_column_orders_are_refused_on_sail(server: str, tmp_path: Path) -> None:
     settings = {"transactions_location": str(tmp_path / "*.csv")}
     built = on_sail(tmp_path, server, settings, "run", "--select", "base_shop__transactions")

@@ -60,7 +60,7 @@ from spark_cluster import (
     spark_connect,
     wait_until,
 )
-from texts import NOTATIONS, write_lines, write_shop
+from texts import INPUT, NOTATIONS, write_lines, write_shop
 
 from customer_segmentation.audiences.export import Choices, export, finish_interrupted
 from customer_segmentation.audiences.spark import RELATIONS, SparkExports
@@ -254,6 +254,17 @@ def test_lines_that_differ_by_a_microsecond_are_two_lines(kept: Path, tmp_path: 
         assert len({row[row_hash] for row in rows}) == 2
         found.append(sorted(row[raw_row] for row in rows))
     assert found[0] == found[1]
+
+
+def test_windows_1252_is_read_alike(kept: Path, tmp_path: Path) -> None:
+    header, file = ",".join(INPUT), tmp_path / "lines.csv"
+    file.write_bytes(f"{header}\n1,“C…€” é,2024-01-31,1,5\n2,C2,never,1,5\n".encode("windows-1252"))
+    settings = {"transactions_location": str(file), "csv_encoding": "windows-1252"}
+    assert_read_alike(kept, tmp_path, settings, 2)
+    file.write_bytes(f"{header}\n1,C1".encode() + b"\x81,2024-01-31,1,5\n")
+    run = ["run", "--select", "base_shop__transactions"]
+    refused = warm_dbt("spark", **local(kept)).run(tmp_path / "spark", settings, *run)
+    assert f"File {file} is not in the encoding windows-1252" in refused.output
 
 
 REFUSED = {
