@@ -327,8 +327,13 @@
         ) -%}
     {%- endfor -%}
     {%- set zone = setting('time_zone') -%}
-    {%- if zone is not none and execute and target.type == 'duckdb' -%}
-        {%- if run_query('from pg_timezone_names() where name = ' ~ quote_literal(zone) ~ ' limit 1') | length == 0 -%}
+    {%- if zone is not none and execute -%}
+        {#- Spark has no table of its time zones. -#}
+        {%- set is_known = (
+            run_query('from pg_timezone_names() where name = ' ~ quote_literal(zone) ~ ' limit 1') | length > 0
+            if target.type == 'duckdb' else zone in modules.pytz.all_timezones
+        ) -%}
+        {%- if not is_known -%}
             {%- do refuse_setting('time_zone', zone, 'it is unknown; a name is Europe/Berlin or UTC') -%}
         {%- endif -%}
     {%- endif -%}

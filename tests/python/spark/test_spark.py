@@ -271,6 +271,10 @@ REFUSED = {
     "folders of any depth": ({"transactions_location": "/data/**/*.csv"}, '/data/**/*.csv"; Spark reads ** as *,'),
     "a name that begins with _": ({"transactions_location": "/data/_a.csv"}, "whose names begin with _ or with a dot;"),
     "a pattern of such names": ({"transactions_location": "/data/.a*.parquet"}, "Spark leaves out files"),
+    "an unknown time zone": (
+        {"time_zone": "Europe/Berlinn"},
+        "Setting 'time_zone' is \"Europe/Berlinn\"; it is unknown",
+    ),
 }
 
 
