@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from conftest import WITHOUT_TESTS, WITHOUT_UNIT_TESTS, Built, build, green, warm_dbt
 from engines import (
@@ -282,6 +283,24 @@ def test_texts_are_read_alike(notation: tuple[str, dict], server: str, tmp_path:
     model = "stg_shop__transactions"
     theirs = tables_of_connect(server, [model], "staging")
     assert_same_lines(tables_of_duckdb(ours, "staging")[model], theirs[model], count)
+
+
+# As Java writes doubles, at the borders between digits and exponents.
+DOUBLES = [
+    "1.23456785E7", "-1.0E7", "1.0E15", "9.999999999999998E15", "1.0E16", "-1.05E16", "1.5E300", "5.0E-4", "1.0E-4",
+    "-1.2345678901234567E-4", "9.9E-5", "1.0E-5", "1.05E-10", "4.9E-300", "0.001", "0.5", "100.0", "9999999.0", "-0.0",
+    "NaN", "Infinity", "-Infinity",
+]  # fmt: skip
+
+
+def test_doubles_of_java_are_written_as_on_duckdb(tmp_path: Path) -> None:
+    compiled = warm_dbt().run(tmp_path, {}, "--quiet", "compile", "--inline", "{{ text_of_double('lower(text)') }}")
+    with duckdb.connect() as connection:
+        connection.execute("create table doubles as select unnest(?) as text", [DOUBLES])
+        rows = connection.execute(
+            f"select cast(cast(text as double) as varchar), {green(compiled).output} from doubles"
+        ).fetchall()
+    assert [found for _, found in rows] == [wanted for wanted, _ in rows]
 
 
 @pytest.mark.long
