@@ -152,7 +152,9 @@
         {%- if mark == '.' %}
         when
             position('_' in {{ column }}) = 0
+            {%- if target.type != 'duckdb' %}
             and bit_length({{ column }}) = 8 * length({{ column }})
+            {%- endif %}
             and abs(try_cast({{ column }} as {{ type }})) <= cast('{{ '9' * most }}.{{ '9' * scale }}' as {{ type }})
             then try_cast({{ column }} as {{ type }})
         when {{ regexp_full_match(column, grouped) }}
