@@ -2,8 +2,9 @@
 
 Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [--target spark] [-- further
            arguments of dbt build]
-       python -m customer_segmentation.publication rollback [NUMBER]    default: the one before the current one
-       python -m customer_segmentation.publication list
+       python -m customer_segmentation.publication rollback [--target spark] [NUMBER]    default: the one before the
+           current one
+       python -m customer_segmentation.publication list [--target spark]
        python -m customer_segmentation.publication check-warehouse
        python -m customer_segmentation.publication move-warehouse-aside
 
@@ -25,11 +26,12 @@ from customer_segmentation.publication.publications import (
     check_owner,
     describe_publications,
     locked,
+    publication_numbers,
     publications_folder,
     publish_marts,
     roll_back,
 )
-from customer_segmentation.publication.spark import fetch_marts, spark_warehouse
+from customer_segmentation.publication.spark import fetch_marts, published_name, spark_warehouse
 from customer_segmentation.publication.warehouse import WarehouseError, check_warehouse, move_aside, warehouse_path
 from customer_segmentation.settings import SettingsError, project_settings, read_settings
 
@@ -44,7 +46,7 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     """
     project = Path.cwd()
     warehouse = (spark_warehouse() if on_spark else warehouse_path()).resolve()
-    folder = publications_folder(warehouse)
+    folder = folder_of(on_spark=on_spark)
     if settings:
         read_settings(settings)  # raises before the build starts
     if on_spark:
@@ -52,7 +54,7 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     else:
         check_warehouse(warehouse)
     # The file from which the marts are published.
-    database = f"{warehouse.name}.duckdb" if on_spark else warehouse.name
+    database = published_name(warehouse) if on_spark else warehouse.name
     with locked(folder), tempfile.TemporaryDirectory() as aside:
         check_owner(folder, database, warehouse)  # raises before the build starts
         given = build(project, settings, arguments, warehouse)
@@ -67,17 +69,33 @@ def publish(settings: Path | None, arguments: list[str], *, on_spark: bool = Fal
     print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 
-def rollback(number: int | None) -> None:
+def rollback(number: int | None, *, on_spark: bool = False) -> None:
     """Make an earlier publication the current one."""
-    folder = publications_folder(warehouse_path().resolve())
+    folder = folder_of(on_spark=on_spark)
+    if not publication_numbers(folder):
+        raise PublicationError(nothing_published(on_spark=on_spark))
     print(f"Publication {roll_back(folder, number)} is current: {folder / CURRENT / DATABASE}")
 
 
-def list_publications() -> None:
+def list_publications(*, on_spark: bool = False) -> None:
     """Print the publications, newest first."""
-    folder = publications_folder(warehouse_path().resolve())
-    lines = describe_publications(folder) or [f"There are no publications in {folder}; `make publish` creates one."]
+    lines = describe_publications(folder_of(on_spark=on_spark)) or [nothing_published(on_spark=on_spark)]
     print("\n".join(lines))
+
+
+def folder_of(*, on_spark: bool) -> Path:
+    """The folder of the publications of the warehouse on Spark, or of the warehouse file."""
+    return publications_folder((spark_warehouse() if on_spark else warehouse_path()).resolve())
+
+
+def nothing_published(*, on_spark: bool) -> str:
+    """Say that a folder has no publications, and where there are some."""
+    there = f"There are no publications in {folder_of(on_spark=on_spark)}"
+    others = folder_of(on_spark=not on_spark)
+    if publication_numbers(others):
+        remedy = "leave out TARGET=spark" if on_spark else "add TARGET=spark"
+        return f"{there}; there are some in {others}: {remedy}."
+    return f"{there}; `make publish{' TARGET=spark' if on_spark else ''}` creates one."
 
 
 def move_warehouse_aside() -> None:
@@ -97,20 +115,22 @@ def main(given: list[str]) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     publishing = commands.add_parser("publish", help="build, test, and publish the marts")
     publishing.add_argument("--settings", type=Path, help="a YAML settings file for the build")
-    publishing.add_argument("--target", choices=["spark"], help="build on Apache Spark (default: DuckDB)")
     publishing.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
     rolling_back = commands.add_parser("rollback", help="make an earlier publication the current one")
     rolling_back.add_argument("number", type=int, nargs="?", help="default: the one before the current one")
-    commands.add_parser("list", help="list the publications")
+    listing = commands.add_parser("list", help="list the publications")
+    for command in (publishing, rolling_back, listing):
+        command.add_argument("--target", choices=["spark"], help="the warehouse on Apache Spark (default: on DuckDB)")
     commands.add_parser("check-warehouse", help="check that a build can use the warehouse file")
     commands.add_parser("move-warehouse-aside", help="rename the warehouse file, so that a build creates a new one")
     arguments = parser.parse_args(given)
+    on_spark = getattr(arguments, "target", None) == "spark"
     if arguments.command == "publish":
-        publish(arguments.settings, arguments.arguments, on_spark=arguments.target == "spark")
+        publish(arguments.settings, arguments.arguments, on_spark=on_spark)
     elif arguments.command == "rollback":
-        rollback(arguments.number)
+        rollback(arguments.number, on_spark=on_spark)
     elif arguments.command == "list":
-        list_publications()
+        list_publications(on_spark=on_spark)
     elif arguments.command == "check-warehouse":
         check_warehouse(warehouse_path())
     else:

@@ -23,6 +23,11 @@ def spark_warehouse() -> Path:
     return Path(os.environ.get("SEGMENTATION_SPARK_WAREHOUSE", "spark-warehouse"))
 
 
+def published_name(warehouse: Path) -> str:
+    """The name of the DuckDB file from which the marts of a warehouse on Spark are published."""
+    return f"{warehouse.name}.duckdb"
+
+
 def fetch_marts(warehouse: Path, target: Path, database: Path) -> None:
     """Copy every mart of a complete build on Spark into a new DuckDB file.
 

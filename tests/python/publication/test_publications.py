@@ -115,6 +115,31 @@ def test_rollback_goes_to_the_previous_publication_and_lists_those_available(tmp
     assert publish_stamp(tmp_path, 3) == 3
 
 
+def test_the_publications_of_spark_are_listed_and_rolled_back_in_their_own_folder(tmp_path):
+    on_spark = tmp_path / "elsewhere" / "seg"
+    spark = {"SEGMENTATION_SPARK_WAREHOUSE": str(on_spark)}
+    for stamp in (1, 2):
+        publish_from_spark(on_spark, stamp)
+    for verb in ("rollback", "list"):
+        ended = command(tmp_path, verb, **spark)
+        assert f"there are some in {on_spark.parent}/publications: add TARGET=spark." in ended.stdout + ended.stderr
+    listed = command(tmp_path, "list", "--target", "spark", **spark).stdout.splitlines()
+    assert [line.split()[0] for line in listed] == ["2", "1"]
+    assert "Publication 1 is current" in command(tmp_path, "rollback", "--target", "spark", **spark).stdout
+    assert "Publication 2 is current" in command(tmp_path, "rollback", "--target", "spark", "2", **spark).stdout
+    empty = {"SEGMENTATION_SPARK_WAREHOUSE": str(tmp_path / "empty" / "seg")}
+    assert "`make publish TARGET=spark` creates one." in command(tmp_path, "list", "--target", "spark", **empty).stdout
+
+
+def publish_from_spark(warehouse: Path, stamp: int) -> None:
+    """Publish marts with this stamp as those of a warehouse on Spark."""
+    (warehouse.parent / "aside").mkdir(parents=True, exist_ok=True)
+    copied = warehouse.parent / "aside" / f"{warehouse.name}.duckdb"
+    write_warehouse(copied, stamp)
+    with locked(warehouse.parent / "publications"):
+        publish_marts(copied, warehouse.parent / "publications", 3, origin=warehouse)
+
+
 def test_a_second_simultaneous_publication_is_refused(tmp_path):
     publish_stamp(tmp_path, 1)
     with locked(tmp_path / "publications"):
