@@ -45,8 +45,8 @@ score: setup  ## Assign the customers with the stored model, without training; t
 	.venv/bin/python -m customer_segmentation.publication check-warehouse
 	$(DBT) build --selector score $(if $(VARS),--vars "$$(cat "$(VARS)")") $(ARGS)
 
-report: setup  ## Write the report from the publication, or from the warehouse if there is none, to reports/output/segmentation_report.html
-	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(ARGS)
+report: setup  ## Write the report from the publication, or from the warehouse if there is none, to reports/output/segmentation_report.html; takes VARS and TARGET=spark
+	.venv/bin/python -m customer_segmentation.report $(if $(VARS),--settings "$(VARS)") $(if $(TARGET),--target $(TARGET)) $(ARGS)
 
 ask: setup  ## Answer a question about the customers: Q=who_to_call_this_week; without Q, list the questions
 	@$(need_vars)

@@ -1,8 +1,9 @@
 """Write the segmentation report, one HTML file, from the marts.
 
-It reads the current publication if there is one, otherwise the warehouse; --warehouse names another database.
+It reads the current publication if there is one, otherwise the warehouse; --target spark reads the publication of the
+warehouse on Spark, and --warehouse another database.
 
-Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb] [--settings my_shop.yml]
+Usage: python -m customer_segmentation.report [--warehouse warehouse.duckdb | --target spark] [--settings my_shop.yml]
            [--output report.html] [--locale en_GB] [--currency EUR|none] [--title "..."] [--customers 10000|all]
        python -m customer_segmentation.report --pictures reports/pictures
 
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
-from customer_segmentation.publication.publications import current_database
-from customer_segmentation.publication.spark import spark_warehouse
+from customer_segmentation.publication.publications import current_database, publications_folder
+from customer_segmentation.publication.spark import published_name, spark_warehouse
 from customer_segmentation.publication.warehouse import warehouse_path
 from customer_segmentation.report import ReportError
 from customer_segmentation.report.page import page, write_pictures
@@ -35,7 +37,9 @@ def parse_arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m customer_segmentation.report", description="Write the segmentation report from the marts."
     )
-    parser.add_argument("--warehouse", type=Path, help="the database to read (default: publication, else warehouse)")
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument("--warehouse", type=Path, help="the database to read (default: publication, else warehouse)")
+    sources.add_argument("--target", choices=["spark"], help="read the publication of the warehouse on Apache Spark")
     parser.add_argument("--output", type=Path, help="the page (default: in reports/output, in a folder of the shop)")
     parser.add_argument("--settings", type=Path, help="the YAML settings file of the build")
     parser.add_argument("--locale", help="the locale of numbers, such as en_GB (default: setting report_locale)")
@@ -65,7 +69,9 @@ def main(given: list[str]) -> None:
         arguments.locale or settings.get("report_locale") or "en_GB",
         None if currency is None or str(currency).lower() == "none" else str(currency),
     )
-    published = None if arguments.warehouse else published_database()
+    published, is_of_spark = None, arguments.target == "spark"
+    if not arguments.warehouse:
+        published, is_of_spark = published_database(on_spark=is_of_spark)
     source = arguments.warehouse or published or warehouse_path()
     marts = Marts(source)
     if arguments.pictures:
@@ -73,7 +79,7 @@ def main(given: list[str]) -> None:
             print(f"Wrote the picture {picture}.")
         return
     if arguments.settings:
-        remedy = "publish" if published else "build"
+        remedy = "publish TARGET=spark" if is_of_spark else "publish" if published else "build"
         check_settings(marts, settings, arguments.settings, source, remedy)
     at_most = settings["report_customers"] if arguments.customers is None else arguments.customers
     html = page(marts, formatter, arguments.title, customers_at_most=at_most, with_ids=settings["report_ids"])
@@ -83,21 +89,54 @@ def main(given: list[str]) -> None:
         output.write_text(html, encoding="utf-8")
     except OSError as error:
         raise ReportError(f"The page cannot be written to {output}: {error.strerror}.") from error
-    print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}.")
-    if published and is_newer(warehouse_path(), published):
-        print(
-            f"{warehouse_path()} has changed since that publication: `make publish` publishes it, and"
-            f' `make report ARGS="--warehouse {warehouse_path()}"` shows it.'
-        )
+    origin = f", published from {spark_warehouse()} on Spark" if is_of_spark else ""
+    print(f"Wrote the report {output} ({len(html.encode()) / 1e6:.1f} MB) from {source}{origin}.")
+    if not arguments.warehouse:
+        print_others(published, is_of_spark=is_of_spark)
 
 
-def published_database() -> Path | None:
-    """The current publication of the warehouse, or, if there is no such file, of the warehouse on Spark."""
+def published_database(*, on_spark: bool) -> tuple[Path | None, bool]:
+    """The publication to show, if there is one, and whether it is of the warehouse on Spark.
+
+    Unless that one is asked for, it is what readers of the publications beside the warehouse file see, whichever engine
+    built it; where there is no warehouse file, it is of Spark.
+
+    Raises:
+        PublicationError: The publication of Spark is asked for, and there is none; or one cannot be read.
+    """
     warehouse = warehouse_path().resolve()
-    if warehouse.exists():
-        return current_database(warehouse)
+    if warehouse.exists() and not on_spark:
+        published = current_database(warehouse)
+        if published or publications_folder(warehouse) != publications_folder(spark_warehouse().resolve()):
+            return published, False
+    published = published_on_spark()
+    if on_spark and not published:
+        raise PublicationError(
+            f"There is no publication of {spark_warehouse()} on Spark: `make publish TARGET=spark` creates one, and"
+            " SEGMENTATION_SPARK_WAREHOUSE names another warehouse."
+        )
+    return published, published is not None
+
+
+def published_on_spark() -> Path | None:
+    """The current publication of the warehouse on Spark; None if there is none."""
     warehouse = spark_warehouse().resolve()
-    return current_database(warehouse, f"{warehouse.name}.duckdb")
+    return current_database(warehouse, published_name(warehouse))
+
+
+def print_others(published: Path | None, *, is_of_spark: bool) -> None:
+    """Say how to see what the page does not show: the warehouse file, or the publication of Spark."""
+    warehouse = warehouse_path()
+    shown = f'`make report ARGS="--warehouse {warehouse}"` shows it.'
+    if is_of_spark:
+        if warehouse.exists():
+            print(f"{warehouse} was built on DuckDB: {shown}")
+        return
+    if published and is_newer(warehouse, published):
+        print(f"{warehouse} has changed since that publication: `make publish` publishes it, and {shown}")
+    with suppress(PublicationError):
+        if published_on_spark():
+            print(f"There is a publication of {spark_warehouse()} on Spark: `make report TARGET=spark` shows it.")
 
 
 def is_newer(warehouse: Path, published: Path) -> bool:

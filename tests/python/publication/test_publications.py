@@ -357,3 +357,46 @@ def test_the_report_reads_the_publication_of_the_warehouse_that_a_link_names(tmp
     monkeypatch.setattr("customer_segmentation.report.__main__.write_pictures", lambda *_: [])
     report(["--pictures", str(tmp_path)])
     assert read == [tmp_path / "there" / "publications" / "000001" / "segments.duckdb"]
+
+
+@pytest.fixture
+def report_in(tmp_path, monkeypatch, capsys):
+    """A function that writes the report of the warehouses in a folder, and returns the database read and the output."""
+    read = []
+    monkeypatch.setenv("SEGMENTATION_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    monkeypatch.chdir(PROJECT)
+    monkeypatch.setattr("customer_segmentation.report.__main__.Marts", read.append)
+    monkeypatch.setattr("customer_segmentation.report.__main__.page", lambda *_, **__: "the page")
+
+    def write(on_spark, *arguments):
+        monkeypatch.setenv("SEGMENTATION_SPARK_WAREHOUSE", str(on_spark))
+        report(["--output", str(tmp_path / "page.html"), *arguments])
+        return read[-1], capsys.readouterr().out
+
+    return write
+
+
+def test_the_report_reads_the_publication_of_spark_beside_a_warehouse_that_was_only_built(tmp_path, report_in):
+    on_spark, warehouse = tmp_path / "spark-warehouse", tmp_path / "warehouse.duckdb"
+    write_warehouse(warehouse, 1)
+    publish_from_spark(on_spark, 2)
+    database, said = report_in(on_spark)
+    assert stamps(database) == {2}
+    assert f"/000001/segments.duckdb, published from {on_spark} on Spark.\n" in said
+    assert f'{warehouse} was built on DuckDB: `make report ARGS="--warehouse {warehouse}"` shows it.' in said
+    assert report_in(on_spark, "--warehouse", str(warehouse))[0] == warehouse
+
+
+def test_the_report_reads_the_publication_of_spark_in_another_folder_if_it_is_asked_for(tmp_path, report_in):
+    on_spark = tmp_path / "elsewhere" / "seg"
+    write_warehouse(tmp_path / "warehouse.duckdb", 1)
+    with pytest.raises(PublicationError, match=f"no publication of {on_spark} on Spark: `make publish TARGET=spark`"):
+        report_in(on_spark, "--target", "spark")
+    publish_from_spark(on_spark, 2)
+    for published in (False, True):
+        if published:
+            publish_warehouse(tmp_path)
+        database, said = report_in(on_spark)
+        assert stamps(database) == {1}
+        assert f"There is a publication of {on_spark} on Spark: `make report TARGET=spark` shows it." in said
+    assert stamps(report_in(on_spark, "--target", "spark")[0]) == {2}
