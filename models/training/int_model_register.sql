@@ -266,6 +266,15 @@ models_summarised as (
     group by model_id, input_fingerprint, k
 ),
 
+-- Settings that can be null. Sail makes the column of a literal NOT NULL as it creates
+-- the table, and would refuse the null of a later build. A left join lets it take nulls.
+settings_given as (
+    select
+        cast({{ setting('winsorize') or 'null' }} as double) as winsorize,
+        cast({{ setting('observation_window_days') or 'null' }} as bigint)
+            as observation_window_days
+),
+
 -- The versions and the number of starts are repeated in every row of the sweep.
 versions as (
     select
@@ -283,7 +292,7 @@ select
     models_summarised.input_fingerprint,
     '{{ features | join(", ") }}' as features,
     '{{ transforms_text() }}' as transforms,
-    cast({{ setting('winsorize') or 'null' }} as double) as winsorize,
+    settings_given.winsorize,
     features_summarised.constant_features,
     '{{ "fixed by the setting k" if setting("k") is not none
         else "lowest Davies-Bouldin index" }}' as selected_by,
@@ -305,8 +314,7 @@ select
     bins_listed.bins,
     validations_listed.validations,
     borders_listed.borders,
-    cast({{ setting('observation_window_days') or 'null' }} as bigint)
-        as observation_window_days,
+    settings_given.observation_window_days,
     '{{ setting('tenure_from') }}' as tenure_from,
     int_second_opinion.inertia_ratio,
     int_second_opinion.largest_metric_difference
@@ -323,6 +331,7 @@ cross join bins_listed
 cross join validations_listed
 cross join borders_listed
 cross join int_second_opinion
+left join settings_given on true
 -- An identical model is stored only once.
 where
     models_summarised.model_id not in (

@@ -228,15 +228,18 @@ def test_sail_is_told_how_it_can_keep_history(server: str, tmp_path: Path) -> No
 
 @pytest.mark.long
 def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
-    """Until a format is set; and then the history is not given up for another one."""
+    """Until a format is set; and then the history is not given up for another one.
+
+    A setting that is null in one build can have a value in another one.
+    """
     read = ["segmentation_builds", "segmentation_models", "segment_events"]
     with sail_with_dbt(tmp_path / "server") as remote:
         for k in (4, 5):
             settings = {"history_format": "none", "k": k}
             green(on_sail(tmp_path / str(k), remote, settings, "build", *WITHOUT_TESTS))
         found = tables_of_connect(remote, read)
-        for k in (4, 5):
-            green(on_sail(tmp_path / f"iceberg {k}", remote, {"k": k}, "build", *WITHOUT_TESTS))
+        for k, settings in ((4, {"winsorize": 0.99}), (5, {"observation_window_days": 900})):
+            green(on_sail(tmp_path / f"iceberg {k}", remote, {"k": k} | settings, "build", *WITHOUT_TESTS))
         later = tables_of_connect(remote, read)
         refused = on_sail(tmp_path / "again", remote, {"history_format": "none"}, "build", *WITHOUT_TESTS)
     columns, builds = found["segmentation_builds"]
@@ -245,6 +248,9 @@ def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
     assert [(row[columns.index("sequence")], row[columns.index("k")]) for row in cards] == [(1, 5)]
     assert found["segment_events"][1] == []
     assert sorted(row[0] for row in later["segmentation_builds"][1]) == [1, 2]
+    columns, cards = later["segmentation_models"]
+    values = [[row[columns.index(name)] for name in ("k", "winsorize", "observation_window_days")] for row in cards]
+    assert sorted(values) == [[4, 0.99, None], [5, None, 900]]
     assert refused.returncode != 0
     assert "is stored as iceberg; with another format the next build would be the first" in refused.output
 
