@@ -48,9 +48,27 @@
 {% endmacro %}
 
 
+{% macro stored_formats() %}
+    {#- {table: how Spark stores it} of the tables that builds add to, as an earlier build left them: parquet, iceberg
+        or delta; none, as in history_format, is a Parquet table without partitions, to which no build can add. -#}
+    {%- set formats = {} -%}
+    {%- if target.type == 'duckdb' -%}{%- do return(formats) -%}{%- endif -%}
+    {%- for name in ['int_model_register', 'int_build_log', 'int_export_log'] -%}
+        {%- set table = stored_relation(name) -%}
+        {%- set said = (table.information or '') if table else '' -%}
+        {%- set provider = modules.re.search('Provider: ([a-z]+)', said) -%}
+        {%- if provider -%}
+            {%- set is_whole = provider.group(1) == 'parquet' and 'Partition Provider' not in said -%}
+            {%- do formats.update({name: 'none' if is_whole else provider.group(1)}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do return(formats) -%}
+{% endmacro %}
+
+
 {% macro check_history_format() %}
     {#- Stops a run whose engine cannot keep history in this format, and one that would lose the history that an earlier
-        run stored in another. A Parquet table without partitions has none, and gives way. -#}
+        run stored in another. -#}
     {%- if not execute or target.type == 'duckdb' -%}{%- do return('') -%}{%- endif -%}
     {%- set format = setting('history_format') -%}
     {%- if format == 'parquet' and is_sail() -%}
@@ -60,32 +78,31 @@
         ) -%}
     {%- endif -%}
     {%- if flags.WHICH not in ('build', 'run') -%}{%- do return('') -%}{%- endif -%}
-    {%- for name in ['int_model_register', 'int_build_log', 'int_export_log'] -%}
-        {%- set table = stored_relation(name) -%}
-        {%- set said = (table.information or '') if table else '' -%}
-        {%- set provider = modules.re.search('Provider: ([a-z]+)', said) -%}
-        {%- if provider -%}
-            {%- set stored = provider.group(1) -%}
-            {%- if stored == 'parquet' and 'Partition Provider' not in said -%}
-                {%- do adapter.drop_relation(table) if format != 'none' -%}
-            {%- elif stored != format -%}
-                {%- do refuse_setting(
-                    'history_format', format, 'the history in ' ~ table ~ ' is stored as ' ~ stored
-                    ~ '; with another format the next build would be the first. To begin anew, drop that table'
-                ) -%}
-            {%- endif -%}
-        {%- endif -%}
+    {%- for name, stored in stored_formats().items() if stored not in ('none', format) -%}
+        {%- do refuse_setting(
+            'history_format', format, 'the history in ' ~ stored_relation(name) ~ ' is stored as ' ~ stored
+            ~ '; with another format the next build would be the first. To begin anew, drop that table'
+        ) -%}
     {%- endfor -%}
 {% endmacro %}
 
 
-{% macro begin_build() %}
-    {#- Refuses a second build of a warehouse that one is building. The last check before a run, since a run that
-        another check stops has no end. -#}
-    {%- if not execute or target.type == 'duckdb' or flags.WHICH not in ('build', 'run') -%}
+{% macro drop_tables_without_history() %}
+    {#- Before the first build that keeps history: drops the tables that builds without one left. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or not keeps_history() -%}
         {%- do return('') -%}
     {%- endif -%}
-    {%- if builds_one_at_a_time() -%}{%- do return('') -%}{%- endif -%}
+    {%- for name, stored in stored_formats().items() if stored == 'none' -%}
+        {%- do adapter.drop_relation(stored_relation(name)) -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_no_build_runs() %}
+    {#- Refuses a second build of a warehouse that one is building. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or builds_one_at_a_time() -%}
+        {%- do return('') -%}
+    {%- endif -%}
     {%- set mark = build_in_progress() -%}
     {%- if load_relation(mark) -%}
         {%- set other = run_query('select invocation_id, begun_at from ' ~ mark).rows[0] -%}
@@ -95,6 +112,16 @@
             ~ ' --target ' ~ target.name
         ) -%}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro begin_build() %}
+    {#- Makes the mark of a build; the engine refuses a second one. After all checks, since a run that a check stops
+        has no end; and before anything is dropped that another build reads. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run') or builds_one_at_a_time() -%}
+        {%- do return('') -%}
+    {%- endif -%}
+    {%- set mark = build_in_progress() -%}
     {%- do adapter.create_schema(mark) -%}
     {#- Sail's answer to this statement cannot be fetched. No format is named, as Databricks has Delta Lake alone. -#}
     {%- call statement('begin_build') -%}
@@ -286,7 +313,9 @@ segments_logged as (
         {%- do return('') -%}
     {%- endif -%}
     {%- set pinned = setting('model_id') -%}
-    {%- set register = stored_relation('int_model_register') -%}
+    {#- The register of a build without history is dropped before this run. -#}
+    {%- set is_dropped = keeps_history() and stored_formats().get('int_model_register') == 'none' -%}
+    {%- set register = stored_relation('int_model_register') if not is_dropped -%}
     {%- set known = run_query(
         'select model_id from ' ~ register ~ ' order by sequence desc'
     ).columns[0].values() | list if register else [] -%}

@@ -191,27 +191,44 @@ def test_a_history_is_imported_only_where_there_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_a_build_is_refused_while_another_one_runs(tmp_path: Path) -> None:
-    """A build that fails lets the next one begin; one that was killed leaves its mark until somebody takes it away."""
+    """A build that fails lets the next one begin; one that was killed leaves its mark until somebody takes it away.
+
+    A build that is refused changes nothing of the other one: neither its marts nor the views of its inputs.
+    """
     with sail_with_dbt(tmp_path / "server") as remote:
         failed = on_sail(tmp_path / "a", remote, {}, "run", "--select", "int_feature_scaling")
         assert failed.returncode != 0
         run = ["run", "--select", "int_feature_catalogue"]
         green(on_sail(tmp_path / "b", remote, {}, *run))
         leave_a_mark(remote)
-        refused = on_sail(tmp_path / "c", remote, {}, *run)
+        other = {"disabled_marts": ["segment_map"]} | write_shop(tmp_path)
+        refused = on_sail(tmp_path / "c", remote, other, *run)
+        assert present(remote) == {MARK, MART}
         assert refused.returncode != 0
         assert "The build killed-build, begun at 2026-01-31" in refused.output
         remedy = ["run-operation", "end_build"]
         assert f"dbt {' '.join(remedy)} --target spark_connect" in refused.output
         green(on_sail(tmp_path / "d", remote, {}, *remedy))
-        green(on_sail(tmp_path / "e", remote, {}, *run))
+        green(on_sail(tmp_path / "e", remote, other, *run))
+        assert present(remote) == {INPUT}
+
+
+MARK, MART, INPUT = "intermediate.build_in_progress", "marts.segment_map", "input_transactions"
+
+
+def present(remote: str) -> set[str]:
+    """Which of the mark of a build, a mart, and the view of an input are there."""
+    with client(remote) as session:
+        return {name for name in (MARK, MART, INPUT) if session.catalog.tableExists(name)}
 
 
 def leave_a_mark(remote: str) -> None:
-    """Leave the table that a killed build leaves."""
+    """Leave the table that a killed build leaves, and a mart."""
     with client(remote) as session:
+        session.sql("create database if not exists marts")
+        session.sql(f"create table {MART} using parquet as select 1 as customers")
         session.sql(
-            "create table intermediate.build_in_progress using parquet as"
+            f"create table {MARK} using parquet as"
             " select 'killed-build' as invocation_id, timestamp '2026-01-31 10:00:00' as begun_at"
         )
 
