@@ -45,6 +45,7 @@
 
 {% macro log_exported_wave(path, wave) %}
     {#- Adds an exported wave to the log on Spark, from a Parquet file with its other columns; in one step. -#}
+    {%- do check_history_is_kept() -%}
     {%- set log = stored_relation('int_export_log') -%}
     {%- set columns = adapter.get_columns_in_relation(log) | map(attribute='name') | list -%}
     {%- set columns = columns | reject('eq', 'wave') | join(', ') -%}

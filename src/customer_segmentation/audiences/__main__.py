@@ -75,8 +75,14 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
     folder = audiences_folder(warehouse)
     arguments = [*TARGET, *arguments] if is_on_spark else arguments
     # Before the build starts, which takes long.
-    if "customer_360" in (project_settings(project, settings).get("disabled_marts") or ()):
+    chosen = project_settings(project, settings)
+    if "customer_360" in (chosen.get("disabled_marts") or ()):
         raise SettingsError("The lists are written from the mart customer_360; take it out of 'disabled_marts'.")
+    if is_on_spark and chosen.get("history_format") == "none":
+        raise SettingsError(
+            "With history_format: none, the next build on Spark would forget whom these lists reached: it would propose"
+            " the same actions again, and measure no results. Set parquet, iceberg or delta."
+        )
     if not is_on_spark:
         check_warehouse(warehouse)
     with locked(folder) as umask:

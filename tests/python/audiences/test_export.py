@@ -338,10 +338,10 @@ def test_an_unknown_country_leaves_no_file_behind(folder, connection, tmp_path):
     assert [file.name for file in folder.iterdir()] == [".lock"]
 
 
-def run_command(folder: Path, settings: str) -> subprocess.CompletedProcess:
+def run_command(folder: Path, settings: str, *options: str) -> subprocess.CompletedProcess:
     """Build and export on the command line, with a settings file of this content."""
     (folder / "settings.yml").write_text(settings)
-    command = ["-m", "customer_segmentation.audiences", "--settings", folder / "settings.yml", "--"]
+    command = ["-m", "customer_segmentation.audiences", "--settings", folder / "settings.yml", *options, "--"]
     return subprocess.run(
         [sys.executable, *command, *dbt_folders(folder)],
         cwd=PROJECT,
@@ -364,6 +364,13 @@ def test_marts_that_are_left_out_are_read_before_the_build(tmp_path, settings, s
     assert ended.returncode == 1
     assert said in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_nothing_is_exported_on_spark_where_the_next_build_would_forget_it(tmp_path):
+    ended = run_command(tmp_path, "history_format: none", "--target", "spark")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("With history_format: none, the next build on Spark would forget whom these lists")
+    assert ended.stdout == ""
 
 
 def test_an_action_id_that_is_a_path_is_refused(folder, connection):

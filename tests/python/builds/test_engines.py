@@ -255,6 +255,8 @@ def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
             settings = {"history_format": "none", "k": k}
             green(on_sail(tmp_path / str(k), remote, settings, "build", *WITHOUT_TESTS))
         found = tables_of_connect(remote, read)
+        exported = ["run-operation", "log_exported_wave", "--args", json.dumps({"path": "wave.parquet", "wave": 1})]
+        unlogged = on_sail(tmp_path / "export", remote, settings, *exported)
         for k, settings in ((4, {"winsorize": 0.99}), (5, {"observation_window_days": 900})):
             green(on_sail(tmp_path / f"iceberg {k}", remote, {"k": k} | settings, "build", *WITHOUT_TESTS))
         later = tables_of_connect(remote, read)
@@ -268,6 +270,8 @@ def test_without_history_every_build_is_the_first(tmp_path: Path) -> None:
     columns, cards = later["segmentation_models"]
     values = [[row[columns.index(name)] for name in ("k", "winsorize", "observation_window_days")] for row in cards]
     assert sorted(values) == [[4, 0.99, None], [5, None, 900]]
+    assert unlogged.returncode != 0
+    assert "This warehouse keeps no history, because history_format is none" in unlogged.output
     assert refused.returncode != 0
     assert "is stored as iceberg; with another format the next build would be the first" in refused.output
 
