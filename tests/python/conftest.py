@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import gc
 import importlib.util
 import json
 import os
@@ -30,8 +29,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis.configuration import set_hypothesis_home_dir
 from spark_cluster import OF_THE_CLIENT, let_the_client_be_imported
 
-from customer_segmentation.dbt_command import OBJECTS_BETWEEN_COLLECTIONS
-
 TESTS = Path(__file__).resolve().parent
 PROJECT = TESTS.parents[1]
 MODELS = PROJECT / "models"
@@ -42,8 +39,6 @@ WITHOUT_TESTS = ("--exclude-resource-type", "test", "unit_test")
 # Settings for a build whose verdicts and expected spending nobody looks at.
 QUICK = {"stability_refits": 0, "gap_references": 0, "value_sample_size": 0}
 
-# As in a build by hand: searching dbt's manifest for cycles takes time.
-gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 let_the_client_be_imported()
 
 # The same examples in every run, so that failures are reproducible.
