@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from dbt.cli.main import dbtRunner
 
-from customer_segmentation.settings import SettingsError, with_one_vars
+from customer_segmentation.settings import SettingsError, has_flag, with_one_vars
 
 # Where in the project's macros an error was raised is of no use to whoever made a mistake in the settings.
 PLACES = re.compile(r"\n *> (in|called by) [^\n]*")
@@ -82,11 +82,6 @@ class Progress:
 def shown(message: str) -> str:
     """An error of dbt as it is shown; logs/dbt.log has it in full."""
     return PLACES.sub("", REFUSED_SETTING.sub("", message.strip())).rstrip()
-
-
-def has_flag(arguments: list[str], *flags: str) -> bool:
-    """Whether one of the flags is given, with its value as an argument of its own or after an equals sign."""
-    return any(argument.split("=")[0] in flags for argument in arguments)
 
 
 def main(arguments: list[str]) -> int:

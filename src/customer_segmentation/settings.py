@@ -19,10 +19,10 @@ class OneValuePerName(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return the mapping of a node; raise ConstructorError if it has a name twice."""
         seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
-            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+            seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
@@ -60,6 +60,11 @@ def read_settings(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SettingsError(f"The settings file {file} must be a mapping, with lines such as `k: 5`.")
     return content
+
+
+def has_flag(arguments: list[str], *flags: str) -> bool:
+    """Whether one of the flags of dbt is given, with its value as an argument of its own or after an equals sign."""
+    return any(argument.partition("=")[0] in flags for argument in arguments)
 
 
 def with_one_vars(arguments: list[str]) -> list[str]:

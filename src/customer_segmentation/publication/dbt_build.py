@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_segmentation.publication.errors import PublicationError
-from customer_segmentation.settings import read_settings, with_one_vars
+from customer_segmentation.settings import has_flag, read_settings, with_one_vars
 
 GREEN = ("success", "pass", "warn", "no-op")
 # Options of dbt that build the tables without some or all of their rows, and their names in run_results.json.
@@ -42,8 +42,7 @@ def build(
         SettingsError: The settings and the arguments cannot be put together.
     """
     # Before the build, because it would empty the warehouse; after it, because variables of the environment count too.
-    given = {argument.partition("=")[0] for argument in arguments}
-    _check_rows_are_read([option for option in PARTIAL if option in given], consequence)
+    _check_rows_are_read([option for option in PARTIAL if has_flag(arguments, option)], consequence)
     target = target_folder(project, arguments)
     before = _run_results(target).get("metadata", {}).get("invocation_id")
     tables_before = _last_changes(warehouse)
