@@ -144,17 +144,13 @@
     {%- set groups = [] -%}
     {%- for one in marks -%}{%- do groups.append('(' ~ one ~ '[0-9]{3})+') -%}{%- endfor -%}
     {%- set grouped = '[+-]?[0-9]{1,3}(' ~ groups | join('|') ~ ')([' ~ mark ~ '][0-9]+)?' -%}
-    {#- A cast reads 1_000 on DuckDB, and the digits of every script on Spark, of which each has more than one byte. -#}
     {#- DuckDB casts 4.459e16 to decimal(18, 2) although the type cannot hold it. -#}
     {%- set most = {'decimal(18, 2)': 16, 'decimal(18, 3)': 15, 'decimal(18, 6)': 12, 'decimal(38, 12)': 26}[type] -%}
     {%- set scale = {'decimal(18, 2)': 2, 'decimal(18, 3)': 3, 'decimal(18, 6)': 6, 'decimal(38, 12)': 12}[type] -%}
     case
         {%- if mark == '.' %}
         when
-            position('_' in {{ column }}) = 0
-            {%- if target.type != 'duckdb' %}
-            and bit_length({{ column }}) = 8 * length({{ column }})
-            {%- endif %}
+            {{ casts_as_written(column) }}
             and abs(try_cast({{ column }} as {{ type }})) <= cast('{{ '9' * most }}.{{ '9' * scale }}' as {{ type }})
             then try_cast({{ column }} as {{ type }})
         when {{ regexp_full_match(column, grouped) }}
