@@ -357,7 +357,8 @@ def average(values: np.ndarray, weights: np.ndarray) -> float:
 
 def excess(customers: Pool) -> float:
     """Return by how much the total of the held-out customers is above its expectation."""
-    return float((customers.held_out * (customers.values - average(customers.values, customers.customers))).sum())
+    _, residuals = centered(customers)
+    return float((customers.held_out * residuals).sum())
 
 
 def merged(residual: np.ndarray, customers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
