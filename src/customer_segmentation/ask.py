@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dbt.cli.main import dbtRunner
 
+from customer_segmentation.dbt_process import dbt_runner, leave
 from customer_segmentation.publication.warehouse import warehouse_path
-from customer_segmentation.settings import SettingsError, with_one_vars
+from customer_segmentation.settings import SettingsError, has_flag, with_one_vars
 
 CATALOGUE = Path("analyses") / "_analyses.yml"
 
@@ -71,13 +71,13 @@ def main(arguments: list[str]) -> int:
         print(f"There is no question {name!r}; the questions are {', '.join(asked)}.", file=sys.stderr)
         return 1
     warehouse = warehouse_path()
-    is_file = os.environ.get("SEGMENTATION_TARGET", "dev") in ("dev", "ci") and "--target" not in further
+    is_file = os.environ.get("SEGMENTATION_TARGET", "dev") in ("dev", "ci") and not has_flag(further, "--target", "-t")
     # dbt would create the file.
     if is_file and not warehouse.is_file():
         print(f"{name} has no answer: there is no warehouse {warehouse}. `make build` creates one.", file=sys.stderr)
         return 1
     command = ["--quiet", "--no-use-colors", "show", "--select", name, "--limit", "-1", "--output", "json"]
-    result = dbtRunner().invoke([*command, "--log-level", "none", *further])
+    result = dbt_runner().invoke([*command, "--log-level", "none", *further])
     if not result.success:
         failed = str(result.exception or "; ".join(str(each.message) for each in result.result.results))
         if re.search(r"Table with name \w+ does not exist", failed):
@@ -104,4 +104,4 @@ if __name__ == "__main__":
         # What reads the answer, such as head, has enough of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    sys.exit(code)
+    leave(code)

@@ -8,24 +8,19 @@ logs/dbt.log has those of level info; --log-level-file debug adds every statemen
 
 from __future__ import annotations
 
-import gc
 import re
 import sys
 import time
 from collections.abc import Callable
 from typing import Any, TextIO
 
-from dbt.cli.main import dbtRunner
-
+from customer_segmentation.dbt_process import dbt_runner, leave
 from customer_segmentation.settings import SettingsError, has_flag, with_one_vars
 
 # Where in the project's macros an error was raised is of no use to whoever made a mistake in the settings.
 PLACES = re.compile(r"\n *> (in|called by) [^\n]*")
 REFUSED_SETTING = re.compile(r"Encountered an error:\nCompilation Error in [^\n]*\n *(?=Setting ')")
 LOGGING_FLAGS = ("--log-level", "--debug", "-d", "--no-quiet")
-# Objects that are made before Python looks for cycles among them again. Its default of 700 has it search dbt's manifest
-# all the time: a fourteenth of the time that the sample takes.
-OBJECTS_BETWEEN_COLLECTIONS = 200_000
 # Where a line cannot be overwritten, the next one follows after this many seconds.
 SECONDS_BETWEEN_LINES = 10
 WIDEST_LINE = 100
@@ -92,9 +87,8 @@ def main(arguments: list[str]) -> int:
     except SettingsError as problem:
         print(problem, file=sys.stderr)
         return 2
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     if has_flag(arguments, *LOGGING_FLAGS):
-        result = dbtRunner().invoke([*flags, *arguments])
+        result = dbt_runner().invoke([*flags, *arguments])
     else:
         progress, errors = Progress(sys.stderr), []
 
@@ -111,7 +105,7 @@ def main(arguments: list[str]) -> int:
         # dbt refuses a flag that stands before and after its command.
         if not has_flag(arguments, "--log-level-file"):
             quiet += ["--log-level-file", "info"]
-        result = dbtRunner(callbacks=[see]).invoke([*flags, *quiet, *arguments])
+        result = dbt_runner(callbacks=[see]).invoke([*flags, *quiet, *arguments])
         progress.clear()
         if isinstance(result.exception, KeyboardInterrupt):
             print("Interrupted: tables that were not finished are as before the run. Run it again.", file=sys.stderr)
@@ -125,4 +119,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
