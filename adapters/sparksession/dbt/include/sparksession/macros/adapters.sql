@@ -68,6 +68,31 @@
     {%- endif -%}
 {% endmacro %}
 
+{# Upstream asks agate for the type of a column at each of its values, for which agate reads all values of the column, and
+   casts each value by itself. #}
+{% macro sparksession__load_csv_rows(model, agate_table) %}
+    {%- set given = model["config"].get("column_types", {}) -%}
+    {%- set names, values = [], [] -%}
+    {%- for column in agate_table.column_names -%}
+        {%- do names.append("column_" ~ loop.index) -%}
+        {%- set type = given.get(column) or adapter.convert_type(agate_table, loop.index0) -%}
+        {%- do values.append("cast(" ~ names[-1] ~ " as " ~ type ~ ")") -%}
+    {%- endfor -%}
+    {%- set row = "(" ~ (["%s"] * names | length) | join(", ") ~ ")" -%}
+    {%- set statements = [] -%}
+    {%- for chunk in agate_table.rows | batch(get_batch_size()) -%}
+        {%- set bindings = [] -%}
+        {%- for each in chunk -%}{%- do bindings.extend(each) -%}{%- endfor -%}
+        {%- set sql -%}
+            insert into {{ this.render() }} select {{ values | join(", ") }}
+            from values {{ ([row] * chunk | length) | join(", ") }} as rows_given ({{ names | join(", ") }})
+        {%- endset -%}
+        {%- do adapter.add_query(sql, bindings=bindings, abridge_sql_log=True) -%}
+        {%- do statements.append(sql) -%}
+    {%- endfor -%}
+    {{- return(statements[0]) -}}
+{% endmacro %}
+
 {# The column list of a view. #}
 {% macro get_column_comment_sql(column_name, column_dict) -%}
     {%- set column = column_dict.get(column_name, {}) -%}
