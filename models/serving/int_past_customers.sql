@@ -287,8 +287,11 @@ past_features as (
             known_dated.origin = purchases_summed.origin
             and known_dated.customer_id = purchases_summed.customer_id
     where
-        known_dated.origin = 0
-        or known_dated.customer_since <= known_dated.origin_date
+        (
+            known_dated.origin = 0
+            or known_dated.customer_since <= known_dated.origin_date
+        )
+        and {{ computed_once() }}
 ),
 
 {{ scale_customer_features(features, customers='past_features', ids=ids) }},

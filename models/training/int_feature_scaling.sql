@@ -73,6 +73,7 @@ centered as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from transformed
+    having {{ computed_once() }}
 ),
 
 -- In units that keep the sums of squares in the range of decimals; 1 unless a value is above 100 million.
@@ -96,6 +97,7 @@ spread as (
         {{- ',' if not loop.last }}
         {%- endfor %}
     from deviations_measured
+    having {{ computed_once() }}
 ),
 
 -- The skewness is the mean of the cubed z-scores.
