@@ -123,7 +123,8 @@ def summary(folder: Path, exported: dict | None) -> str:
         lines.append(f"Export {exported['wave']} is in {folder / format(exported['wave'], '06d')}:")
     for action, counts in actions.items():
         if counts["treated"]:
-            lines.append(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out")
+            without = f"; {counts['without_contact']} without a valid contact" if "without_contact" in counts else ""
+            lines.append(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out{without}")
         if counts["went"]:
             lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list")
     return "\n".join(lines)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 
 from customer_segmentation.audiences.contacts import PLATFORMS, normalised, platform_rows
 from customer_segmentation.audiences.errors import ExportError
@@ -202,7 +203,7 @@ def _chosen_columns(connection: duckdb.DuckDBPyConnection, relations: Relations,
 
 
 def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> None:
-    """Create the temporary table `contacts` (customer_id, email, phone), one row per customer."""
+    """Create the temporary table `contacts` (customer_id, email, phone): what is valid of each row, normalised."""
     connection.execute("create or replace temp table contacts (customer_id varchar, email varchar, phone varchar)")
     if choices.contacts is None:
         return
@@ -233,11 +234,20 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
     key = f"trim({texts['customer_id']}, ' \t\n\r\u00a0\u202f\ufeff')"
     if choices.ids_are_whole_numbers:
         key = f"regexp_replace({key}, '^([0-9]+)[.]0+$', '\\1')"
-    connection.execute(
-        "insert into contacts select customer_id, min(email), min(phone) from ("
-        f"select {key} as customer_id, {texts['email']} as email, {texts['phone']} as phone"
-        f" from {source}) where customer_id is not null group by customer_id"
+    rows = connection.execute(
+        f"select distinct {key}, {texts['email']}, {texts['phone']} from {source} where {key} is not null"
+    ).fetchall()
+    valid = normalised(((email, phone) for _, email, phone in rows), choices.country)
+    read = pd.DataFrame(
+        [(row[0], *contact) for row, contact in zip(rows, valid, strict=True)],
+        columns=["customer_id", "email", "phone"],
+        dtype="object",
     )
+    connection.register("contacts_read", read)
+    connection.execute(
+        "insert into contacts select distinct * from contacts_read where email is not null or phone is not null"
+    )
+    connection.unregister("contacts_read")
 
 
 def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
@@ -314,13 +324,15 @@ def _write_action(
     if described["went"]:
         _write_table(folder, connection, "gone", f"{action}.removed")
     if described["treated"] and choices.contacts is not None:
+        ((described["without_contact"],),) = connection.execute(
+            "select count(*) from listed where customer_id not in (select customer_id from contacts)"
+        ).fetchall()
         contacts = connection.execute(
             "select email, phone from contacts semi join listed on contacts.customer_id = listed.customer_id"
-            " order by contacts.customer_id"
+            " order by contacts.customer_id, email, phone"
         ).fetchall()
-        valid = normalised(contacts, choices.country)
         for platform in PLATFORMS:
-            header, rows = platform_rows(platform, valid)
+            header, rows = platform_rows(platform, contacts)
             write_csv(folder / f"{action}.{platform}.csv", header, rows, for_spreadsheets=False)
             described[f"contacts_for_{platform}"] = len(rows)
     return described

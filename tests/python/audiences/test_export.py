@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import random
@@ -279,6 +280,56 @@ def test_contacts_are_hashed_for_the_treated_and_enter_nowhere_else(folder, conn
     assert b"@example.com" not in b"".join(file.read_bytes() for file in (folder / "000001").iterdir())
     tables = connection.execute("select table_name from duckdb_tables() where not temporary").fetchall()
     assert ("contacts",) not in tables
+
+
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_contacts(folder: Path, *rows: tuple[str, str, str]) -> str:
+    """Write a file of contacts (customer_id, email, phone), and return its path."""
+    pd.DataFrame(rows, columns=list(CONTACTS)).to_csv(folder / "contacts.csv", index=False)
+    return str(folder / "contacts.csv")
+
+
+def of_status(connection: duckdb.DuckDBPyConnection, status: str) -> list[str]:
+    """The customers of the loyalty programme with this status."""
+    query = "select customer_id from marts.audiences where action_id = 'loyalty_programme' and status = ? order by 1"
+    return [customer for (customer,) in connection.execute(query, [status]).fetchall()]
+
+
+def on_platforms(folder: Path, wave: int, name: str) -> set[tuple[str, str]]:
+    """The hashed addresses and numbers of a list for the platforms, which all have the same of both."""
+    google, meta = (
+        {tuple(row.values()) for row in in_file(folder / f"{wave:06d}" / f"{name}.{platform}.csv")}
+        for platform in ("google_ads", "meta")
+    )
+    assert {email for email, _ in google} == {email for email, _ in meta}
+    assert len(google) == len(meta)
+    return google
+
+
+def test_every_valid_contact_of_a_customer_is_listed(folder, connection, tmp_path):
+    treated = of_status(connection, "treated")
+    one, two, none = treated[:3]
+    contacts = write_contacts(
+        tmp_path,
+        (one, "-", "unknown"),
+        (one, "Anna@example.com", "030 901820"),
+        (one, "anna @example.com", "030 901820"),
+        (one, "anna@example.org", "-"),
+        (two, "n/a", "030 901821"),
+        (none, "n/a", "-"),
+    )
+    manifest = run(folder, connection, contacts=contacts, country="DE")
+    assert on_platforms(folder, 1, "loyalty_programme") == {
+        (sha("anna@example.com"), sha("+4930901820")),
+        (sha("anna@example.org"), ""),
+        ("", sha("+4930901821")),
+    }
+    described = manifest["actions"]["loyalty_programme"]
+    assert (described["contacts_for_meta"], described["without_contact"]) == (3, len(treated) - 2)
+    assert f"; {len(treated) - 2} without a valid contact" in summary(folder, manifest)
 
 
 @pytest.mark.parametrize(
