@@ -28,7 +28,7 @@ from customer_segmentation.audiences.export import (
     locked,
     log_wave,
 )
-from customer_segmentation.audiences.spark import RELATIONS, TARGET, SparkExports
+from customer_segmentation.audiences.spark import SUPPRESSIONS, TARGET, SparkExports, is_suppressed
 from customer_segmentation.publication.dbt_build import build, target_folder
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.spark import spark_warehouse
@@ -42,7 +42,13 @@ def relations_of(manifest: dict) -> Relations:
     def name(model: str) -> str:
         return manifest["nodes"][f"model.customer_segmentation.{model}"]["relation_name"]
 
-    return Relations(name("audiences"), name("customer_360"), name("int_as_of_date"), name("int_export_log"))
+    return Relations(
+        name("audiences"),
+        name("customer_360"),
+        name("int_as_of_date"),
+        name("int_export_log"),
+        name(SUPPRESSIONS) if is_suppressed(manifest) else None,
+    )
 
 
 @contextmanager
@@ -65,7 +71,7 @@ def on_spark(
     """The same for the tables of Spark."""
     exports = SparkExports(project, warehouse, arguments, given, folder, umask)
     with exports.connection() as connection:
-        yield connection, {"relations": RELATIONS, "log": exports.log}
+        yield connection, {"relations": exports.relations, "log": exports.log}
 
 
 def run(settings: Path | None, contact_date: date | None, arguments: list[str], *, is_on_spark: bool = False) -> None:
@@ -125,6 +131,11 @@ def summary(folder: Path, exported: dict | None) -> str:
         if counts["treated"]:
             without = f"; {counts['without_contact']} without a valid contact" if "without_contact" in counts else ""
             lines.append(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out{without}")
+        if counts.get("withheld"):
+            lines.append(
+                f"  {action}.*.csv for the platforms: {counts['withheld']} addresses and numbers left out, which"
+                " customers suppressed or held out have too"
+            )
         if counts["went"]:
             lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list")
     return "\n".join(lines)

@@ -31,18 +31,21 @@ STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
 ACTION_ID = re.compile("[a-z][a-z0-9_]{0,60}")
 ROWS_AT_ONCE = 10_000
+# SQL for the number of addresses and numbers in a table of contacts.
+VALUES = "count(distinct email) + count(distinct phone)"
 # A contact is planned for at most this many days ahead; a later day is a typing error.
 CONTACT_AT_MOST_AHEAD = 366
 
 
 @dataclass(frozen=True)
 class Relations:
-    """The tables of the warehouse that an export reads and writes, as SQL names."""
+    """The tables of the warehouse that an export reads and writes, as SQL names. Suppressions may be off."""
 
     audiences: str
     customer_360: str
     as_of_date: str
     log: str
+    suppressions: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,7 @@ def export(
     Raises:
         ExportError: A setting names a column or a file that does not exist, or the files cannot be written.
     """
+    _find_suppressed(connection, relations)
     _find_removed(folder, connection, relations)
     actions = [
         action
@@ -250,6 +254,54 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
     connection.unregister("contacts_read")
 
 
+def _find_suppressed(connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
+    """Create the temporary table `suppressed` (customer_id, action_id), where no action stands for all.
+
+    It has every suppression that has not ended, also those of customers whom the warehouse does not know.
+    """
+    connection.execute("create or replace temp table suppressed (customer_id varchar, action_id varchar)")
+    if relations.suppressions is not None:
+        connection.execute(
+            f"insert into suppressed select distinct customer_id, action_id from {relations.suppressions}"
+            " where customer_id is not null"
+            f" and coalesce(until >= (select max(as_of_date) from {relations.as_of_date}), true)"
+        )
+
+
+def _find_contacts(connection: duckdb.DuckDBPyConnection, relations: Relations, action: str) -> int:
+    """Create the temporary table `allowed` (customer_id, email, phone): the contacts of `listed` for the platforms.
+
+    An address or a number of a customer who is suppressed for the action or held out of it, now or when it was last
+    drawn, is not in it, whoever else has it. Returns how many addresses and numbers of `listed` were left out.
+    """
+    connection.execute(
+        "create or replace temp table withheld as from contacts where customer_id in ("
+        "select customer_id from suppressed where action_id is null or action_id = $1"
+        f" union select customer_id from {relations.audiences}"
+        " where action_id = $1 and status in ('suppressed', 'holdout')"
+        f" union (select customer_id from {relations.log} where action_id = $1 group by customer_id"
+        " having not arg_max(is_treated, wave) except select customer_id from listed))",
+        [action],
+    )
+    connection.execute(
+        "create or replace temp table of_listed as from contacts where customer_id in (select customer_id from listed)"
+    )
+    connection.execute(f"create or replace temp table allowed as {_without('of_listed', 'withheld')}")
+    ((left_out,),) = connection.execute(
+        f"select (select {VALUES} from of_listed) - (select {VALUES} from allowed)"
+    ).fetchall()
+    return left_out
+
+
+def _without(contacts: str, others: str) -> str:
+    """SQL for the contacts of a table without the addresses and the numbers of another, each by itself."""
+    fields = (
+        f"case when {field} not in (select {field} from {others} where {field} is not null) then {field} end as {field}"
+        for field in ("email", "phone")
+    )
+    return f"select customer_id, {', '.join(fields)} from {contacts}"
+
+
 def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     """Create the temporary tables `last_lists` (action_id, customer_id) and `removed`, the same with why.
 
@@ -327,15 +379,20 @@ def _write_action(
         ((described["without_contact"],),) = connection.execute(
             "select count(*) from listed where customer_id not in (select customer_id from contacts)"
         ).fetchall()
-        contacts = connection.execute(
-            "select email, phone from contacts semi join listed on contacts.customer_id = listed.customer_id"
-            " order by contacts.customer_id, email, phone"
-        ).fetchall()
-        for platform in PLATFORMS:
-            header, rows = platform_rows(platform, contacts)
-            write_csv(folder / f"{action}.{platform}.csv", header, rows, for_spreadsheets=False)
-            described[f"contacts_for_{platform}"] = len(rows)
+        described["withheld"] = _find_contacts(connection, relations, action)
+        counts = _write_contacts(folder, connection, "allowed", action)
+        described |= {f"contacts_for_{platform}": count for platform, count in counts.items()}
     return described
+
+
+def _write_contacts(folder: Path, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> dict[str, int]:
+    """Write a table of contacts to name.google_ads.csv and so on, and return the number of rows by platform."""
+    contacts = connection.execute(f"select email, phone from {table} order by customer_id, email, phone").fetchall()
+    counts = {}
+    for platform in PLATFORMS:
+        header, rows = platform_rows(platform, contacts)
+        counts[platform] = write_csv(folder / f"{name}.{platform}.csv", header, rows, for_spreadsheets=False)
+    return counts
 
 
 def _write_table(folder: Path, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> int:

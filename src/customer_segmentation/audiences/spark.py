@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,9 +23,17 @@ from customer_segmentation.publication.spark import fetch_marts
 TARGET = ("--target", "spark")
 # The tables that an export needs besides the marts.
 OTHERS = ("int_as_of_date", "int_export_log")
+# And, where suppressions are set, this one.
+SUPPRESSIONS = "int_suppressions_checked"
 RELATIONS = Relations("marts.audiences", "marts.customer_360", "int_as_of_date", "int_export_log")
 # The end of dbt's output that an error message shows.
 SHOWN = 2_000
+
+
+def is_suppressed(manifest: dict[str, Any]) -> bool:
+    """Whether a build had suppressions, by its manifest: without them their models are disabled."""
+    node = manifest["nodes"].get(f"model.customer_segmentation.{SUPPRESSIONS}")
+    return node is not None and node["config"].get("enabled", True)
 
 
 class SparkExports:
@@ -53,10 +62,13 @@ class SparkExports:
         self.project, self.warehouse, self.settings, self.folder = project, warehouse, settings, folder
         self.umask = umask
         self.target = target_folder(project, arguments)
+        manifest = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
+        self.others = (*OTHERS, SUPPRESSIONS) if is_suppressed(manifest) else OTHERS
+        self.relations = replace(RELATIONS, suppressions=SUPPRESSIONS if SUPPRESSIONS in self.others else None)
 
     @contextmanager
     def connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to a DuckDB file with RELATIONS, which goes when the context ends.
+        """Yield a connection to a DuckDB file with `relations`, which goes when the context ends.
 
         Raises:
             ExportError: dbt could not read the log.
@@ -65,10 +77,10 @@ class SparkExports:
         with TemporaryDirectory(prefix=".marts-", dir=self.folder) as aside:
             self.aside = Path(aside)
             fetch_marts(self.warehouse, self.target, self.aside / "spark.duckdb")
-            self._run("write_tables", {"tables": dict.fromkeys(OTHERS), "folder": aside})
+            self._run("write_tables", {"tables": dict.fromkeys(self.others), "folder": aside})
             with duckdb.connect(str(self.aside / "spark.duckdb")) as connection:
                 connection.execute("set TimeZone = 'UTC'")
-                for table in OTHERS:
+                for table in self.others:
                     rows = literal(f"{aside}/{table}.parquet/*.parquet")
                     connection.execute(f"create table {table} as from read_parquet({rows})")
                 # An empty table was written with one row of nulls.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -65,8 +66,18 @@ def connection(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def run(folder: Path, connection: duckdb.DuckDBPyConnection, **changed) -> dict | None:
+    suppressions = connection.execute("select 1 from duckdb_tables() where table_name = 'suppressions'").fetchall()
+    relations = replace(RELATIONS, suppressions="intermediate.suppressions" if suppressions else None)
     with locked(folder):
-        return export(folder, connection, RELATIONS, choices(**changed))
+        return export(folder, connection, relations, choices(**changed))
+
+
+def suppress(connection: duckdb.DuckDBPyConnection, *rows: tuple[str | None, str | None, date | None]) -> None:
+    """Let these be the checked suppressions: customer_id, action_id and until. It does not change the audiences."""
+    connection.execute(
+        "create or replace table intermediate.suppressions (customer_id varchar, action_id varchar, until date)"
+    )
+    connection.executemany("insert into intermediate.suppressions values (?, ?, ?)", rows)
 
 
 def in_file(file: Path) -> list[dict[str, str]]:
@@ -332,6 +343,49 @@ def test_every_valid_contact_of_a_customer_is_listed(folder, connection, tmp_pat
     assert f"; {len(treated) - 2} without a valid contact" in summary(folder, manifest)
 
 
+def test_what_a_suppressed_or_held_out_customer_shares_is_on_no_platform(folder, connection, tmp_path):
+    treated, held_out = of_status(connection, "treated"), of_status(connection, "holdout")[0]
+    set_status(connection, treated[0], "suppressed", "complaint")
+    suppress(
+        connection,
+        ("NOBODY", None, None),
+        ("OTHER", "win_back_offer", None),
+        ("ENDED", None, date(2001, 1, 1)),
+        ("SAME", "loyalty_programme", date(2999, 1, 1)),
+        (None, None, None),
+    )
+    shared = {"a": treated[0], "b": held_out, "c": "NOBODY", "d": "SAME", "e": "OTHER", "f": "ENDED"}
+    contacts = write_contacts(
+        tmp_path,
+        *((customer, f"{letter.upper()}@example.com", "") for letter, customer in shared.items()),
+        *(
+            (customer, f"{letter}@example.com", f"+493090182{n}")
+            for n, (letter, customer) in enumerate(zip(shared, treated[1:], strict=False))
+        ),
+        (held_out, "", "+49 30 90182 5"),
+    )
+    manifest = run(folder, connection, contacts=contacts)
+    assert on_platforms(folder, 1, "loyalty_programme") == {
+        *(("", sha(f"+493090182{n}")) for n in range(4)),
+        (sha("e@example.com"), sha("+4930901824")),
+        (sha("f@example.com"), ""),
+    }
+    assert manifest["actions"]["loyalty_programme"]["withheld"] == 5
+    assert "loyalty_programme.*.csv for the platforms: 5 addresses and numbers left out" in summary(folder, manifest)
+
+
+def test_what_a_customer_shares_who_was_held_out_of_the_last_wave_is_on_no_platform(folder, connection, tmp_path):
+    treated, held_out = of_status(connection, "treated"), of_status(connection, "holdout")[0]
+    contacts = write_contacts(tmp_path, (held_out, "a@example.com", ""), (treated[0], "a@example.com", ""))
+    run(folder, connection)
+    set_status(connection, held_out, "not yet")
+    run(folder, connection, contacts=contacts)
+    assert on_platforms(folder, 2, "loyalty_programme") == set()
+    set_status(connection, held_out, "treated")
+    run(folder, connection, contacts=contacts)
+    assert on_platforms(folder, 3, "loyalty_programme") == {(sha("a@example.com"), "")}
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
@@ -469,6 +523,13 @@ def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sa
     ]
     pd.DataFrame(rows, columns=["id", "action", "why", "until"]).to_csv(tmp_path / "suppressions.csv", index=False)
     settings = {
+        "contacts_location": write_contacts(
+            tmp_path,
+            ("NOBODY", "a@example.com", ""),
+            (active[5], "a@example.com", ""),
+            (active[5], "b@example.com", ""),
+        ),
+        "holdout_share": 0,
         "suppressions_location": str(tmp_path / "suppressions.csv"),
         "suppressions_columns": {"customer_id": "id", "action_id": "action", "reason": "why", "until": "until"},
     }
@@ -477,7 +538,10 @@ def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sa
     lists = {
         file.stem: {row["customer_id"] for row in in_file(file)}
         for file in (tmp_path / "audiences" / "000001").glob("*.csv")
+        if "." not in file.stem
     }
+    # The address of a suppressed customer whom the warehouse does not know is left out, whoever else has it.
+    assert on_platforms(tmp_path / "audiences", 1, "loyalty_programme") == {(sha("b@example.com"), "")}
     anywhere = set.union(*lists.values())
     assert not {active[0], active[2], active[3]} & anywhere
     # Of the one action only: the next one takes its place.
