@@ -129,7 +129,7 @@ def summary(folder: Path, exported: dict | None) -> str:
         lines.append(f"Export {exported['wave']} is in {folder / format(exported['wave'], '06d')}:")
     for action, counts in actions.items():
         if counts["treated"]:
-            without = f"; {counts['without_contact']} without a valid contact" if "without_contact" in counts else ""
+            without = _without_contact(counts, "without_contact")
             lines.append(f"  {action}.csv: {counts['treated']} customers; {counts['holdout']} held out{without}")
         if counts.get("withheld"):
             lines.append(
@@ -137,8 +137,13 @@ def summary(folder: Path, exported: dict | None) -> str:
                 " customers suppressed or held out have too"
             )
         if counts["went"]:
-            lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list")
+            without = _without_contact(counts, "went_without_contact")
+            lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list{without}")
     return "\n".join(lines)
+
+
+def _without_contact(counts: dict, key: str) -> str:
+    return f"; {counts[key]} without a valid contact" if key in counts else ""
 
 
 def main(given: list[str]) -> None:

@@ -269,26 +269,41 @@ def _find_suppressed(connection: duckdb.DuckDBPyConnection, relations: Relations
 
 
 def _find_contacts(connection: duckdb.DuckDBPyConnection, relations: Relations, action: str) -> int:
-    """Create the temporary table `allowed` (customer_id, email, phone): the contacts of `listed` for the platforms.
+    """Create the temporary tables `allowed` and `taken_off` (customer_id, email, phone) for the platforms.
 
-    An address or a number of a customer who is suppressed for the action or held out of it, now or when it was last
-    drawn, is not in it, whoever else has it. Returns how many addresses and numbers of `listed` were left out.
+    allowed has the contacts of the customers on the list. An address or a number of a customer who is suppressed for
+    the action or held out of it, now or when it was last drawn, is not in it, whoever else has it. taken_off has those
+    of the customers on the last list that are not in allowed. Returns how many addresses and numbers were left out of
+    allowed.
     """
+    # Without a new list, the last one stays in use.
+    connection.execute(
+        "create or replace temp table on_list as select customer_id from listed union all"
+        " select customer_id from last_lists where action_id = ? and not exists (from listed)"
+        " and customer_id not in (select customer_id from gone)",
+        [action],
+    )
     connection.execute(
         "create or replace temp table withheld as from contacts where customer_id in ("
         "select customer_id from suppressed where action_id is null or action_id = $1"
         f" union select customer_id from {relations.audiences}"
         " where action_id = $1 and status in ('suppressed', 'holdout')"
         f" union (select customer_id from {relations.log} where action_id = $1 group by customer_id"
-        " having not arg_max(is_treated, wave) except select customer_id from listed))",
+        " having not arg_max(is_treated, wave) except select customer_id from on_list))",
         [action],
     )
     connection.execute(
-        "create or replace temp table of_listed as from contacts where customer_id in (select customer_id from listed)"
+        "create or replace temp table of_list as from contacts where customer_id in (select customer_id from on_list)"
     )
-    connection.execute(f"create or replace temp table allowed as {_without('of_listed', 'withheld')}")
+    connection.execute(f"create or replace temp table allowed as {_without('of_list', 'withheld')}")
+    connection.execute(
+        "create or replace temp table of_last_list as from contacts where customer_id in"
+        " (select customer_id from last_lists where action_id = ?)",
+        [action],
+    )
+    connection.execute(f"create or replace temp table taken_off as {_without('of_last_list', 'allowed')}")
     ((left_out,),) = connection.execute(
-        f"select (select {VALUES} from of_listed) - (select {VALUES} from allowed)"
+        f"select (select {VALUES} from of_list) - (select {VALUES} from allowed)"
     ).fetchall()
     return left_out
 
@@ -375,14 +390,26 @@ def _write_action(
     ((described["went"],),) = connection.execute("select count(*) from gone").fetchall()
     if described["went"]:
         _write_table(folder, connection, "gone", f"{action}.removed")
-    if described["treated"] and choices.contacts is not None:
-        ((described["without_contact"],),) = connection.execute(
-            "select count(*) from listed where customer_id not in (select customer_id from contacts)"
-        ).fetchall()
+    if choices.contacts is not None:
         described["withheld"] = _find_contacts(connection, relations, action)
-        counts = _write_contacts(folder, connection, "allowed", action)
-        described |= {f"contacts_for_{platform}": count for platform, count in counts.items()}
+        ((is_anything_taken_off,),) = connection.execute(f"select {VALUES} > 0 from taken_off").fetchall()
+        if described["treated"]:
+            described["without_contact"] = _count_without_contact(connection, "listed")
+            counts = _write_contacts(folder, connection, "allowed", action)
+            described |= {f"contacts_for_{platform}": count for platform, count in counts.items()}
+        if described["went"]:
+            described["went_without_contact"] = _count_without_contact(connection, "gone")
+        if described["went"] or is_anything_taken_off:
+            counts = _write_contacts(folder, connection, "taken_off", f"{action}.removed")
+            described |= {f"removed_contacts_for_{platform}": count for platform, count in counts.items()}
     return described
+
+
+def _count_without_contact(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    ((count,),) = connection.execute(
+        f"select count(*) from {table} where customer_id not in (select customer_id from contacts)"
+    ).fetchall()
+    return count
 
 
 def _write_contacts(folder: Path, connection: duckdb.DuckDBPyConnection, table: str, name: str) -> dict[str, int]:

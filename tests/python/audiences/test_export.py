@@ -247,14 +247,52 @@ def test_an_action_that_is_no_longer_proposed_leaves_no_list(folder, connection)
     assert "loyalty_programme" not in run(folder, connection)["actions"]
 
 
-def test_without_a_list_no_contacts_are_written(folder, connection, tmp_path):
+def test_the_platforms_get_who_was_removed_without_what_others_on_the_list_have(folder, connection, tmp_path):
+    first = of_status(connection, "treated")
+    contacts = write_contacts(
+        tmp_path,
+        (first[0], "a@example.com", "+4930901820"),
+        (first[1], "b@example.com", ""),
+        (first[3], "B@example.com", ""),
+        (first[3], "", "+4930901820"),
+        (first[4], "c@example.com", "+4930901821"),
+    )
+    run(folder, connection, contacts=contacts)
+    # The first has left the audience, the second is suppressed, so the fourth may no longer be reached at his address.
+    connection.execute("delete from marts.audiences where customer_id in ?", [[first[0], first[2]]])
+    set_status(connection, first[1], "suppressed", "complaint")
+    manifest = run(folder, connection, contacts=contacts)
+    taken_off = {(sha("a@example.com"), ""), (sha("b@example.com"), "")}
+    assert on_platforms(folder, 2, "loyalty_programme.removed") == taken_off
+    assert on_platforms(folder, 2, "loyalty_programme") == {
+        ("", sha("+4930901820")),
+        (sha("c@example.com"), sha("+4930901821")),
+    }
+    described = manifest["actions"]["loyalty_programme"]
+    assert (described["went"], described["went_without_contact"]) == (3, 1)
+    assert described["removed_contacts_for_meta"] == 2
+    assert "removed.csv: 3 customers to take off the last list; 1 without a valid contact" in summary(folder, manifest)
+
+
+def test_without_a_new_list_the_platforms_get_who_is_removed_from_the_last_one(folder, connection, tmp_path):
     run(folder, connection)
+    first = of_status(connection, "treated")
     contact_nobody(connection)
-    customer = in_file(folder / "000001" / "loyalty_programme.csv")[0]["customer_id"]
-    set_status(connection, customer, "suppressed")
-    (tmp_path / "contacts.csv").write_text(f"customer_id,email,phone\n{customer},a@example.com,\n")
-    run(folder, connection, contacts=str(tmp_path / "contacts.csv"))
-    assert {file.name for file in (folder / "000002").glob("*.csv")} == {"loyalty_programme.removed.csv"}
+    set_status(connection, first[0], "suppressed", "complaint")
+    connection.execute("delete from marts.audiences where customer_id = ?", [first[1]])
+    contacts = write_contacts(
+        tmp_path,
+        (first[0], "a@example.com", ""),
+        (first[1], "b@example.com", "+4930901820"),
+        (first[2], "b@example.com", ""),
+    )
+    run(folder, connection, contacts=contacts)
+    files = {file.name.removeprefix("loyalty_programme.removed.") for file in (folder / "000002").glob("*.csv")}
+    assert files == {"csv", "google_ads.csv", "meta.csv"}
+    assert on_platforms(folder, 2, "loyalty_programme.removed") == {
+        (sha("a@example.com"), ""),
+        ("", sha("+4930901820")),
+    }
 
 
 def test_a_new_warehouse_does_not_overwrite_earlier_exports(folder, connection):
