@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
         )
         made = (project, warehouse, arguments)
         with on_spark(*made, given, folder, umask) if is_on_spark else on_duckdb(*made) as (connection, places):
+            places["relations"] = replace(places["relations"], warehouse=str(warehouse))
             completed = finish_interrupted(folder, connection, places["relations"])
             if completed is not None:
                 print(

@@ -24,7 +24,7 @@ import pandas as pd
 
 from customer_segmentation.audiences.contacts import PLATFORMS, normalised, platform_rows
 from customer_segmentation.audiences.errors import ExportError
-from customer_segmentation.audiences.files import write_csv, write_manifest
+from customer_segmentation.audiences.files import read_manifest, write_csv, write_manifest
 from customer_segmentation.folders import only_one, sync, sync_files
 
 STATUSES = ("treated", "holdout", "suppressed", "not yet")
@@ -39,13 +39,17 @@ CONTACT_AT_MOST_AHEAD = 366
 
 @dataclass(frozen=True)
 class Relations:
-    """The tables of the warehouse that an export reads and writes, as SQL names. Suppressions may be off."""
+    """The tables of the warehouse that an export reads and writes, as SQL names, and its path.
+
+    suppressions is None if the setting is null.
+    """
 
     audiences: str
     customer_360: str
     as_of_date: str
     log: str
     suppressions: str | None = None
+    warehouse: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,20 +89,82 @@ def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, rela
     """Complete an export that was interrupted after its wave was logged, and return its number.
 
     One that was interrupted before is removed.
+
+    Raises:
+        ExportError: It is an export of another warehouse, which may have logged it.
     """
     completed = None
+    logged = logged_waves(connection, relations)
     for unfinished in sorted(folder.glob(".*.partial")):
         wave = int(unfinished.name.split(".")[1])
-        ((is_logged,),) = connection.execute(
-            f"select count(*) > 0 from {relations.log} where wave = ?", [wave]
-        ).fetchall()
-        if is_logged:
+        # A wave is logged only when its manifest is on the disk.
+        try:
+            manifest = read_manifest(unfinished)
+        except (OSError, ValueError):
+            manifest = {"warehouse": relations.warehouse}
+        if _in_log(manifest) in logged:
             os.replace(unfinished, folder / f"{wave:06d}")
             sync(folder)
             completed = wave
-        else:
+        elif manifest.get("warehouse") == relations.warehouse:
             shutil.rmtree(unfinished)
+        else:
+            raise ExportError(
+                f"Export {wave} of the warehouse {manifest.get('warehouse')} was interrupted in {folder}. Export from "
+                "that warehouse again, which ends it, or set SEGMENTATION_AUDIENCES to another folder for this one; "
+                f"if that warehouse is gone, remove {unfinished}."
+            )
     return completed
+
+
+def _exported(folder: Path) -> list[Path]:
+    """The folders of the waves, in ascending order."""
+    return sorted((each for each in folder.iterdir() if each.name.isdecimal()), key=lambda each: int(each.name))
+
+
+def _in_log(wave: dict[str, Any]) -> tuple[int, datetime] | None:
+    """What the log has of a wave, by its number and time in a manifest."""
+    if "wave" not in wave:
+        return None
+    return wave["wave"], datetime.fromisoformat(wave["exported_at"]).astimezone(UTC).replace(tzinfo=None)
+
+
+def logged_waves(connection: duckdb.DuckDBPyConnection, relations: Relations) -> set[tuple[int, datetime]]:
+    """The number and the time, in UTC, of each wave in the log."""
+    connection.execute("set TimeZone = 'UTC'")
+    return set(
+        connection.execute(f"select distinct wave, cast(exported_at as timestamp) from {relations.log}").fetchall()
+    )
+
+
+def check_owner(folder: Path, logged: set[tuple[int, datetime]], warehouse: str) -> None:
+    """Check that every wave of the folder is in this warehouse's log.
+
+    A wave that only takes customers off lists is not logged: the last one that was logged before it must be.
+
+    Raises:
+        ExportError: One is not, or its manifest cannot be read.
+    """
+    for exported in _exported(folder):
+        try:
+            manifest = read_manifest(exported)
+            is_logged = any(described["treated"] for described in manifest["actions"].values())
+            known = manifest if is_logged else manifest.get("last_logged")
+            is_ours = known is None or _in_log(known) in logged
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ExportError(
+                f"{exported / 'manifest.json'} cannot be read, so nobody can tell whose lists these are; restore it, "
+                f"or move {exported} aside."
+            ) from error
+        if not is_ours:
+            raise ExportError(
+                f"Export {int(exported.name)} in {folder} is not in the log of the warehouse {warehouse}, which does "
+                "not know whom it reached. All exports of a folder must be in the log. If this warehouse replaces the "
+                "one that made them, give it that one's history before its first build (dbt run-operation "
+                "export_history, then import_history --args '{folder: ...}'; see docs/engines.md). Otherwise set "
+                f"SEGMENTATION_AUDIENCES to another folder, or move {folder} aside; either way, everybody can be "
+                "contacted again."
+            )
 
 
 def log_wave(connection: duckdb.DuckDBPyConnection, relations: Relations, manifest: dict[str, Any]) -> None:
@@ -127,8 +193,11 @@ def export(
     The folder must be locked. log adds the wave of a manifest to the log, as a whole or not at all.
 
     Raises:
-        ExportError: A setting names a column or a file that does not exist, or the files cannot be written.
+        ExportError: The folder has exports of another warehouse, a setting names a column or a file that does not
+            exist, or the files cannot be written.
     """
+    logged = logged_waves(connection, relations)
+    check_owner(folder, logged, relations.warehouse)
     _find_suppressed(connection, relations)
     _find_removed(folder, connection, relations)
     actions = [
@@ -151,9 +220,7 @@ def export(
     except duckdb.Error as error:
         said = " ".join(str(error).split())
         raise ExportError(f"The contacts in {choices.contacts} cannot be read: {said}") from error
-    ((last_wave, as_of_date),) = connection.execute(
-        f"select coalesce(max(wave), 0), (select max(as_of_date) from {relations.as_of_date}) from {relations.log}"
-    ).fetchall()
+    ((as_of_date,),) = connection.execute(f"select max(as_of_date) from {relations.as_of_date}").fetchall()
     # The log keeps a wrong day for ever, and with it a rest for everybody until then. What customers did up to the
     # as-of date decided who is on the lists, so a contact before it would be measured on those whom its results chose.
     if choices.contact_date and choices.contact_date < as_of_date:
@@ -164,15 +231,16 @@ def export(
     latest = max(as_of_date, date.today()) + timedelta(days=CONTACT_AT_MOST_AHEAD)
     if choices.contact_date and choices.contact_date > latest:
         raise ExportError(f"The day of the contact is {choices.contact_date}; it must not be after {latest}.")
-    # A new warehouse has an empty log, but earlier exports keep their numbers.
-    exported = [int(each.name) for each in folder.iterdir() if each.name.isdecimal()]
-    wave = max([last_wave, *exported]) + 1
+    last_wave, last_time = max(logged, default=(0, None))
+    wave = max([last_wave, *(int(each.name) for each in _exported(folder))]) + 1
     unfinished = folder / f".{wave:06d}.partial"
     manifest = {
         "wave": wave,
         "exported_at": datetime.now(UTC).replace(microsecond=0),
         "as_of_date": as_of_date,
         "contact_date": choices.contact_date or as_of_date,
+        "warehouse": relations.warehouse,
+        "last_logged": last_time and {"wave": last_wave, "exported_at": last_time.replace(tzinfo=UTC)},
         "actions": {},
     }
     try:

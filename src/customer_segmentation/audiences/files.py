@@ -40,3 +40,8 @@ def write_csv(
 def write_manifest(folder: Path, content: dict[str, Any]) -> None:
     """Write manifest.json, which describes the export."""
     (folder / "manifest.json").write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read manifest.json. Raises OSError or ValueError if it is not there or not whole."""
+    return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

@@ -295,11 +295,40 @@ def test_without_a_new_list_the_platforms_get_who_is_removed_from_the_last_one(f
     }
 
 
-def test_a_new_warehouse_does_not_overwrite_earlier_exports(folder, connection):
+def test_a_warehouse_that_does_not_know_the_exports_of_a_folder_adds_none(folder, connection):
     run(folder, connection)
+    connection.execute(f"create temp table kept as from {RELATIONS.log}")
     connection.execute(f"delete from {RELATIONS.log}")
+    with pytest.raises(ExportError, match=r"Export 1 in .*audiences is not in the log .*import_history.*move .* aside"):
+        run(folder, connection)
+    # Another warehouse has a wave of this number too.
+    connection.execute(
+        f"insert into {RELATIONS.log} select * replace (exported_at - interval 1 day as exported_at) from kept"
+    )
+    with pytest.raises(ExportError, match="Export 1 in "):
+        run(folder, connection)
+    assert sorted(each.name for each in folder.iterdir() if each.is_dir()) == ["000001"]
+    connection.execute(f"delete from {RELATIONS.log}")
+    connection.execute(f"insert into {RELATIONS.log} from kept")
     assert run(folder, connection)["wave"] == 2
-    assert sorted(each.name for each in folder.iterdir() if each.is_dir()) == ["000001", "000002"]
+
+
+def test_removals_of_another_warehouse_are_noticed(folder, connection):
+    run(folder, connection)
+    connection.execute("update marts.audiences set status = 'suppressed'")
+    assert run(folder, connection)["wave"] == 2
+    assert run(folder, connection) is None
+    shutil.rmtree(folder / "000001")
+    connection.execute(f"update {RELATIONS.log} set exported_at = exported_at - interval 1 day")
+    with pytest.raises(ExportError, match=r"Export 2 in .* is not in the log"):
+        run(folder, connection)
+
+
+def test_a_wave_without_a_manifest_is_refused(folder, connection):
+    run(folder, connection)
+    (folder / "000001" / "manifest.json").write_text("{")
+    with pytest.raises(ExportError, match=r"000001/manifest\.json cannot be read"):
+        run(folder, connection)
 
 
 def test_only_the_owner_can_read_an_export(folder, connection):
@@ -662,6 +691,22 @@ def check_whole(folder: Path, warehouse: Path) -> set[int]:
 @pytest.mark.parametrize(("fault", "waves"), [("before the log", set()), ("after the log", {1})])
 def test_an_export_that_is_killed_has_happened_once_it_is_logged(folder, warehouse, fault, waves):
     assert start(folder, warehouse, fault).wait() == 9
+    assert check_whole(folder, warehouse) == waves
+
+
+@pytest.mark.parametrize(("fault", "waves"), [("before the log", set()), ("after the log", {1})])
+def test_an_interrupted_export_of_another_warehouse_is_left_to_it(folder, warehouse, sample, tmp_path, fault, waves):
+    other = tmp_path / "other.duckdb"
+    shutil.copy(sample.warehouse, other)
+    assert start(folder, warehouse, fault).wait() == 9
+    before = {file.name for file in (folder / ".000001.partial").iterdir()}
+    with (
+        duckdb.connect(str(other)) as connection,
+        locked(folder),
+        pytest.raises(ExportError, match="another folder"),
+    ):
+        finish_interrupted(folder, connection, replace(RELATIONS, warehouse=str(other)))
+    assert {file.name for file in (folder / ".000001.partial").iterdir()} == before
     assert check_whole(folder, warehouse) == waves
 
 

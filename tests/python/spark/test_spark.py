@@ -62,7 +62,7 @@ from spark_cluster import (
 )
 from texts import INPUT, NOTATIONS, write_lines, write_shop
 
-from customer_segmentation.audiences.export import Choices, export, finish_interrupted
+from customer_segmentation.audiences.export import Choices, check_owner, export, finish_interrupted, logged_waves
 from customer_segmentation.audiences.spark import RELATIONS, SparkExports
 from customer_segmentation.publication.publications import publish_marts
 from customer_segmentation.publication.spark import fetch_marts
@@ -185,6 +185,8 @@ def test_an_export_is_logged_on_spark(in_process: OnSpark, tmp_path: Path, monke
     with exports.connection() as connection:
         logged = connection.execute("select wave, action_id, customer_id, is_treated from int_export_log").fetchall()
         assert finish_interrupted(tmp_path, connection, RELATIONS) is None
+        # The folder's wave is the one in the log on Spark, by its time too.
+        check_owner(tmp_path, logged_waves(connection, exports.relations), "spark-warehouse")
     columns, rows = in_process.marts()["audiences"]
     status, action, customer = map(columns.index, ("status", "action_id", "customer_id"))
     wanted = [(1, row[action], row[customer], row[status] == "treated") for row in rows]
