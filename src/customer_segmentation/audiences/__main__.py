@@ -1,7 +1,7 @@
 """Build, test, and export whom each action is to reach.
 
 Usage: python -m customer_segmentation.audiences [--settings my_shop.yml] [--contact-date 2026-11-30] [--target spark]
-           [-- dbt arguments]
+           [--fewer-suppressions] [-- dbt arguments]
 
 Run it in the project folder, as `make audiences` does. On an error it prints one sentence and exits with code 1.
 """
@@ -21,6 +21,7 @@ import duckdb
 
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
+    FEWER_SUPPRESSIONS,
     Choices,
     Relations,
     audiences_folder,
@@ -75,8 +76,19 @@ def on_spark(
         yield connection, {"relations": exports.relations, "log": exports.log}
 
 
-def run(settings: Path | None, contact_date: date | None, arguments: list[str], *, is_on_spark: bool = False) -> None:
-    """Build and test, then export. settings: a YAML settings file. is_on_spark: build on the target `spark`."""
+def run(
+    settings: Path | None,
+    contact_date: date | None,
+    arguments: list[str],
+    *,
+    is_on_spark: bool = False,
+    has_fewer_suppressions: bool = False,
+) -> None:
+    """Build and test, then export.
+
+    settings: a YAML settings file. is_on_spark: build on the target `spark`. has_fewer_suppressions: export although
+    far fewer customers are suppressed than at the last export.
+    """
     project = Path.cwd()
     warehouse = (spark_warehouse() if is_on_spark else warehouse_path()).resolve()
     folder = audiences_folder(warehouse)
@@ -106,6 +118,9 @@ def run(settings: Path | None, contact_date: date | None, arguments: list[str], 
             valid["contacts_country"],
             contact_date,
             valid["ids_are_whole_numbers"],
+            valid["suppressions_location"],
+            valid["row_count_drop_warn"],
+            has_fewer_suppressions,
         )
         made = (project, warehouse, arguments)
         with on_spark(*made, given, folder, umask) if is_on_spark else on_duckdb(*made) as (connection, places):
@@ -159,9 +174,20 @@ def main(given: list[str]) -> None:
     )
     parser.add_argument("--target", choices=["spark"], help="build on Apache Spark (default: DuckDB)")
     parser.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
-    arguments = parser.parse_args(given)
-    on_spark = arguments.target == "spark"
-    run(arguments.settings, arguments.contact_date, arguments.arguments, is_on_spark=on_spark)
+    parser.add_argument(
+        FEWER_SUPPRESSIONS,
+        action="store_true",
+        help="export although far fewer customers are suppressed than at the last export; can be among the ARGUMENTS",
+    )
+    # `make audiences` passes its ARGS after the two dashes, where dbt's are.
+    arguments = parser.parse_args([each for each in given if each != FEWER_SUPPRESSIONS])
+    run(
+        arguments.settings,
+        arguments.contact_date,
+        arguments.arguments,
+        is_on_spark=arguments.target == "spark",
+        has_fewer_suppressions=FEWER_SUPPRESSIONS in given,
+    )
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
 ACTION_ID = re.compile("[a-z][a-z0-9_]{0,60}")
 ROWS_AT_ONCE = 10_000
+# The option that confirms far fewer suppressions than at the last export.
+FEWER_SUPPRESSIONS = "--fewer-suppressions"
 # SQL for the number of addresses and numbers in a table of contacts.
 VALUES = "count(distinct email) + count(distinct phone)"
 # A contact is planned for at most this many days ahead; a later day is a typing error.
@@ -62,6 +64,10 @@ class Choices:
     country: str | None
     contact_date: date | None
     ids_are_whole_numbers: bool = False
+    suppressions: str | None = None
+    row_count_drop_warn: float = 0.5
+    # Fewer suppressions than at the last export are right.
+    has_fewer_suppressions: bool = False
 
 
 def audiences_folder(warehouse: Path) -> Path:
@@ -193,8 +199,8 @@ def export(
     The folder must be locked. log adds the wave of a manifest to the log, as a whole or not at all.
 
     Raises:
-        ExportError: The folder has exports of another warehouse, a setting names a column or a file that does not
-            exist, or the files cannot be written.
+        ExportError: The folder has exports of another warehouse, far fewer customers are suppressed, a setting names
+            a column or a file that does not exist, or the files cannot be written.
     """
     logged = logged_waves(connection, relations)
     check_owner(folder, logged, relations.warehouse)
@@ -214,6 +220,8 @@ def export(
             raise ExportError(
                 f"The action_id {action!r} of the playbook cannot name a file; use lower-case letters, digits and _."
             )
+    ((suppressed,),) = connection.execute("select count(distinct customer_id) from suppressed").fetchall()
+    _check_suppressions(folder, suppressed, relations, choices)
     columns = _chosen_columns(connection, relations, choices.columns)
     try:
         _read_contacts(connection, choices)
@@ -241,6 +249,7 @@ def export(
         "contact_date": choices.contact_date or as_of_date,
         "warehouse": relations.warehouse,
         "last_logged": last_time and {"wave": last_wave, "exported_at": last_time.replace(tzinfo=UTC)},
+        "suppressed_customers": suppressed,
         "actions": {},
     }
     try:
@@ -261,6 +270,21 @@ def export(
     os.replace(unfinished, folder / f"{wave:06d}")
     sync(folder)
     return manifest
+
+
+def _check_suppressions(folder: Path, suppressed: int, relations: Relations, choices: Choices) -> None:
+    """Raise ExportError if far fewer customers are suppressed than at the last export, as by a file cut short."""
+    exported = _exported(folder)
+    before = read_manifest(exported[-1]).get("suppressed_customers", 0) if exported else 0
+    is_gone = relations.suppressions is None and before > 0
+    if choices.has_fewer_suppressions or not (is_gone or suppressed < before * (1 - choices.row_count_drop_warn)):
+        return
+    location = "not set" if is_gone else choices.suppressions
+    raise ExportError(
+        f"{suppressed} customers are suppressed; at export {int(exported[-1].name)} there were {before}. Setting "
+        f"'suppressions_location' is {location}. Complete the suppressions and run this again. If so few are right, "
+        f"confirm it: make audiences ARGS={FEWER_SUPPRESSIONS}. Nothing was exported."
+    )
 
 
 def _chosen_columns(connection: duckdb.DuckDBPyConnection, relations: Relations, chosen: list[str]) -> list[str]:

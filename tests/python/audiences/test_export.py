@@ -22,6 +22,7 @@ import pandas as pd
 import pytest
 from conftest import PROJECT, Built, dbt_folders, environment
 
+from customer_segmentation.audiences import __main__ as entry
 from customer_segmentation.audiences.__main__ import summary
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
@@ -568,6 +569,51 @@ def test_the_folder_is_beside_the_warehouse_or_where_the_environment_says(monkey
     assert audiences_folder(Path("/data/w.duckdb")) == Path("/data/audiences")
     monkeypatch.setenv("SEGMENTATION_AUDIENCES", "/safe")
     assert audiences_folder(Path("/data/w.duckdb")) == Path("/safe")
+
+
+# ---- suppressions that are lost ----------------------------------------------------------------------------------
+
+
+def suppress_many(connection: duckdb.DuckDBPyConnection, count: int) -> None:
+    suppress(connection, *((f"S{number}", None, None) for number in range(count)))
+
+
+def test_an_export_with_far_fewer_suppressions_is_refused_unless_confirmed(folder, connection):
+    suppress_many(connection, 10)
+    assert run(folder, connection)["suppressed_customers"] == 10
+    suppress_many(connection, 4)
+    said = r"4 customers are suppressed; at export 1 there were 10.*is bad\.csv.*ARGS=--fewer-suppressions"
+    with pytest.raises(ExportError, match=said):
+        run(folder, connection, suppressions="bad.csv")
+    assert [each.name for each in folder.iterdir() if each.is_dir()] == ["000001"]
+    assert run(folder, connection, row_count_drop_warn=0.7)["wave"] == 2
+    suppress_many(connection, 1)
+    assert run(folder, connection, has_fewer_suppressions=True)["suppressed_customers"] == 1
+    assert run(folder, connection)["wave"] == 4
+
+
+def test_an_export_without_the_suppressions_of_before_is_refused_unless_confirmed(folder, connection):
+    suppress_many(connection, 1)
+    run(folder, connection)
+    connection.execute("drop table intermediate.suppressions")
+    with pytest.raises(ExportError, match=r"there were 1\. Setting 'suppressions_location' is not set"):
+        run(folder, connection, row_count_drop_warn=1)
+    assert run(folder, connection, has_fewer_suppressions=True)["suppressed_customers"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "rest", "is_confirmed"),
+    [
+        (["--", "--quiet"], ["--quiet"], False),
+        (["--", "--quiet", "--fewer-suppressions"], ["--quiet"], True),
+        (["--fewer-suppressions", "--"], [], True),
+    ],
+)
+def test_fewer_suppressions_are_confirmed_on_the_command_line(monkeypatch, given, rest, is_confirmed):
+    called = {}
+    monkeypatch.setattr(entry, "run", lambda *given, **options: called.update(options, rest=given[2]))
+    entry.main(given)
+    assert (called["rest"], called["has_fewer_suppressions"]) == (rest, is_confirmed)
 
 
 # ---- the command, with suppressions ------------------------------------------------------------------------------
