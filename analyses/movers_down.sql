@@ -1,6 +1,7 @@
 -- Who moved to a segment that spends less?
 -- The customers whose segment changed in the last build that moved anybody, and whose new segment spends less on
 -- average than the old one does now. Moves go by segment_key, so a segment that was only renamed moves nobody.
+-- Overridden customers stay where they were put.
 
 with segment_history as (
     select * from {{ ref('segment_history') }}
@@ -52,5 +53,7 @@ inner join segment_profiles as segments_now
     on last_moves.segment_key = segments_now.segment_key
 inner join customer_segments
     on last_moves.customer_id = customer_segments.customer_id
-where segments_now.avg_total_spending < segments_before.avg_total_spending
+where
+    segments_now.avg_total_spending < segments_before.avg_total_spending
+    and not customer_segments.is_overridden
 order by customer_segments.total_spending desc, last_moves.customer_id asc

@@ -1,10 +1,14 @@
 -- Which customers should we call this week?
 -- The twenty most valuable customers of the highest-spending segment who have gone quiet: their last purchase is longer
 -- ago than quiet_after_intervals times their usual interval. Only those who are due a contact: nobody who is held out,
--- suppressed, or has been contacted too recently.
+-- suppressed, or has been contacted too recently. Customers with an override count in the segment that it names.
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
+),
+
+segment_profiles as (
+    select * from {{ ref('segment_profiles') }}
 ),
 
 segment_actions as (
@@ -16,8 +20,9 @@ audiences as (
 ),
 
 best_segment_found as (
-    select max(cluster_id) as best_cluster_id
-    from customer_segments
+    select max_by(segment_name, cluster_id) as segment_name
+    from segment_profiles
+    where cluster_id is not null
 ),
 
 contacts_due as (
@@ -43,7 +48,7 @@ select
     contacts_due.action
 from customer_segments
 inner join best_segment_found
-    on customer_segments.cluster_id = best_segment_found.best_cluster_id
+    on customer_segments.segment_name = best_segment_found.segment_name
 inner join contacts_due
     on customer_segments.customer_id = contacts_due.customer_id
 where customer_segments.is_quiet

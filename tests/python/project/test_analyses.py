@@ -90,6 +90,31 @@ def test_customers_to_call_have_gone_quiet_and_are_in_the_top_segment(compiled, 
     assert len(due) < len(sample.column("select 1 from marts.customer_segments where is_quiet and cluster_id = 3"))
 
 
+def test_customers_to_call_are_those_of_the_segment_that_overrides_name(compiled, sample, tmp_path) -> None:
+    """An override into the top segment is called for the action of that segment, and one out of it is not."""
+    overridden = Built(0, "", tmp_path / "warehouse.duckdb")
+    shutil.copy(sample.warehouse, overridden.warehouse)
+    before = [row["customer_id"] for row in answer(compiled, sample, "who_to_call_this_week")]
+    put_there = sample.column("select min(customer_id) from marts.customer_segments where cluster_id = 0 and is_quiet")
+    (key,) = sample.column("select segment_key from marts.segment_profiles where segment_name = 'High Value'")
+    with duckdb.connect(str(overridden.warehouse)) as connection:
+        for customer, segment in ((put_there[0], "High Value"), (before[0], "Low Value")):
+            connection.execute(
+                "update marts.customer_segments set segment_name = ?, is_overridden = true,"
+                " total_spending = 1000000 where customer_id = ?",
+                [segment, customer],
+            )
+        connection.execute("delete from marts.audiences where customer_id = ?", [put_there[0]])
+        connection.execute(
+            "insert into marts.audiences (customer_id, action_id, segment_key, segment_name, status, action_rank)"
+            " values (?, 'ask_what_they_miss', ?, 'High Value', 'treated', 1)",
+            [put_there[0], key],
+        )
+
+    after = [row["customer_id"] for row in answer(compiled, overridden, "who_to_call_this_week")]
+    assert after == [put_there[0], *before[1:]]
+
+
 def test_the_spending_at_risk_is_that_of_quiet_customers(compiled, sample) -> None:
     rows = answer(compiled, sample, "spending_at_risk")
     customers = sample.rows(
@@ -135,6 +160,10 @@ def test_a_segment_that_is_renamed_hides_no_move(compiled, sample, tmp_path) -> 
             )
 
     assert [row["customer_id"] for row in answer(compiled, renamed, "movers_down")] == [moved]
+    # An override keeps the customer where it puts them.
+    with duckdb.connect(str(renamed.warehouse)) as connection:
+        connection.execute("update marts.customer_segments set is_overridden = true where customer_id = ?", [moved])
+    assert answer(compiled, renamed, "movers_down") == []
 
 
 def test_returns_reconcile_with_the_marts(compiled, sample) -> None:
