@@ -252,14 +252,23 @@ class Marts:
         return self._rows("select max(horizon_days) as days from marts.segment_expected_spending")[0]["days"]
 
     def latest_results(self) -> list[Row] | None:
-        """What came of the actions of the last three waves after the longest horizon that has ended, latest first.
+        """What came of the actions after the longest horizon that has ended, latest wave first.
 
-        Empty before the first export; None if the mart is missing.
+        Of the last three waves that have a verdict, and of the last three that wait for their first one. The numbers
+        of waves have gaps: a wave of removed files alone has no results. Empty before the first export; None if the
+        mart is missing.
         """
         if "action_results" not in self._names:
             return None
         return self._rows(
             """
+            with waves_shown as (
+                select wave
+                from marts.action_results
+                group by wave
+                qualify row_number() over (partition by bool_and(verdict = 'too early') order by wave desc) <= 3
+            )
+
             select
                 coalesce(action, action_id) as action,
                 contact_date as contacted_on,
@@ -274,7 +283,7 @@ class Marts:
                 difference_low as difference_from,
                 difference_high as difference_to
             from marts.action_results
-            where wave > (select max(wave) - 3 from marts.action_results)
+            where wave in (select wave from waves_shown)
             qualify
                 row_number() over (
                     partition by wave, action_id
