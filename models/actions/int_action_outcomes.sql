@@ -77,8 +77,10 @@ joined as (
         summed.has_bought_{{ days }},
         summed.spending_before_{{ days }},
         {%- endfor %}
-        {{ dbt.datediff('export_log.contact_date', 'as_of.as_of_date', 'day') }}
-            as days_since
+        -- Without lines of a day, nobody knows who bought on it.
+        {{ dbt.datediff(
+            'export_log.contact_date', 'as_of.latest_transaction_date', 'day'
+        ) }} as days_since
     from export_log
     left join summed
         on
@@ -95,7 +97,7 @@ select
     cast({{ days }} as integer) as horizon_days,
     customer_id,
     is_treated,
-    days_since >= {{ days }} as is_complete,
+    coalesce(days_since >= {{ days }}, false) as is_complete,
     coalesce(has_bought_{{ days }}, false) as has_bought,
     cast(coalesce(spending_{{ days }}, 0) as double) as spending,
     cast(coalesce(spending_before_{{ days }}, 0) as double) as spending_before

@@ -10,6 +10,7 @@ select
     {% else -%}
     max(transaction_date) as as_of_date,
     {% endif -%}
+    max(transaction_date) as latest_transaction_date,
     count(*) as transactions_used,
     sum(amount) as amount_used
 from transactions
