@@ -36,6 +36,13 @@
 {%- endmacro %}
 
 
+{% macro comparable_id(column) -%}
+    {#- An id as it is compared where it is unknown as written: in lower case, without leading zeros and a trailing
+        .0. -#}
+    {{ regexp_replace('lower(' ~ column ~ ')', '^0+|[.]0+$', '') }}
+{%- endmacro %}
+
+
 {% macro parse_date(column) -%}
     {#- The calendar day of a date or timestamp. One that begins with the year (2024-12-31, 2024-12-31T10:00:00+01:00,
         20241231) is read regardless of the setting date_format. Years have four digits, from 1900 on. -#}

@@ -8,7 +8,8 @@
     {#- One entry per rule, keyed by its name, in the order in which rules are tried. kind: rejected rows break a rule,
         excluded rows are excluded on purpose by a setting, and flagged rows are used but worth knowing about. input:
         transactions, customers, both of them, or suppressions. label: the rule in the report. meaning: when a row
-        breaks the rule, or is flagged by it, as docs/input.md lists it. remedy: what to do about rejected rows. -#}
+        breaks the rule, or is flagged by it, as docs/input.md lists it. remedy: what to do about such rows, if
+        anything. -#}
     {% do return({
         'excluded_line': {
             'input': 'transactions', 'kind': 'excluded',
@@ -124,7 +125,8 @@
         'suppression_of_unknown_customer': {
             'input': 'suppressions', 'kind': 'rejected',
             'label': 'A customer whom the shop does not know',
-            'meaning': 'no valid row of the customers input has this id, so no action can reach the customer',
+            'meaning': 'no valid row of the customers input has this id, however it is written, so no action can reach'
+                ~ ' the customer',
             'remedy': 'none is needed for people who are not customers; otherwise correct the id',
         },
         'suppression_ended': {
@@ -189,6 +191,15 @@
             'label': 'Returned as much as they bought, or more',
             'meaning': 'the customer has a purchase, but total spending is 0 or negative; log1p treats it as 0',
             'remedy': none,
+        },
+        'customer_id_written_otherwise': {
+            'input': 'suppressions', 'kind': 'flagged',
+            'label': 'A customer id that is written otherwise; suppressed all the same',
+            'meaning': 'no customer has this id as it is written, but at least one has it in other case, with or'
+                ~ ' without leading zeros or a trailing .0; every such customer is suppressed. Remedy: write the ids as'
+                ~ ' the customers input does',
+            'remedy': 'write the ids as the customers input does, or set ids_are_whole_numbers where one input writes'
+                ~ ' 17850.0 for 17850',
         },
         'unparsable_until': {
             'input': 'suppressions', 'kind': 'flagged',

@@ -7,6 +7,10 @@ with audiences as (
 
 suppressions as (
     select * from {{ ref('int_suppressions_checked') }}
+),
+
+matches as (
+    select * from {{ ref('int_suppression_matches') }}
 )
 
 select
@@ -15,8 +19,10 @@ select
     audiences.status,
     suppressions.input_row
 from audiences
+inner join matches
+    on audiences.customer_id = matches.customer_id
 inner join suppressions
-    on audiences.customer_id = suppressions.customer_id
+    on matches.input_row = suppressions.input_row
 where
     suppressions.failed_rules is null
     and coalesce(suppressions.action_id, audiences.action_id) = audiences.action_id

@@ -17,19 +17,8 @@ as_of as (
 ),
 
 {% if has_suppressions -%}
-suppressions as (
-    select * from {{ ref('int_suppressions_checked') }}
-),
-
--- A customer can be suppressed for several reasons; one is told.
-suppressions_grouped as (
-    select
-        customer_id,
-        action_id,
-        coalesce(min(reason), 'no reason given') as reason
-    from suppressions
-    where failed_rules is null
-    group by customer_id, action_id
+suppressed_customers as (
+    select * from {{ ref('int_suppressed_customers') }}
 ),
 
 {% endif -%}
@@ -130,11 +119,11 @@ looked_up as (
             customers_and_actions.customer_id = actions_repeated.customer_id
             and customers_and_actions.action_id = actions_repeated.action_id
     {%- if has_suppressions %}
-    left join suppressions_grouped as of_customer
+    left join suppressed_customers as of_customer
         on
             customers_and_actions.customer_id = of_customer.customer_id
             and of_customer.action_id is null
-    left join suppressions_grouped as of_action
+    left join suppressed_customers as of_action
         on
             customers_and_actions.customer_id = of_action.customer_id
             and customers_and_actions.action_id = of_action.action_id

@@ -11,6 +11,7 @@
     'nothing_spent_net': 'is_clustered and total_spending <= 0',
 } %}
 {% set suppression_flags = {
+    'customer_id_written_otherwise': 'is_id_written_otherwise',
     'unparsable_until': 'is_until_unparsable',
     'unknown_action_id': 'is_action_unknown',
 } if setting('suppressions_location') is not none else {} %}

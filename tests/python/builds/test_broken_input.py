@@ -484,6 +484,58 @@ def test_suppressions_without_a_row_stop_the_run(dbt, tmp_path):
 NARROW = ("--indirect-selection", "cautious", "--exclude-resource-type", "unit_test")
 
 
+# ---- suppressions ------------------------------------------------------------------------------------------------
+
+
+def suppressing(folder: Path, ids: list[str]) -> dict:
+    """Settings of a shop of the good customers and of three with numbers, with these ids suppressed."""
+    lines = [[f"N{i}", i, "2024-01-15", "1", "5.00", ""] for i in ("00815", "815", "17850")]
+    (folder / "suppressions.csv").write_text("".join(f"{one}\n" for one in ["customer_id", *ids]))
+    return placed(folder, good_file() + written(lines), {}) | {
+        "suppressions_location": str(folder / "suppressions.csv"),
+        "suppressions_columns": {"customer_id": "customer_id"},
+    }
+
+
+def test_an_id_that_is_written_otherwise_suppresses_whom_it_can_mean(dbt, tmp_path):
+    """Not C1 for C10, and not 815 where 00815 is there as written."""
+    settings = suppressing(tmp_path, ["C2", " c1 ", "017850.0", "nobody@example.com"])
+    models = ("--select", "+data_quality", "+int_suppressed_customers")
+    assert dbt("build", settings, *NARROW, *models).success
+    suppressed = "select customer_id from intermediate.int_suppressed_customers order by all"
+    counted = "select outcome, rule, row_count, remedy is not null from marts.data_quality"
+    with duckdb.connect(str(dbt.warehouse)) as connection:
+        assert connection.execute(suppressed).fetchall() == [("17850",), ("C1",), ("C2",)]
+        assert connection.execute(f"{counted} where input = 'suppressions' order by all").fetchall() == [
+            ("flagged", "customer_id_written_otherwise", 2, True),
+            ("rejected", "suppression_of_unknown_customer", 1, True),
+            ("used", "used", 3, False),
+        ]
+    for ids, customers in ((["0815.0"], ["00815", "815"]), (["00815"], ["00815"]), (["815"], ["815"])):
+        assert dbt("build", suppressing(tmp_path, ids), *NARROW, "--select", "+int_suppressed_customers").success
+        with duckdb.connect(str(dbt.warehouse)) as connection:
+            assert [row[0] for row in connection.execute(suppressed).fetchall()] == customers
+
+
+def test_suppressions_that_name_no_customer_stop_the_build(dbt, tmp_path):
+    settings = suppressing(tmp_path, ["anna@example.com", "bert@example.com", '""'])
+    result = dbt("build", settings, *NARROW, "--select", "+int_suppressions_checked")
+    assert not result.success
+    messages = " ".join(node.message or "" for node in result.result.results)
+    assert (
+        f"suppressions (suppressions_location: {settings['suppressions_location']}) name no customer: 3 of 3"
+        in messages
+    )
+    assert "'suppression_of_unknown_customer'" in messages
+    assert "give the ids of customers" in messages
+    assert "leave suppressions_location out" in messages
+    assert "anna" not in messages, "an id is in the log"
+    # A list whose suppressions have all ended is one of customers.
+    (tmp_path / "suppressions.csv").write_text("customer_id,until\nC1,2001-01-01\n")
+    settings["suppressions_columns"] = {"customer_id": "customer_id", "until": "until"}
+    assert dbt("build", settings, *NARROW, "--select", "+int_suppressions_checked").success
+
+
 # ---- too much ----------------------------------------------------------------------------------------------------
 
 
