@@ -79,8 +79,8 @@ def action_results(outcomes: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
 
     outcomes: one row per wave, action_id, horizon_days and customer_id, with is_treated, spending (money, net of
     returns, in the days of the horizon), has_bought, spending_before (in as many days before) and is_complete (whether
-    there are data for the whole horizon). All customers of the action count as they were drawn, whether they were reached or not
-    (intention to treat). The order of the rows has no effect.
+    there are data for the whole horizon). All customers of the action count as they were drawn, whether they were
+    reached or not (intention to treat). The order of the rows has no effect.
 
     difference is the average per customer of the treated less that of the held-out customers. difference_adjusted is
     the same after an adjustment for spending_before (see Comparison), and difference_low and difference_high are the
