@@ -2,6 +2,7 @@
     enabled='customer_360' not in setting('disabled_marts'),
     pre_hook="{{ add_attributes_to_contract() }}"
 ) }}
+{% set has_suppressions = setting('suppressions_location') is not none %}
 
 with customer_segments as (
     select * from {{ ref('customer_segments') }}
@@ -19,6 +20,12 @@ transaction_attributes as (
     select * from {{ ref('int_transaction_attributes') }}
 ),
 
+{% if has_suppressions -%}
+suppressed_customers as (
+    select * from {{ ref('int_suppressed_customers') }}
+),
+
+{% endif -%}
 attributes_pivoted as (
     select
         {%- for attribute in transaction_attribute_names() %}
@@ -40,6 +47,11 @@ select
     customer_segments.model_segment_name,
     customer_segments.runner_up_segment_name,
     customer_segments.reason,
+    {% if has_suppressions -%}
+    suppressed_customers.reason as suppression_reason,
+    {%- else -%}
+    cast(null as string) as suppression_reason,
+    {%- endif %}
 
     ---- attributes
     {%- for attribute in attribute_names() %}
@@ -75,5 +87,11 @@ inner join customers
     on customer_segments.customer_id = customers.customer_id
 left join attributes_pivoted  -- noqa: ST11
     on customer_segments.customer_id = attributes_pivoted.customer_id
+{%- if has_suppressions %}
+left join suppressed_customers
+    on
+        customer_segments.customer_id = suppressed_customers.customer_id
+        and suppressed_customers.action_id is null
+{%- endif %}
 where customers.failed_rules is null
 {{ order_customers_by(['customer_segments.customer_id']) }}

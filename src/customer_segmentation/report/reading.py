@@ -39,7 +39,7 @@ COLUMNS_READ = {
     "audiences": "action_id action_rank customer_id segment_key status status_reason",
     "customer_360": (
         "customer_id days_since_last_transaction is_one_time_buyer is_quiet margin reason runner_up_segment_name "
-        "segment_name total_spending transaction_count"
+        "segment_name suppression_reason total_spending transaction_count"
     ),
     "customer_segments": (
         "customer_id days_since_last_transaction days_since_signup is_one_time_buyer is_overridden is_quiet margin "
@@ -112,6 +112,7 @@ NOT_ATTRIBUTES = (
     "average_transaction_value",
     "usual_interval_days",
     "returned_amount",
+    "suppression_reason",
 )
 
 
@@ -440,11 +441,25 @@ class Marts:
         )
 
     def suppressed_customers(self) -> list[Row]:
-        """The contacts that are suppressed, with their reasons; empty if the mart is missing.
+        """The contacts that are suppressed, with their reasons; empty if the marts are missing.
 
-        `is_every_action` says whether this is so for all actions that the customer would get.
+        `is_every_action` says whether this is so for all actions that the customer would get. A customer whom no
+        action may reach is suppressed in a segment without an action for contact, too.
         """
-        return self._rows_if(
+        of_customers = self._rows_if(
+            "customer_360",
+            """
+            select
+                customer_id,
+                null as action_id,
+                suppression_reason as reason,
+                true as is_every_action
+            from marts.customer_360
+            where suppression_reason is not null
+            order by customer_id
+            """,
+        )
+        of_actions = self._rows_if(
             "audiences",
             """
             select
@@ -457,6 +472,8 @@ class Marts:
             order by customer_id, action_rank
             """,
         )
+        told = {row["customer_id"] for row in of_customers}
+        return of_customers + [row for row in of_actions if row["customer_id"] not in told]
 
     # ---- the model and its data ---------------------------------------------------------------------------------
 

@@ -665,6 +665,10 @@ def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sa
             " order by all",
             [active[:5]],
         ).fetchall()
+        unreachable = connection.execute(
+            "select customer_id, suppression_reason from marts.customer_360 where suppression_reason is not null"
+            " order by all"
+        ).fetchall()
         reasons = connection.execute(
             "select outcome, rule, row_count from marts.data_quality where input = 'suppressions' order by all"
         ).fetchall()
@@ -676,6 +680,11 @@ def test_the_command_builds_and_a_suppressed_customer_is_in_no_list(tmp_path, sa
         assert statuses[customer, "loyalty_programme"] == ("suppressed", reason)
     assert statuses[active[1], "upsell"][0] in ("treated", "holdout")
     assert statuses[active[4], "loyalty_programme"][0] in ("treated", "holdout")
+    assert unreachable == [
+        (active[0], "complaint"),
+        (active[2], "consent withdrawn"),
+        (active[3], "consent withdrawn"),
+    ]
     assert reasons == [
         ("flagged", "unknown_action_id", 1),
         ("flagged", "unparsable_until", 1),

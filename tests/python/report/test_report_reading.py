@@ -18,6 +18,31 @@ def warehouse(sample: Built, tmp_path: Path) -> Path:
     return Path(shutil.copy(sample.warehouse, tmp_path / "warehouse.duckdb"))
 
 
+def test_a_suppressed_customer_of_a_segment_without_an_action_is_marked(warehouse) -> None:
+    """Whoever only some actions must not reach is still told with the action."""
+    with duckdb.connect(str(warehouse)) as connection:
+        (partly,) = connection.execute("select min(customer_id) from marts.audiences").fetchone()
+        connection.execute(
+            "update marts.audiences set status = 'suppressed', status_reason = 'staff' where customer_id = ?"
+            " and action_rank = (select min(action_rank) from marts.audiences where customer_id = ?)",
+            [partly, partly],
+        )
+        for customer in ("C0100", "C0101"):
+            connection.execute(
+                "update marts.customer_360 set suppression_reason = 'opted out' where customer_id = ?", [customer]
+            )
+        connection.execute("delete from marts.audiences where customer_id = 'C0100'")
+        connection.execute(
+            "update marts.audiences set status = 'suppressed', status_reason = 'opted out' where customer_id = 'C0101'"
+        )
+
+    marts = Marts(warehouse)
+    told = [(row["customer_id"], row["reason"], row["is_every_action"]) for row in marts.suppressed_customers()]
+    assert told[:2] == [("C0100", "opted out", True), ("C0101", "opted out", True)]
+    assert [row[:2] for row in told[2:]] == [(partly, "staff")]
+    assert "suppression_reason" not in marts.customers()
+
+
 def test_verdicts_stay_on_the_page_while_later_waves_wait(warehouse) -> None:
     """Waves 4 and 6 had removed files alone, and so have no results. The others but 1, 2 and 3 wait."""
     with duckdb.connect(str(warehouse)) as connection:
