@@ -349,9 +349,13 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
 def _find_suppressed(connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     """Create the temporary table `suppressed` (customer_id, action_id), where no action stands for all.
 
-    It has every suppression that has not ended, also those of customers whom the warehouse does not know.
+    It has every suppression that has not ended, also those of customers whom the warehouse does not know, and the
+    customers whose ids the suppressions write otherwise.
     """
-    connection.execute("create or replace temp table suppressed (customer_id varchar, action_id varchar)")
+    connection.execute(
+        "create or replace temp table suppressed as select customer_id, cast(null as varchar) as action_id"
+        f" from {relations.customer_360} where suppression_reason is not null"
+    )
     if relations.suppressions is not None:
         connection.execute(
             f"insert into suppressed select distinct customer_id, action_id from {relations.suppressions}"
