@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, WITHOUT_TESTS, Built, build, green
+from conftest import QUICK, WITHOUT_TESTS, Built, build, dbt, green
 
 NOT_LOGGED = "This run built only some of the models, so it was not logged as a build."
 
@@ -40,3 +40,11 @@ def test_a_partial_run_is_not_logged_and_says_so(logged_once):
     scored = green(build(logged_once, settings, "--selector", "score", *WITHOUT_TESTS))
     assert NOT_LOGGED not in scored.output
     assert builds(scored) == [(1, True), (2, True), (3, False)]
+
+
+def test_a_retry_is_refused(tmp_path: Path) -> None:
+    failed = dbt(tmp_path, "run", "--select", "int_days")
+    assert "int_customer_features does not exist" in failed.output
+    refused = dbt(tmp_path, "retry")
+    assert refused.returncode != 0
+    assert "dbt retry cannot continue a build" in refused.output
