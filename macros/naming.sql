@@ -145,10 +145,19 @@ divided_{{ division }} as (
         concat_ws(
             ', ',
             {{ before }}.segment_name,
+            -- The words say how a segment compares with all customers, unless they are relative.
             case
-                when segment_features.standardised_difference >= largest.upper_from
-                    then feature_catalogue.more
-                else feature_catalogue.less
+                when segment_features.standardised_difference < largest.upper_from
+                    then case
+                        when segment_features.standardised_difference >= 0
+                            then 'relatively '
+                        else ''
+                    end || feature_catalogue.less
+                else case
+                    when segment_features.standardised_difference <= 0
+                        then 'relatively '
+                    else ''
+                end || feature_catalogue.more
             end
         ) as segment_name,
         concat({{ before }}.features_used, coalesce(largest.feature, ''), ';')
