@@ -166,16 +166,15 @@ sentences as (
                 'refits agree (', {{ format_number('stability_index', 2) }}, ')'
             )
         end as stability_sentence,
-        concat(
-            case
-                when indices_in_favour = 0 then ' None of 3 indices favours'
-                when indices_in_favour = 1 then ' 1 of 3 indices favours'
-                else concat(
-                    ' ', cast(indices_in_favour as string), ' of 3 indices favour'
-                )
-            end,
-            ' this k.'
-        ) as agreement_sentence,
+        case
+            -- Of one, every index says the same.
+            when admissible_ks = 1 then ''
+            when indices_in_favour = 0 then ' None of 3 indices favours this k.'
+            when indices_in_favour = 1 then ' 1 of 3 indices favours this k.'
+            else concat(
+                ' ', cast(indices_in_favour as string), ' of 3 indices favour this k.'
+            )
+        end as agreement_sentence,
         concat(
             'index ', {{ format_number('davies_bouldin_index', 3) }}, ', ',
             {{ format_number('abs(100 * excess)', 1) }},
@@ -271,8 +270,14 @@ select
             )
         when is_selected and davies_bouldin_index is null
             then concat(
-                'Selected: one segment. ', cast(customers as string),
-                ' customers are too few, or too much alike, to be told apart.'
+                'Selected: one segment. ',
+                case
+                    when customers = 1 then 'One customer cannot be divided.'
+                    else concat(
+                        cast(customers as string),
+                        ' customers are too few, or too much alike, to be told apart.'
+                    )
+                end
             )
         when is_selected and not is_admissible
             then concat(
@@ -291,8 +296,15 @@ select
             then concat(
                 'Selected: the lowest index, ',
                 {{ format_number('davies_bouldin_index', 3) }},
-                ', of the ', cast(admissible_ks as string),
-                ' admissible numbers of segments.', alternative_remark
+                case
+                    when admissible_ks = 1
+                        then '; no other number of segments is admissible.'
+                    else concat(
+                        ', of the ', cast(admissible_ks as string),
+                        ' admissible numbers of segments.'
+                    )
+                end,
+                alternative_remark
             )
         {%- endif %}
         when davies_bouldin_index is null then 'One segment has no index.'
