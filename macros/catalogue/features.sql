@@ -124,9 +124,11 @@
 
 {% macro winsorized(value, lower, upper) -%}
     {#- A value capped at its bounds; a bound that is null does not cap. -#}
+    {#- The value may be a truth value, which has no order. -#}
+    {%- set number = 'cast(' ~ value ~ ' as double)' -%}
     case
-        when {{ value }} < {{ lower }} then {{ lower }}
-        when {{ value }} > {{ upper }} then {{ upper }}
-        else cast({{ value }} as double)
+        when {{ number }} < {{ lower }} then {{ lower }}
+        when {{ number }} > {{ upper }} then {{ upper }}
+        else {{ number }}
     end
 {%- endmacro %}
