@@ -27,7 +27,8 @@ def gap_statistic(
     columns: (features, n). draw(columns, generator): draws a reference data set without clusters, (features, n).
     references: how many are drawn; with 0 the result is nan. From one cluster to k, the logarithm of the inertia falls.
     The statistic is how much further it falls than on average for the reference data sets. The standard error is the
-    standard deviation over the reference data sets times sqrt(1 + 1 / references).
+    standard deviation over the reference data sets times sqrt(1 + 1 / references). Both are nan where k is not
+    below the number of distinct rows of each data set.
     """
     if not ks or references == 0:
         return Gap(*np.full((2, len(ks)), np.nan))
@@ -37,9 +38,18 @@ def gap_statistic(
 
 
 def log_reductions(columns: np.ndarray, ks: list[int], generator: np.random.Generator) -> np.ndarray:
-    """Return log(inertia of k clusters / inertia of one cluster) for each k, (ks,)."""
-    one = ((columns - columns.mean(axis=1, keepdims=True)) ** 2).sum()
-    return np.log([inertia / one for inertia, _ in refit(columns, ks, generator).values()])
+    """Return log(inertia of k clusters / inertia of one cluster) for each k, (ks,).
+
+    nan where k is not below the number of distinct rows, so that the inertia is 0.
+    """
+    distinct = np.unique(columns, axis=1).shape[1]
+    fitted = [k for k in ks if k < distinct]
+    reductions = np.full(len(ks), np.nan)
+    if fitted:
+        one = ((columns - columns.mean(axis=1, keepdims=True)) ** 2).sum()
+        inertias = [inertia for inertia, _ in refit(columns, fitted, generator).values()]
+        reductions[np.isin(ks, fitted)] = np.log(inertias / one)
+    return reductions
 
 
 def draw_copula(columns: np.ndarray, generator: np.random.Generator) -> np.ndarray:

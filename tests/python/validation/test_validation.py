@@ -230,6 +230,16 @@ def test_a_k_without_enough_distinct_rows_is_not_measured(distinct: int):
     assert list(frame.index[frame["stability_index"].notna()]) == measured
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_gap_is_not_measured_where_a_reference_has_too_few_distinct_rows():
+    """Twelve values drawn with replacement are about eight distinct ones, which ten clusters fit without inertia."""
+    values = np.random.default_rng(1).normal(size=(12, 1))
+    frame = validate(values, fitted(values, 2, 10), **SETTINGS).set_index("k")
+    gaps = frame[["gap_statistic", "gap_standard_error"]]
+    assert gaps.loc[10].isna().all()
+    assert np.isfinite(gaps.loc[2].astype(float)).all()
+
+
 def test_nothing_to_cluster_gives_no_rows_and_the_same_types():
     empty = validate(np.empty((0, 4)), {}, **SETTINGS)
     full = validate(blobs(50, 6), fitted(blobs(50, 6), 2), **SETTINGS)
