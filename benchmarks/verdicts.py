@@ -28,13 +28,13 @@ import yaml
 
 from customer_segmentation.sweep.sources import LocalSource
 from customer_segmentation.sweep.sweep import sweep
-from customer_segmentation.validation.borders import measure_borders
+from customer_segmentation.validation.borders import P_VALUE_REQUIRED, measure_borders
 from customer_segmentation.validation.stability import stability
 
 HERE = Path(__file__).resolve().parent
 SETTINGS = yaml.safe_load((HERE.parent / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 # As in int_serving_borders and int_serving_verdicts.
-P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
+LOCAL_DENSITY_AT_MOST = 0.8
 IN_DOUBT_FROM, STABILITY_MARGIN = 1 / 3, 0.05
 SEED = 20_000
 FEWEST, MOST = 1_000, 4_000

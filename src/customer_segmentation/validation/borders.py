@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,8 +24,10 @@ CHANCES = 3
 LOCAL_UP_TO = 0.05
 NEIGHBOURS, ONE_IN, FEWEST = 15, 20, 5
 QUERIED, SEARCHED = 300, 4_000
-# Fewer customers than this on one side of a border say nothing about its density.
-LEAST_CUSTOMERS = 5
+# The p-value that int_serving_borders requires of a valley. Fewer customers than LEAST_CUSTOMERS in two bands cannot
+# give it: even if all of them are in one band, the p-value is CHANCES * 0.5**customers.
+P_VALUE_REQUIRED = 0.01
+LEAST_CUSTOMERS = math.ceil(math.log2(CHANCES / P_VALUE_REQUIRED))
 # Share of the average variance that is added to each feature, so that the covariance of a flat cluster is invertible.
 RIDGE = 0.02
 # A value that this many rows have in common is spread; see spread_ties.
@@ -68,7 +71,8 @@ def borders(columns: np.ndarray, centroids: np.ndarray) -> list[Border]:
     """Return the borders between the clusters of one partition.
 
     columns: (features, n). centroids: (k, features). Two clusters are neighbours if on both sides at least
-    LEAST_CUSTOMERS customers have the other centroid as their second nearest.
+    LEAST_CUSTOMERS customers have the other centroid as their second nearest. Nor is a border returned with fewer
+    customers in two bands that are compared: no valley could be told from chance there.
 
     Only these customers are counted. Whole clusters projected on one line look divided wherever they are bent or touch
     at a corner: a ring cut into arcs, a box cut into cells. The customers between two centroids do not. They are
@@ -94,7 +98,10 @@ def borders(columns: np.ndarray, centroids: np.ndarray) -> list[Border]:
             step = centroids[other] - centroids[one]
             positions = between @ discriminant(within, sizes, one, other, step)
             order = np.argsort(positions, kind="stable")
-            ratio, p_value = valley(positions[order])
+            depth = valley(positions[order])
+            if depth is None:
+                continue
+            ratio, p_value = depth
             local = local_density_ratio(between[order], positions[order]) if p_value <= LOCAL_UP_TO else np.nan
             near = int((np.abs(between @ step) < NEAR * (step @ step)).sum())
             found.append(Border(one, other, len(between), near, ratio, p_value, local))
@@ -136,19 +143,22 @@ def bands(positions: np.ndarray) -> Bands | None:
     return Bands(left, centers[np.argmin(counted(positions, centers))], right)
 
 
-def valley(positions: np.ndarray) -> tuple[float, float]:
+def valley(positions: np.ndarray) -> tuple[float, float] | None:
     """Return how dense the border is against its thinner side, and the p-value of the hypothesis that it is as dense.
 
     positions: as for bands. Where customers form one crowd, the density falls towards at most one side, so the band
     between is at least as dense as the thinner of the other two: of the customers in both, at least half would be
     expected in it. The p-value is that of the binomial test, the larger of the two sides (an intersection-union test,
-    Berger 1982), times CHANCES for choosing the thinnest band (Bonferroni). (1, 1) without bands.
+    Berger 1982), times CHANCES for choosing the thinnest band (Bonferroni). (1, 1) without bands, None if the thinnest
+    and another hold fewer than LEAST_CUSTOMERS.
     """
     compared = bands(positions)
     if compared is None:
         return 1.0, 1.0
     left, thinnest, right = counted(positions, np.array(compared))
     sides = np.array([left, right])
+    if (thinnest + sides).min() < LEAST_CUSTOMERS:
+        return None
     p_value = bdtr(float(thinnest), thinnest + sides, 0.5).max()
     return float(thinnest / sides.min()) if sides.min() else 1.0, min(1.0, float(CHANCES * p_value))
 

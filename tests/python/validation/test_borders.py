@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import MODELS
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
@@ -16,6 +17,7 @@ from customer_segmentation.validation.borders import (
     CHANCES,
     LEAST_CUSTOMERS,
     MIDDLE,
+    P_VALUE_REQUIRED,
     borders,
     discriminant,
     measure_borders,
@@ -153,6 +155,27 @@ def test_the_p_value_is_that_of_two_binomial_tests():
 def test_positions_on_one_side_have_no_valley():
     assert valley(np.linspace(0.1, 0.9, 50)) == (1.0, 1.0)
     assert valley(np.linspace(-0.9, -0.1, 50)) == (1.0, 1.0)
+
+
+def test_the_p_value_required_is_that_of_the_verdict():
+    verdict = (MODELS / "serving" / "int_serving_borders.sql").read_text(encoding="utf-8")
+    assert f"set p_value_required, local_density_at_most, density_of_a_gap = {P_VALUE_REQUIRED}," in verdict
+
+
+@pytest.mark.parametrize("customers", range(1, 13))
+def test_a_border_is_measured_only_where_an_empty_valley_would_be_told_from_chance(customers: int):
+    positions = np.repeat([-0.5, 0.5], [customers, 30])
+    told = binomtest(0, customers, 0.5, alternative="less").pvalue * CHANCES <= P_VALUE_REQUIRED
+    assert (valley(positions) is not None) == told
+    found = borders(np.array([positions]), np.array([[-0.5], [0.5]]))
+    assert len(found) == told
+    assert all(border.p_value <= P_VALUE_REQUIRED for border in found)
+
+
+def test_customers_outside_the_bands_do_not_make_a_border_measured():
+    """Twelve on the left, of whom five are in the band around their median."""
+    left = np.concatenate([np.linspace(-3, -2, 4), np.full(5, -0.5), np.full(3, -0.2)])
+    assert valley(np.sort(np.concatenate([left, np.full(30, 0.5)]))) is None
 
 
 # ---- repeated values ---------------------------------------------------------------------------------------------

@@ -17,13 +17,13 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_segmentation.validation import gap_statistic, stability
-from customer_segmentation.validation.borders import measure_borders
+from customer_segmentation.validation.borders import P_VALUE_REQUIRED, measure_borders
 from customer_segmentation.validation.validate import validate
 
 SETTINGS = {"seed": 42, "refit_sample_size": 2_000, "stability_refits": 20, "gap_references": 10}
 # The values in dbt_project.yml, int_serving_verdicts and int_serving_borders.
 STABILITY_REQUIRED, STABILITY_MARGIN, SEPARATED_SHARE_REQUIRED = 0.75, 0.05, 0.3
-P_VALUE_REQUIRED, LOCAL_DENSITY_AT_MOST = 0.01, 0.8
+LOCAL_DENSITY_AT_MOST = 0.8
 
 
 def fitted(values: np.ndarray, *ks: int) -> dict[int, np.ndarray]:
