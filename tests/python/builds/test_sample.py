@@ -228,7 +228,7 @@ def test_every_mart_has_the_columns_that_people_query(sample: Built, mart):
         ("customer_360", "customer_id", 620),
         ("segment_profiles_by_build", "build, segment_key", 4),
         ("segment_features", "cluster_id, feature", 16),
-        ("segment_borders", "cluster_id, neighbour_cluster_id", 4),
+        ("segment_borders", "cluster_id, neighbour_cluster_id", 3),
         ("segment_map", "customer_id", 620),
         ("segment_map_axes", "axis, feature", 8),
         ("k_selection", "k", 9),
