@@ -188,10 +188,12 @@ def axis_title(axes: list[Row], axis: str, features: Mapping[str, Row], formatte
 
 SEPARATION_MEANINGS = {
     "strong": "The groups are clearly separated.",
-    "moderate": "Most customers clearly belong to one group. The borders are blurred.",
+    "moderate": "Most customers clearly belong to one group.",
     "weak": "The groups overlap. Use them to divide the customers, not as distinct types of people.",
-    "no clear": "The customers form no clear groups. The borders are a choice, not a finding.",
+    "no clear": "The customers form no clear groups.",
 }
+# After each of them: they stand where the validity was not measured.
+GAPS_UNKNOWN = "Whether there are gaps between the groups was not measured."
 # After the meaning of "natural groups".
 SEPARATION_OF_NATURAL_GROUPS = {
     "strong": "The groups are clearly separated.",
@@ -250,7 +252,7 @@ def certainty(validity: str | None, silhouette: float | None, is_stable: bool = 
     if word is None:
         return "Nothing to compare", "There is only one group."
     if validity not in VALIDITY_MEANINGS:
-        return f"{word.capitalize()} separation", SEPARATION_MEANINGS[word]
+        return f"{word.capitalize()} separation", f"{SEPARATION_MEANINGS[word]} {GAPS_UNKNOWN}"
     if validity == "continuum" and not is_stable:
         return UNSTABLE_CONTINUUM
     headline, meaning = VALIDITY_MEANINGS[validity]

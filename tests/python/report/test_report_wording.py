@@ -74,7 +74,7 @@ def test_a_silhouette_is_described_by_the_word_of_its_band(silhouette, word) -> 
         ("not sure", 0.6, "Not sure", "whether these are groups or parts of a continuum."),
         ("continuum", 0.6, "Useful, not natural", "The borders are a choice, not a finding."),
         ("unstable", 0.6, "Unstable", "Another number of groups may be more stable."),
-        ("not measured", 0.6, "Moderate separation", "The borders are blurred."),
+        ("not measured", 0.6, "Moderate separation", "gaps between the groups was not measured."),
         ("one segment", None, "Nothing to compare", "There is only one group."),
     ],
 )
