@@ -189,9 +189,9 @@ def not_finite(features: list[str], is_finite: np.ndarray) -> ValueError:
     """Return the error that names the features with missing or non-finite values. is_finite: (features,)."""
     bad = [feature for feature, is_good in zip(features, is_finite, strict=True) if not is_good]
     return ValueError(
-        f"The features {', '.join(bad)} have missing or non-finite values. Every customer with a purchase needs a"
-        " finite number in each feature that is clustered: complete the column in int_customer_features, with coalesce for "
-        f"example, or remove {' and '.join(bad)} from the setting features."
+        f"The features {', '.join(bad)} have missing or non-finite values. Every customer with a purchase needs a "
+        "finite number in each clustered feature: complete the column in int_customer_features, with coalesce for example, or "
+        f"remove {' and '.join(bad)} from the setting features."
     )
 
 
