@@ -190,8 +190,8 @@ def not_finite(features: list[str], is_finite: np.ndarray) -> ValueError:
     bad = [feature for feature, is_good in zip(features, is_finite, strict=True) if not is_good]
     return ValueError(
         f"The features {', '.join(bad)} have missing or non-finite values. Every customer with a purchase needs a "
-        "finite number in each clustered feature: complete the column in int_customer_features, with coalesce for example, or "
-        f"remove {' and '.join(bad)} from the setting features."
+        "finite number in each clustered feature: complete the column in int_customer_features, for example "
+        f"with coalesce, or remove {' and '.join(bad)} from the setting features."
     )
 
 
