@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,3 +111,12 @@ def test_an_interrupted_run_is_told_in_a_sentence(capfd: pytest.CaptureFixture, 
     output = capfd.readouterr()
     assert "Interrupted" in output.err
     assert "Traceback" not in output.out + output.err
+
+
+def test_a_process_leaves_with_its_code_once_the_exit_functions_have_run():
+    code = (
+        "import atexit; from customer_segmentation.dbt_process import leave;"
+        " atexit.register(print, 'closed'); print('built'); leave(3)"
+    )
+    left = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (left.returncode, left.stdout, left.stderr) == (3, "built\nclosed\n", "")
