@@ -71,7 +71,7 @@ def alluvial(
                     "x": MARGIN + column * step,
                     "y": top,
                     "height": height,
-                    "name": shortened(name),
+                    "name": name,
                     "lines": textwrap.wrap(shortened(name), LETTERS),
                     "before": textwrap.wrap(f"was: {shortened(names_before[key])}", LETTERS + 4) if is_renamed else [],
                     "colour": colours.get(key),
