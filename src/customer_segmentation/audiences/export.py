@@ -349,13 +349,9 @@ def _read_contacts(connection: duckdb.DuckDBPyConnection, choices: Choices) -> N
 def _find_suppressed(connection: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     """Create the temporary table `suppressed` (customer_id, action_id), where no action stands for all.
 
-    It has every suppression that has not ended, also those of customers whom the warehouse does not know, and the
-    customers whose ids the suppressions write otherwise.
+    It has every suppression that has not ended, also those of customers whom the warehouse does not know.
     """
-    connection.execute(
-        "create or replace temp table suppressed as select customer_id, cast(null as varchar) as action_id"
-        f" from {relations.customer_360} where suppression_reason is not null"
-    )
+    connection.execute("create or replace temp table suppressed (customer_id varchar, action_id varchar)")
     if relations.suppressions is not None:
         connection.execute(
             f"insert into suppressed select distinct customer_id, action_id from {relations.suppressions}"
@@ -382,6 +378,8 @@ def _find_contacts(connection: duckdb.DuckDBPyConnection, relations: Relations, 
     connection.execute(
         "create or replace temp table withheld as from contacts where customer_id in ("
         "select customer_id from suppressed where action_id is null or action_id = $1"
+        # Those whose ids the suppressions write otherwise.
+        f" union select customer_id from {relations.customer_360} where suppression_reason is not null"
         f" union select customer_id from {relations.audiences}"
         " where action_id = $1 and status in ('suppressed', 'holdout')"
         f" union (select customer_id from {relations.log} where action_id = $1 group by customer_id"

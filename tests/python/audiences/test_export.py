@@ -442,6 +442,24 @@ def test_what_a_suppressed_or_held_out_customer_shares_is_on_no_platform(folder,
     assert "loyalty_programme.*.csv for the platforms: 5 addresses and numbers left out" in summary(folder, manifest)
 
 
+def test_what_a_customer_shares_whose_id_is_suppressed_otherwise_is_on_no_platform(folder, connection, tmp_path):
+    """Such a customer can be in no audience, and counts once among the suppressed, as the suppressions write it."""
+    treated = of_status(connection, "treated")
+    suppress(connection, (treated[0].lower(), None, None))
+    connection.execute(
+        "update marts.customer_360 set suppression_reason = 'complaint' where customer_id = ?", [treated[0]]
+    )
+    connection.execute("delete from marts.audiences where customer_id = ?", [treated[0]])
+    contacts = write_contacts(
+        tmp_path,
+        (treated[0], "a@example.com", ""),
+        (treated[1], "a@example.com", ""),
+        (treated[2], "b@example.com", ""),
+    )
+    assert run(folder, connection, contacts=contacts)["suppressed_customers"] == 1
+    assert on_platforms(folder, 1, "loyalty_programme") == {(sha("b@example.com"), "")}
+
+
 def test_what_a_customer_shares_who_was_held_out_of_the_last_wave_is_on_no_platform(folder, connection, tmp_path):
     treated, held_out = of_status(connection, "treated"), of_status(connection, "holdout")[0]
     contacts = write_contacts(tmp_path, (held_out, "a@example.com", ""), (treated[0], "a@example.com", ""))
