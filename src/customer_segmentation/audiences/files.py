@@ -43,5 +43,5 @@ def write_manifest(folder: Path, content: dict[str, Any]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read manifest.json. Raises OSError or ValueError if it is not there or not whole."""
+    """Read manifest.json, of an export or of dbt. Raises OSError or ValueError if it is not there or not whole."""
     return json.loads((folder / "manifest.json").read_text(encoding="utf-8"))

@@ -16,6 +16,7 @@ import duckdb
 
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import Relations, log_wave
+from customer_segmentation.audiences.files import read_manifest
 from customer_segmentation.publication.copying import literal
 from customer_segmentation.publication.dbt_build import target_folder
 from customer_segmentation.publication.spark import fetch_marts
@@ -62,7 +63,7 @@ class SparkExports:
         self.project, self.warehouse, self.settings, self.folder = project, warehouse, settings, folder
         self.umask = umask
         self.target = target_folder(project, arguments)
-        manifest = json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
+        manifest = read_manifest(self.target)
         self.others = (*OTHERS, SUPPRESSIONS) if is_suppressed(manifest) else OTHERS
         self.relations = replace(RELATIONS, suppressions=SUPPRESSIONS if SUPPRESSIONS in self.others else None)
 
