@@ -8,17 +8,22 @@
 {% macro is_selected() %}
     {#- Whether a run touches anything of this project; hooks do nothing in any other. -#}
     {%- if not execute -%}{%- do return(true) -%}{%- endif -%}
-    {#- Only dbt retry does not say what it selects. -#}
-    {%- if not selected_resources and not is_package() -%}
+    {%- for id in selected_resources if id.split('.')[1] == 'customer_segmentation' -%}
+        {%- do return(true) -%}
+    {%- endfor -%}
+    {%- do return(false) -%}
+{% endmacro %}
+
+
+{% macro refuse_retry() %}
+    {#- Stops dbt retry, which alone does not say what it selects: the hooks would take it for a run of nothing. In
+        another project, nobody can tell whose models it retries. -#}
+    {%- if execute and not selected_resources and not is_package() -%}
         {%- do exceptions.raise_compiler_error(
             'dbt retry cannot continue a build: what one build trains, tests and logs belongs together. Run dbt build'
             ~ ' again.'
         ) -%}
     {%- endif -%}
-    {%- for id in selected_resources if id.split('.')[1] == 'customer_segmentation' -%}
-        {%- do return(true) -%}
-    {%- endfor -%}
-    {%- do return(false) -%}
 {% endmacro %}
 
 
