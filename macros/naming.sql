@@ -147,17 +147,15 @@ divided_{{ division }} as (
             {{ before }}.segment_name,
             -- The words say how a segment compares with all customers, unless they are relative.
             case
-                when segment_features.standardised_difference < largest.upper_from
+                when segment_features.standardised_difference >= largest.upper_from
                     then case
-                        when segment_features.standardised_difference >= 0
-                            then 'relatively '
-                        else ''
-                    end || feature_catalogue.less
-                else case
-                    when segment_features.standardised_difference <= 0
-                        then 'relatively '
-                    else ''
-                end || feature_catalogue.more
+                        when segment_features.standardised_difference > 0
+                            then feature_catalogue.more
+                        else 'relatively ' || feature_catalogue.more
+                    end
+                when segment_features.standardised_difference < 0
+                    then feature_catalogue.less
+                else 'relatively ' || feature_catalogue.less
             end
         ) as segment_name,
         concat({{ before }}.features_used, coalesce(largest.feature, ''), ';')

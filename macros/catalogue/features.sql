@@ -123,8 +123,7 @@
 
 
 {% macro winsorized(value, lower, upper) -%}
-    {#- A value capped at its bounds; a bound that is null does not cap. -#}
-    {#- The value may be a truth value, which has no order. -#}
+    {#- A value as a number, also a truth value, capped at its bounds; a bound that is null does not cap. -#}
     {%- set number = 'cast(' ~ value ~ ' as double)' -%}
     case
         when {{ number }} < {{ lower }} then {{ lower }}

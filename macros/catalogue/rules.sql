@@ -196,8 +196,7 @@
             'input': 'suppressions', 'kind': 'flagged',
             'label': 'A customer id that is written otherwise; suppressed all the same',
             'meaning': 'no customer has this id as it is written, but at least one has it in other case, with or'
-                ~ ' without leading zeros or a trailing .0; every such customer is suppressed. Remedy: write the ids as'
-                ~ ' the customers input does',
+                ~ ' without leading zeros or a trailing .0; every such customer is suppressed',
             'remedy': 'write the ids as the customers input does, or set ids_are_whole_numbers where one input writes'
                 ~ ' 17850.0 for 17850',
         },
