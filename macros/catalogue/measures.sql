@@ -11,7 +11,9 @@
         'spending_share': 'share of the spending of the clustered customers, 0 to 1',
         'below_average_share': 'share of its customers who spend less than the average clustered customer, 0 to 1',
         'one_time_share': 'share of its customers who have bought only once, 0 to 1',
-        'quiet_share': 'share of its customers who have gone quiet (quiet_after_intervals), 0 to 1',
+        'quiet_share': 'share of its customers who have gone quiet (quiet_after_intervals), 0 to 1; null where'
+        ~ ' nobody has bought on two days',
+        'returned_share': 'amount that its customers have returned, as a share of the amount of their purchases',
         'spending_rank': 'place by average spending; 1 spends the most',
         'purchases_rank': 'place by average number of purchases; 1 buys the most often',
         'segments': 'number of clustered segments',

@@ -23,7 +23,9 @@ averaged as (
             as spending_share,
         {{ divide('below_average', 'customers') }} as below_average_share,
         {{ divide('one_time_buyers', 'customers') }} as one_time_share,
-        {{ divide('quiet_customers', 'customers') }} as quiet_share
+        {{ divide('quiet_customers', 'customers_with_a_rhythm') }} as quiet_share,
+        {{ ratio('returned_amount', 'total_spending + returned_amount') }}
+            as returned_share
     from alternative_sums
 )
 

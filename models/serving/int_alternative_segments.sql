@@ -65,7 +65,8 @@ select
     measured.transaction_count as avg_transactions,
     measured.days_since_signup as avg_days_since_signup,
     measured.one_time_share,
-    measured.quiet_share
+    measured.quiet_share,
+    measured.returned_share
 from measured
 cross join served
 inner join archetypes

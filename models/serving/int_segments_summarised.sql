@@ -20,12 +20,14 @@ clustered as (
     select
         customer_clusters.cluster,
         customer_features.total_spending,
+        customer_features.returned_amount,
         customer_features.total_quantity,
         customer_features.transaction_count,
         customer_features.days_since_signup,
         customer_features.days_since_last_transaction,
         customer_activity.is_one_time_buyer,
-        customer_activity.is_quiet
+        customer_activity.is_quiet,
+        customer_activity.usual_interval_days
     from customer_clusters
     inner join customer_features
         on customer_clusters.customer_id = customer_features.customer_id
@@ -56,6 +58,7 @@ clusters_summarised as (
         clustered.cluster,
         count(*) as cluster_size,
         sum(clustered.total_spending) as total_spending,
+        sum(clustered.returned_amount) as returned_amount,
         sum(clustered.total_quantity) as total_quantity,
         sum(clustered.transaction_count) as transaction_count,
         sum(clustered.days_since_signup) as days_since_signup,
@@ -68,7 +71,8 @@ clusters_summarised as (
             end
         ) as below_average,
         count(case when clustered.is_one_time_buyer then 1 end) as one_time_buyers,
-        count(case when clustered.is_quiet then 1 end) as quiet_customers
+        count(case when clustered.is_quiet then 1 end) as quiet_customers,
+        count(clustered.usual_interval_days) as customers_with_a_rhythm
     from clustered
     inner join medians_pivoted
         on clustered.cluster = medians_pivoted.cluster
@@ -91,7 +95,10 @@ averaged as (
         {{ divide('below_average', 'cluster_size') }} as below_average_share,
         {{ divide('one_time_buyers', 'cluster_size') }} as one_time_share,
         quiet_customers,
-        {{ divide('quiet_customers', 'cluster_size') }} as quiet_share,
+        -- Null if nobody has bought on two days: then nobody can be known to be quiet.
+        {{ divide('quiet_customers', 'customers_with_a_rhythm') }} as quiet_share,
+        {{ ratio('returned_amount', 'total_spending + returned_amount') }}
+            as returned_share,
         sum(cluster_size) over () as all_customers,
         sum(total_spending) over () as all_spending
     from clusters_summarised
@@ -119,5 +126,6 @@ select
         as median_days_since_last_transaction,
     one_time_share,
     quiet_customers,
-    quiet_share
+    quiet_share,
+    returned_share
 from averaged

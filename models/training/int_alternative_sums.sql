@@ -33,11 +33,14 @@ customers as (
         scaled.{{ feature }} as {{ feature }}_scaled,
         {%- endfor %}
         customer_features.total_spending as spending,
+        customer_features.returned_amount as returned,
         case
             when customer_features.total_spending < overall.avg_total_spending then 1
         end as is_below_average,
         case when customer_activity.is_one_time_buyer then 1 end as is_one_time_buyer,
-        case when customer_activity.is_quiet then 1 end as is_quiet
+        case when customer_activity.is_quiet then 1 end as is_quiet,
+        case when customer_activity.usual_interval_days is not null then 1 end
+            as has_rhythm
     from alternative_clusters
     inner join customer_features
         on alternative_clusters.customer_id = customer_features.customer_id
@@ -61,9 +64,11 @@ customers_summed as (
         {%- endfor %}
         count(*) as customers,
         sum(spending) as spending,
+        sum(returned) as returned,
         count(is_below_average) as below_average,
         count(is_one_time_buyer) as one_time_buyers,
-        count(is_quiet) as quiet_customers
+        count(is_quiet) as quiet_customers,
+        count(has_rhythm) as customers_with_a_rhythm
     from customers
     group by
         {%- for k in alternative_ks() %}
@@ -72,8 +77,9 @@ customers_summed as (
 ),
 
 {% set counts = ['customers', 'below_average', 'one_time_buyers', 'quiet_customers'] -%}
+{%- do counts.append('customers_with_a_rhythm') -%}
 customers_of_each_k as (
-    {{- rows_of_each_k('customers_summed', counts + ['spending'] + sums) }}
+    {{- rows_of_each_k('customers_summed', counts + ['spending', 'returned'] + sums) }}
 )
 
 select
@@ -82,6 +88,7 @@ select
     -- A number that no cluster of another k has.
     1000 * k + cast(cluster as bigint) as alternative,
     sum(spending) as total_spending,
+    sum(returned) as returned_amount,
     {%- for feature in sums %}
     {{ exact_sum(feature) }} as {{ feature }}_sum,
     {%- endfor %}

@@ -70,7 +70,8 @@ segments_united as (
         segments_summarised.avg_days_since_signup,
         segments_summarised.median_days_since_last_transaction,
         segments_summarised.one_time_share,
-        segments_summarised.quiet_share
+        segments_summarised.quiet_share,
+        segments_summarised.returned_share
     from segments_summarised
     inner join segments_named
         on segments_summarised.cluster = segments_named.cluster
@@ -95,7 +96,8 @@ segments_united as (
         avg_days_since_signup,
         cast(null as bigint) as median_days_since_last_transaction,
         cast(null as double) as one_time_share,
-        cast(null as double) as quiet_share
+        cast(null as double) as quiet_share,
+        cast(null as double) as returned_share
     from unclustered_summarised
 ),
 
@@ -149,7 +151,8 @@ select
     segments_united.avg_transaction_value,
     segments_united.median_days_since_last_transaction,
     segments_united.one_time_share,
-    segments_united.quiet_share
+    segments_united.quiet_share,
+    segments_united.returned_share
 from segments_united
 cross join as_of
 left join descriptions

@@ -25,6 +25,7 @@ select
     avg_transactions,
     avg_days_since_signup,
     one_time_share,
-    quiet_share
+    quiet_share,
+    returned_share
 from alternative_segments
 order by k, cluster_id

@@ -77,7 +77,7 @@ COLUMNS_READ = {
     "segment_profiles": (
         "as_of_date avg_days_since_signup avg_quantity avg_total_spending avg_transaction_value avg_transactions "
         "cluster_id cluster_size customer_share description median_days_since_last_transaction one_time_share "
-        "quiet_share segment_key segment_name spending_share"
+        "quiet_share returned_share segment_key segment_name spending_share"
     ),
     "segmentation_builds": "as_of_date build",
     "segmentation_models": (

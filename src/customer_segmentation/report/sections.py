@@ -128,8 +128,8 @@ def _measures(
 
 
 def _recency(profile: Row, formatter: Formatter) -> list[Row]:
-    """The lines of a segment's card about when its customers last bought; none for customers without a purchase."""
-    if profile["quiet_share"] is None:
+    """The lines of a segment's card about single purchases; none for customers without one."""
+    if profile["one_time_share"] is None:
         return []
     days = profile["median_days_since_last_transaction"]
     lines = {
@@ -138,6 +138,8 @@ def _recency(profile: Row, formatter: Formatter) -> list[Row]:
         "Bought once": formatter.percent(profile["one_time_share"]),
         "Gone quiet": formatter.percent(profile["quiet_share"]),
     }
+    if profile["returned_share"]:
+        lines["Returned, of the amount"] = formatter.percent(profile["returned_share"])
     return [{"label": term, "text": text, "words": "", "side": "near"} for term, text in lines.items()]
 
 

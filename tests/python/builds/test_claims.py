@@ -57,6 +57,27 @@ SHOPS = {
 }
 
 
+def shop_of_returners() -> tuple:
+    """Customers who keep what they buy, and as many who buy more often and send three quarters of it back."""
+    generator = np.random.default_rng(7)
+    lines, people = [], []
+    for customer in range(200):
+        people.append((f"C{customer:03}", (TODAY - pd.Timedelta(days=500)).date().isoformat()))
+        for purchase in range(4 + 6 * (customer % 2)):
+            day = TODAY - pd.Timedelta(days=int(generator.uniform(0, 40)) + 40 * purchase)
+            amount = round(float(generator.uniform(20, 30)), 2)
+            lines.append((f"T{len(lines):06}", f"C{customer:03}", day.date().isoformat(), 1, amount))
+            if customer % 2 and purchase % 4:
+                lines.append((f"T{len(lines):06}", f"C{customer:03}", day.date().isoformat(), -1, -amount))
+    return lines, people
+
+
+def shop_of_one_purchase_each() -> tuple:
+    """Customers who have bought once, so that nobody can be known to have gone quiet."""
+    lines, people = shop(8, 200, (1.0, 0.01), 1.0, 3, 0.0)
+    return list({line[1]: line for line in lines}.values()), people
+
+
 def windowed_shop() -> tuple:
     """Customers of whom some bought before the last year alone, or much more often, or returned it since."""
     # {kind: (number of customers, days before TODAY of the purchases, and of the returns)}
@@ -85,6 +106,10 @@ def settings_of(name: str, folder: Path) -> dict:
     """The settings of a shop, whose files are written to the folder. Real ones come with a package."""
     if name == "a window of a year":
         return write_inputs(folder, *windowed_shop()) | {"observation_window_days": 365}
+    if name == "half send most of it back":
+        return write_inputs(folder, *shop_of_returners())
+    if name == "one purchase each":
+        return write_inputs(folder, *shop_of_one_purchase_each())
     if name in SHOPS:
         return write_inputs(folder, *shop(*SHOPS[name]))
     if name == "CDNOW":
@@ -119,6 +144,8 @@ CORE = {
     "returners": 8,
     "more returned than bought": 3,
     "a window of a year": 2,
+    "half send most of it back": 2,
+    "one purchase each": 3,
     "CDNOW": 3,
 }
 FURTHER = {"regulars": 3, "newcomers": 8, "Complete Journey": 8}
@@ -187,7 +214,7 @@ def usual_interval(customers: pd.DataFrame) -> pd.Series:
 
 def quiet(customers: pd.DataFrame) -> pd.Series:
     """Whether the last purchase is longer ago than twice the usual interval."""
-    return customers["days_since_last_transaction"] > 2 * usual_interval(customers)
+    return customers["days_since_last_transaction"].astype(float) > 2 * usual_interval(customers)
 
 
 def ratio(own: pd.DataFrame, everybody: pd.DataFrame, feature: str) -> float:
@@ -203,6 +230,12 @@ def share(condition: pd.Series) -> float:
 def bought_once(own: pd.DataFrame) -> pd.Series:
     """Whether the only purchase is in the window; all purchases are, if there is none."""
     return (own["transaction_count"] == 1) & ~own["has_bought_earlier"]
+
+
+def returned(own: pd.DataFrame) -> float:
+    """What was returned, as a share of what was bought; nan if nothing was."""
+    returned_amount, kept = own["returned_amount"].astype(float).sum(), own["total_spending"].astype(float).sum()
+    return returned_amount / (kept + returned_amount) if kept + returned_amount > 0 else np.nan
 
 
 def lifted(own: pd.DataFrame, everybody: pd.DataFrame) -> float:
@@ -235,6 +268,10 @@ CLAIMS: dict[str, Claim] = {
     "They spend less than the average customer, though they have made more purchases.": lambda own, all_: (
         ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
     ),
+    "Together they have returned at least half of what they bought, and spend less than the average customer.": (
+        lambda own, all_: returned(own) >= 0.5 and ratio(own, all_, "total_spending") < 1
+    ),
+    "Together they have returned at least a quarter of what they bought.": lambda own, _: 0.25 <= returned(own) < 0.5,
     "At least two in five of them spend less than the average customer.": lambda own, all_: (
         0.4 <= lifted(own, all_) < 0.6
     ),
@@ -280,6 +317,14 @@ RATIONALES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "silent for longer than usual": lambda own: own["days_since_last_transaction"] > own["usual_interval"],
     "not overdue": lambda own: own["days_since_last_transaction"] <= own["usual_interval"],
 }
+# And what it can say of the segment.
+RATIONALES_OF_SEGMENTS: dict[str, Claim] = {
+    "at least half of what they bought": lambda own, _: returned(own) >= 0.5,
+    "a habit that is still alive": lambda own, _: share(bought_once(own)) < 0.5,
+    "buy more often than the average customer and spend less": lambda own, all_: (
+        ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
+    ),
+}
 
 
 def playbook(name: str) -> list[dict]:
@@ -307,6 +352,9 @@ def test_what_is_said_of_a_segment_is_true_and_complete(shops: Callable, name: s
             continue
         own = clustered[clustered["segment_key"] == profile.segment_key]
         assert (own["is_one_time_buyer"] == bought_once(own)).all()
+        is_known = usual_interval(clustered).notna().all()
+        assert profile.quiet_share == pytest.approx(share(own["is_quiet"]) if is_known else np.nan, nan_ok=True)
+        assert profile.returned_share == pytest.approx(returned(own), nan_ok=True)
         for sentence, claim in CLAIMS.items():
             is_true = bool(claim(own, clustered))
             # A sentence can hold within rounding of its bound.
@@ -329,7 +377,7 @@ def test_the_alternative_that_is_served_has_the_names_and_figures_of_the_segment
     for column in ("segment_name", "archetype", "customers"):
         assert served[column].tolist() == profiles[column].tolist(), column
     numbers = ["customer_share", "spending_share", "avg_total_spending", "avg_quantity", "avg_transactions"]
-    numbers += ["avg_days_since_signup", "one_time_share", "quiet_share"]
+    numbers += ["avg_days_since_signup", "one_time_share", "quiet_share", "returned_share"]
     for column in numbers:
         expected = profiles[column].astype(float).tolist()
         assert served[column].astype(float).tolist() == pytest.approx(expected, rel=1e-12, nan_ok=True), column
@@ -353,6 +401,8 @@ def test_actions_reach_those_they_are_for(shops: Callable, name: str, k: int):
         assert action.customers == len(reached) > 0
         for words, claim in RATIONALES.items():
             assert words not in action.rationale or claim(reached).all(), (action.action, words)
+        for words, of_segment in RATIONALES_OF_SEGMENTS.items():
+            assert words not in action.rationale or of_segment(own, customers[clustered]), (action.action, words)
         if action.action_id in ("first_purchase_invitation", "check_the_data"):
             assert not own["has_bought_earlier"].any()
     first = found["segment_actions"].query("action_rank == 1").set_index("segment_key")
