@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from customer_segmentation.audiences.contacts import PLATFORMS
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.export import (
     FEWER_SUPPRESSIONS,
@@ -156,6 +157,8 @@ def summary(folder: Path, exported: dict | None) -> str:
         if counts["went"]:
             without = _without_contact(counts, "went_without_contact")
             lines.append(f"  {action}.removed.csv: {counts['went']} customers to take off the last list{without}")
+        elif any(counts.get(f"removed_contacts_for_{platform}") for platform in PLATFORMS):
+            lines.append(f"  {action}.removed.*.csv: addresses and numbers to take off the platforms")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ lists, adds nothing to the log: it has happened once the folder has its name.
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -31,6 +32,8 @@ STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
 ACTION_ID = re.compile("[a-z][a-z0-9_]{0,60}")
 ROWS_AT_ONCE = 10_000
+# Whose files tell what the platforms have; those of the others have the same contacts.
+A_PLATFORM = next(iter(PLATFORMS))
 # The option that confirms far fewer suppressions than at the last export.
 FEWER_SUPPRESSIONS = "--fewer-suppressions"
 # SQL for the number of addresses and numbers in a table of contacts.
@@ -206,13 +209,18 @@ def export(
     check_owner(folder, logged, relations.warehouse)
     _find_suppressed(connection, relations)
     _find_removed(folder, connection, relations)
-    actions = [
+    try:
+        _read_contacts(connection, choices)
+    except duckdb.Error as error:
+        said = " ".join(str(error).split())
+        raise ExportError(f"The contacts in {choices.contacts} cannot be read: {said}") from error
+    actions = {
         action
         for (action,) in connection.execute(
-            f"select action_id from {relations.audiences} where status = 'treated'"
-            " union select action_id from removed order by action_id"
+            f"select action_id from {relations.audiences} where status = 'treated' union select action_id from removed"
         ).fetchall()
-    ]
+    }
+    actions = sorted(actions | _with_contacts_withdrawn(folder, connection, relations))
     if not actions:
         return None
     for action in actions:
@@ -223,11 +231,6 @@ def export(
     ((suppressed,),) = connection.execute("select count(distinct customer_id) from suppressed").fetchall()
     _check_suppressions(folder, suppressed, relations, choices)
     columns = _chosen_columns(connection, relations, choices.columns)
-    try:
-        _read_contacts(connection, choices)
-    except duckdb.Error as error:
-        said = " ".join(str(error).split())
-        raise ExportError(f"The contacts in {choices.contacts} cannot be read: {said}") from error
     ((as_of_date,),) = connection.execute(f"select max(as_of_date) from {relations.as_of_date}").fetchall()
     # The log keeps a wrong day for ever, and with it a rest for everybody until then. What customers did up to the
     # as-of date decided who is on the lists, so a contact before it would be measured on those whom its results chose.
@@ -444,6 +447,57 @@ def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations
     )
 
 
+def _find_listed(connection: duckdb.DuckDBPyConnection, relations: Relations, columns: list[str], action: str) -> None:
+    """Create the temporary tables `listed`, the treated customers of an action, and `gone`, those removed from it."""
+    chosen = "".join(f', customer_360."{column}"' for column in columns)
+    connection.execute(
+        f"create or replace temp table listed as select audiences.customer_id{chosen},"
+        " last_lists.customer_id is null as is_new"
+        f" from {relations.audiences} as audiences"
+        f" inner join {relations.customer_360} as customer_360 on audiences.customer_id = customer_360.customer_id"
+        " left join last_lists on audiences.customer_id = last_lists.customer_id"
+        " and audiences.action_id = last_lists.action_id"
+        " where audiences.action_id = ? and audiences.status = 'treated'",
+        [action],
+    )
+    connection.execute(
+        "create or replace temp table gone as select customer_id, why from removed where action_id = ?", [action]
+    )
+
+
+def _with_contacts_withdrawn(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> set[str]:
+    """The actions of whose lists in use the platforms have an address or a number that may no longer be used.
+
+    Its owner stays on the list, but somebody who has been suppressed or held out since has it too.
+    """
+    found = set()
+    for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
+        _find_listed(connection, relations, [], action)
+        _find_contacts(connection, relations, action)
+        taken_off = connection.execute("select email, phone from taken_off").fetchall()
+        _, rows = platform_rows(A_PLATFORM, taken_off)
+        if not _on_platform(folder, action, wave).isdisjoint(value for row in rows for value in row if value):
+            found.add(action)
+    return found
+
+
+def _on_platform(folder: Path, action: str, wave: int) -> set[str]:
+    """The hashed addresses and numbers of the last list of an action, without those removed by a later wave."""
+    values = set(_cells(folder / f"{wave:06d}" / f"{action}.{A_PLATFORM}.csv"))
+    for later in _exported(folder):
+        if int(later.name) > wave:
+            values.difference_update(_cells(later / f"{action}.removed.{A_PLATFORM}.csv"))
+    return values
+
+
+def _cells(file: Path) -> Iterator[str]:
+    """The cells of a platform's file; none if there is no such file."""
+    if file.is_file():
+        with file.open(encoding="utf-8", newline="") as opened:
+            _, *rows = csv.reader(opened)
+            yield from (cell for row in rows for cell in row)
+
+
 def _write_action(
     folder: Path,
     connection: duckdb.DuckDBPyConnection,
@@ -459,20 +513,7 @@ def _write_action(
         ).fetchall()
     )
     described = {status.replace(" ", "_"): counted.get(status, 0) for status in STATUSES}
-    chosen = "".join(f', customer_360."{column}"' for column in columns)
-    connection.execute(
-        f"create or replace temp table listed as select audiences.customer_id{chosen},"
-        " last_lists.customer_id is null as is_new"
-        f" from {relations.audiences} as audiences"
-        f" inner join {relations.customer_360} as customer_360 on audiences.customer_id = customer_360.customer_id"
-        " left join last_lists on audiences.customer_id = last_lists.customer_id"
-        " and audiences.action_id = last_lists.action_id"
-        " where audiences.action_id = ? and audiences.status = 'treated'",
-        [action],
-    )
-    connection.execute(
-        "create or replace temp table gone as select customer_id, why from removed where action_id = ?", [action]
-    )
+    _find_listed(connection, relations, columns, action)
     if described["treated"]:
         written = _write_table(folder, connection, "listed", action)
         if written != described["treated"]:

@@ -442,6 +442,32 @@ def test_what_a_suppressed_or_held_out_customer_shares_is_on_no_platform(folder,
     assert "loyalty_programme.*.csv for the platforms: 5 addresses and numbers left out" in summary(folder, manifest)
 
 
+def test_what_a_customer_shares_with_a_newly_suppressed_one_comes_off_the_list_in_use_once(
+    folder, connection, tmp_path
+):
+    treated = of_status(connection, "treated")
+    contacts = write_contacts(
+        tmp_path,
+        (treated[0], "a@example.com", "+4930901821"),
+        (treated[1], "b@example.com", ""),
+        ("NOBODY", "a@example.com", ""),
+        ("ALWAYS", "b@example.com", ""),
+    )
+    suppress(connection, ("ALWAYS", None, None))
+    run(folder, connection, contacts=contacts)
+    connection.execute("update marts.audiences set status = 'not yet'")
+    assert run(folder, connection, contacts=contacts) is None
+    suppress(connection, ("ALWAYS", None, None), ("NOBODY", None, None))
+    manifest = run(folder, connection, contacts=contacts)
+    # The second was suppressed before the list was made, and alone gives no export; its removal does no harm.
+    removed = {(sha(f"{letter}@example.com"), "") for letter in "ab"}
+    assert on_platforms(folder, 2, "loyalty_programme.removed") == removed
+    assert list(manifest["actions"]) == ["loyalty_programme"]
+    said = "loyalty_programme.removed.*.csv: addresses and numbers to take off the platforms"
+    assert said in summary(folder, manifest)
+    assert run(folder, connection, contacts=contacts) is None
+
+
 def test_what_a_customer_shares_whose_id_is_suppressed_otherwise_is_on_no_platform(folder, connection, tmp_path):
     """Such a customer can be in no audience, and counts once among the suppressed, as the suppressions write it."""
     treated = of_status(connection, "treated")
