@@ -102,7 +102,7 @@
     {%- for row in segments -%}
         {%- set days, audience = row['median_days_since_last_transaction'], row['audience'] -%}
         {%- set reached = (
-            'all' if audience == 'everyone'
+            'all' if audience == 'everyone' or row['quiet_share'] is none
             else row['customers'] ~ (' gone quiet' if audience == 'quiet' else ' active')
         ) -%}
         {%- do print(

@@ -14,6 +14,7 @@
         'quiet_share': 'share of its customers who have gone quiet (quiet_after_intervals), 0 to 1; null where'
         ~ ' nobody has bought on two days',
         'returned_share': 'amount that its customers have returned, as a share of the amount of their purchases',
+        'returners_share': 'share of its customers who have returned something, 0 to 1',
         'spending_rank': 'place by average spending; 1 spends the most',
         'purchases_rank': 'place by average number of purchases; 1 buys the most often',
         'segments': 'number of clustered segments',

@@ -25,7 +25,8 @@ averaged as (
         {{ divide('one_time_buyers', 'customers') }} as one_time_share,
         {{ divide('quiet_customers', 'customers_with_a_rhythm') }} as quiet_share,
         {{ ratio('returned_amount', 'total_spending + returned_amount') }}
-            as returned_share
+            as returned_share,
+        {{ divide('returners', 'customers') }} as returners_share
     from alternative_sums
 )
 

@@ -31,6 +31,7 @@ measured as (
         segments_summarised.one_time_share,
         segments_summarised.quiet_share,
         segments_summarised.returned_share,
+        segments_summarised.returners_share,
         rank() over (order by segments_summarised.avg_total_spending desc)
             as spending_rank,
         rank() over (order by segments_summarised.avg_transactions desc)

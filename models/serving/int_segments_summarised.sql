@@ -71,6 +71,7 @@ clusters_summarised as (
             end
         ) as below_average,
         count(case when clustered.is_one_time_buyer then 1 end) as one_time_buyers,
+        count(case when clustered.returned_amount > 0 then 1 end) as returners,
         count(case when clustered.is_quiet then 1 end) as quiet_customers,
         count(clustered.usual_interval_days) as customers_with_a_rhythm
     from clustered
@@ -99,6 +100,7 @@ averaged as (
         {{ divide('quiet_customers', 'customers_with_a_rhythm') }} as quiet_share,
         {{ ratio('returned_amount', 'total_spending + returned_amount') }}
             as returned_share,
+        {{ divide('returners', 'cluster_size') }} as returners_share,
         sum(cluster_size) over () as all_customers,
         sum(total_spending) over () as all_spending
     from clusters_summarised
@@ -127,5 +129,6 @@ select
     one_time_share,
     quiet_customers,
     quiet_share,
-    returned_share
+    returned_share,
+    returners_share
 from averaged

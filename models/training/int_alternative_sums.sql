@@ -38,6 +38,7 @@ customers as (
             when customer_features.total_spending < overall.avg_total_spending then 1
         end as is_below_average,
         case when customer_activity.is_one_time_buyer then 1 end as is_one_time_buyer,
+        case when customer_features.returned_amount > 0 then 1 end as is_returner,
         case when customer_activity.is_quiet then 1 end as is_quiet,
         case when customer_activity.usual_interval_days is not null then 1 end
             as has_rhythm
@@ -67,6 +68,7 @@ customers_summed as (
         sum(returned) as returned,
         count(is_below_average) as below_average,
         count(is_one_time_buyer) as one_time_buyers,
+        count(is_returner) as returners,
         count(is_quiet) as quiet_customers,
         count(has_rhythm) as customers_with_a_rhythm
     from customers
@@ -76,8 +78,10 @@ customers_summed as (
         {%- endfor %}
 ),
 
-{% set counts = ['customers', 'below_average', 'one_time_buyers', 'quiet_customers'] -%}
-{%- do counts.append('customers_with_a_rhythm') -%}
+{% set counts = [
+    'customers', 'below_average', 'one_time_buyers', 'returners', 'quiet_customers',
+    'customers_with_a_rhythm'
+] -%}
 customers_of_each_k as (
     {{- rows_of_each_k('customers_summed', counts + ['spending', 'returned'] + sums) }}
 )

@@ -6,6 +6,10 @@ segments_summarised as (
     select * from {{ ref('int_segments_summarised') }}
 ),
 
+customer_segments as (
+    select * from {{ ref('customer_segments') }}
+),
+
 conditions as (
     select * from {{ ref('int_segment_conditions') }}
 ),
@@ -51,6 +55,17 @@ audiences_counted as (
         on segment_profiles.cluster_id = segments_summarised.cluster_id
 ),
 
+-- Customers whom an override puts into a segment have its actions, also those that are for none of the model's.
+overridden_counted as (
+    select
+        segment_name,
+        count(*) as customers,
+        count(case when is_quiet then 1 end) as quiet_customers
+    from customer_segments
+    where is_overridden
+    group by segment_name
+),
+
 -- Where most of a segment has gone quiet, the actions for quiet customers come first.
 proposed as (
     select
@@ -74,8 +89,17 @@ proposed as (
         on
             audiences_counted.segment_key = expected_spending.segment_key
             and audiences_counted.audience = expected_spending.audience
+    left join overridden_counted
+        on audiences_counted.segment_name = overridden_counted.segment_name
     where
-        audiences_counted.customers > 0
+        (
+            audiences_counted.customers > 0
+            or case audiences_counted.audience
+                when 'everyone' then overridden_counted.customers
+                when 'quiet' then overridden_counted.quiet_customers
+                else overridden_counted.customers - overridden_counted.quiet_customers
+            end > 0
+        )
         and (audiences_counted.only_if is null or conditions.holds)
 )
 
@@ -99,7 +123,11 @@ select
     cast(
         row_number() over (
             partition by segment_key
-            order by is_for_a_minority, action_rank, action
+            order by
+                case when customers = 0 then 1 else 0 end,
+                is_for_a_minority,
+                action_rank,
+                action
         ) as integer
     ) as action_rank,
     cast(customers as bigint) as customers,

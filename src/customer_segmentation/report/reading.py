@@ -194,7 +194,12 @@ class Marts:
 
             actions_counted as (
                 select
-                    segment_actions.* rename (customers as model_customers),
+                    -- Where nobody can be known to be quiet, nobody is called active.
+                    segment_actions.*
+                        replace (
+                            if(segment_profiles.quiet_share is null, 'everyone', segment_actions.audience) as audience
+                        )
+                        rename (customers as model_customers),
                     case segment_actions.audience
                         when 'everyone' then segment_sizes.everyone
                         when 'quiet' then segment_sizes.quiet
@@ -203,6 +208,8 @@ class Marts:
                 from marts.segment_actions
                 inner join segment_sizes
                     on segment_actions.segment_name = segment_sizes.segment_name
+                inner join marts.segment_profiles
+                    on segment_actions.segment_key = segment_profiles.segment_key
             )
 
             from actions_counted

@@ -58,7 +58,10 @@ SHOPS = {
 
 
 def shop_of_returners() -> tuple:
-    """Customers who keep what they buy, and as many who buy more often and send three quarters of it back."""
+    """Customers who keep what they buy, and as many who buy more often and send three quarters of it back.
+
+    The returns of the first group are those of a bulk order alone.
+    """
     generator = np.random.default_rng(7)
     lines, people = [], []
     for customer in range(200):
@@ -69,6 +72,8 @@ def shop_of_returners() -> tuple:
             lines.append((f"T{len(lines):06}", f"C{customer:03}", day.date().isoformat(), 1, amount))
             if customer % 2 and purchase % 4:
                 lines.append((f"T{len(lines):06}", f"C{customer:03}", day.date().isoformat(), -1, -amount))
+    for sign in (1, -1):
+        lines.append((f"T{len(lines):06}", "C000", TODAY.date().isoformat(), sign, sign * 50_000))
     return lines, people
 
 
@@ -238,6 +243,10 @@ def returned(own: pd.DataFrame) -> float:
     return returned_amount / (kept + returned_amount) if kept + returned_amount > 0 else np.nan
 
 
+def returners(own: pd.DataFrame) -> float:
+    return share(own["returned_amount"] > 0)
+
+
 def lifted(own: pd.DataFrame, everybody: pd.DataFrame) -> float:
     """The share who spend less than the average customer, in a segment whose average is at least that; otherwise 0."""
     below = share(own["total_spending"] < everybody["total_spending"].mean())
@@ -268,10 +277,15 @@ CLAIMS: dict[str, Claim] = {
     "They spend less than the average customer, though they have made more purchases.": lambda own, all_: (
         ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
     ),
-    "Together they have returned at least half of what they bought, and spend less than the average customer.": (
-        lambda own, all_: returned(own) >= 0.5 and ratio(own, all_, "total_spending") < 1
+    "Much of what they buy comes back, and they spend less than the average customer.": lambda own, all_: (
+        returned(own) >= 0.5 and returners(own) >= 0.8 and ratio(own, all_, "total_spending") < 1
     ),
-    "Together they have returned at least a quarter of what they bought.": lambda own, _: 0.25 <= returned(own) < 0.5,
+    "At least half of them have returned something, together at least a quarter as much as they bought.": (
+        lambda own, _: returners(own) >= 0.5 and 0.25 <= returned(own) < 0.5
+    ),
+    "At least half of them have returned something, together at least half as much as they bought.": lambda own, _: (
+        returners(own) >= 0.5 and returned(own) >= 0.5
+    ),
     "At least two in five of them spend less than the average customer.": lambda own, all_: (
         0.4 <= lifted(own, all_) < 0.6
     ),
@@ -319,7 +333,7 @@ RATIONALES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 # And what it can say of the segment.
 RATIONALES_OF_SEGMENTS: dict[str, Claim] = {
-    "at least half of what they bought": lambda own, _: returned(own) >= 0.5,
+    "at least half as much as they bought": lambda own, _: returned(own) >= 0.5,
     "a habit that is still alive": lambda own, _: share(bought_once(own)) < 0.5,
     "buy more often than the average customer and spend less": lambda own, all_: (
         ratio(own, all_, "total_spending") < 1 < ratio(own, all_, "transaction_count")
