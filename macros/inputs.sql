@@ -399,6 +399,7 @@
             {%- do check_csv_file(setting(input ~ '_location')) -%}
             {%- set plan = parts_to_read() if input == 'transactions' and is_read_by_file() -%}
             {%- do check_column_names(input, plan) -%}
+            {%- do check_parquet_columns(input) -%}
             {%- set relation = relation_to_check(input, plan) -%}
             {%- if relation -%}{%- do check_mapping(input, setting(input ~ '_location'), relation) -%}{%- endif -%}
             {%- if relation == input_relation(input) -%}
@@ -512,6 +513,80 @@
             {%- do seen.append(name | lower | trim) -%}
         {%- endfor -%}
     {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_parquet_columns(input) %}
+    {#- Stops the run if the names of two columns of a Parquet file differ in case alone, since DuckDB would rename one,
+        or if the types of a column in several files do not go together. DuckDB would make one of them, which can change
+        the values: of whole numbers and floats, large ids become equal; of dates and timestamps with a time zone, a
+        date becomes a moment in it. -#}
+    {%- set location = setting(input ~ '_location') -%}
+    {%- if target.type != 'duckdb' or not is_parquet(location) -%}{%- do return('') -%}{%- endif -%}
+    {#- One file of each kind is enough. -#}
+    {%- set kinds_of_files = run_query(
+        "with kinds as (select file_name, list(name) as names, string_agg(concat_ws(' ', name, duckdb_type), ', '"
+        ~ ' order by column_id) as kind from parquet_schema(' ~ quote_literal(location) ~ ') group by file_name)'
+        ~ ' select min(file_name) as file, to_json(arg_min(names, file_name)) as names from kinds group by kind'
+        ~ ' order by file'
+    ) -%}
+    {%- set types = {} -%}
+    {%- for row in kinds_of_files -%}
+        {%- set columns = run_query(
+            'describe select * from read_parquet(' ~ quote_literal(row['file']) ~ ', hive_partitioning = false)'
+        ) -%}
+        {%- set named = fromjson(row['names']) -%}
+        {%- for column in columns -%}
+            {%- if column['column_name'] not in named -%}
+                {%- do exceptions.raise_compiler_error(
+                    'File ' ~ row['file'] ~ " has two columns of the name '"
+                    ~ modules.re.sub('_\\d+$', '', column['column_name'])
+                    ~ "', if upper and lower case are the same, so it is not clear which is meant."
+                    ~ ' Rename one of them.'
+                ) -%}
+            {%- endif -%}
+            {%- set of_column = types.setdefault(column['column_name'] | lower, {}) -%}
+            {%- do of_column.setdefault(column['column_type'], row['file']) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set read = input_mapping(input).values() | list -%}
+    {%- if input == 'transactions' -%}{%- set read = read + setting('excluded_lines').keys() | list -%}{%- endif -%}
+    {%- set numbers = [] -%}
+    {%- for ours, theirs in input_mapping(input).items() if ours in ('quantity', 'amount', 'unit_price') -%}
+        {%- do numbers.append(theirs) -%}
+    {%- endfor -%}
+    {%- for theirs in read if theirs -%}
+        {%- set found = types.get(theirs | lower, {}) -%}
+        {%- if not types_go_together(found.keys() | list, theirs in numbers) -%}
+            {%- set where = [] -%}
+            {%- for type, file in found.items() -%}{%- do where.append(type ~ ' in ' ~ file) -%}{%- endfor -%}
+            {%- do exceptions.raise_compiler_error(
+                "The column '" ~ theirs ~ "' of " ~ location ~ ' is ' ~ where | join(' and ') ~ '. DuckDB would make'
+                ~ ' one type of these, which can change the values. Write the column with the same type to all files.'
+            ) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro types_go_together(types, is_number) %}
+    {#- Whether the values of a column that has these types of DuckDB in several files are the same when DuckDB has made
+        one type of them. A text takes the others as they are written, but writes a number with a decimal point. -#}
+    {%- set kinds = [] -%}
+    {%- for type in types -%}
+        {%- set kind = (
+            'text' if type == 'VARCHAR' or type.startswith('ENUM')
+            else 'day' if type == 'DATE' or (type.startswith('TIMESTAMP') and 'ZONE' not in type)
+            else 'whole number' if modules.re.fullmatch('U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?', type)
+            else 'number' if type in ('FLOAT', 'DOUBLE')
+            else type
+        ) -%}
+        {%- set is_of_any_scale = is_number and (kind in ('whole number', 'number') or kind.startswith('DECIMAL')) -%}
+        {%- do kinds.append('number' if is_of_any_scale else kind) -%}
+    {%- endfor -%}
+    {%- set others = kinds | unique | reject('equalto', 'text') | list -%}
+    {%- set is_text_of_numbers = 'text' in kinds and 'number' in others and is_number -%}
+    {%- do return(others | length < 2 and not (is_text_of_numbers and setting('decimal_mark') != '.')) -%}
 {% endmacro %}
 
 

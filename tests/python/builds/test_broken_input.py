@@ -6,10 +6,12 @@ import csv
 import gzip
 import io
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 from conftest import WITHOUT_UNIT_TESTS, build
 from dbt.cli.main import dbtRunnerResult
@@ -358,6 +360,61 @@ def test_two_columns_of_one_name_in_a_file_of_a_glob_stop_the_run(dbt, tmp_path)
     result = dbt("run", settings, "--select", "base_shop__transactions")
     assert not result.success
     assert f"File {tmp_path / 'part-2.csv'} has two columns of the name 'Quantity'" in str(result.exception)
+
+
+def write_parquet(file: Path, **changed: str) -> None:
+    """Write a line of a shop as Parquet, with some columns, by name, as other SQL expressions."""
+    line = {"transaction_id": "'T1'", "customer_id": "7", "transaction_date": "date '2024-01-01'", "quantity": "2"}
+    line |= {"amount": "1.25"} | changed
+    columns = ", ".join(f'{value} as "{name}"' for name, value in line.items())
+    duckdb.execute(f"copy (select {columns}) to '{file}' (format parquet)")
+
+
+def read_parquet_files(dbt, folder: Path, settings: dict):
+    columns = {name: name for name in HEADER[:5]}
+    settings = {"transactions_location": str(folder / "*.parquet"), "transactions_columns": columns} | settings
+    return dbt("run", settings, "--select", "base_shop__transactions", "stg_shop__transactions")
+
+
+@pytest.mark.parametrize(
+    ("changed", "settings", "types"),
+    [
+        ({"customer_id": "7.0::double"}, {}, ("INTEGER", "DOUBLE")),
+        ({"transaction_date": "timestamptz '2024-01-01 00:00:00+00'"}, {}, ("DATE", "TIMESTAMP WITH TIME ZONE")),
+        ({"quantity": "'1,234'"}, {"decimal_mark": ","}, ("INTEGER", "VARCHAR")),
+    ],
+)
+def test_parquet_files_that_duckdb_would_read_otherwise_together_stop_the_run(dbt, tmp_path, changed, settings, types):
+    one, other = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    write_parquet(one)
+    write_parquet(other, **changed)
+    result = read_parquet_files(dbt, tmp_path, settings)
+    assert not result.success
+    assert result.result is None or not result.result.results, "something was built"
+    said = f"'{next(iter(changed))}' of {tmp_path / '*.parquet'} is {types[0]} in {one} and {types[1]} in {other}."
+    assert said in str(result.exception)
+
+
+def test_parquet_columns_that_differ_in_case_alone_stop_the_run(dbt, tmp_path):
+    file = tmp_path / "a.parquet"
+    pd.DataFrame([["T1", "7", "2024-01-01", 2, 1.25, 2.5]], columns=[*HEADER[:5], "AMOUNT"]).to_parquet(file)
+    result = read_parquet_files(dbt, tmp_path, {})
+    assert not result.success
+    assert f"File {file} has two columns of the name 'AMOUNT', if upper and lower case" in str(result.exception)
+
+
+def test_parquet_files_of_other_types_of_number_and_day_are_read_together(dbt, tmp_path):
+    """A field of a structure has a name of its own, whatever the columns are called."""
+    write_parquet(tmp_path / "a.parquet", details="{'amount': 1, 'Quantity': 2}")
+    write_parquet(tmp_path / "b.parquet", amount="2.5::double", quantity="2::tinyint")
+    write_parquet(tmp_path / "c.parquet", transaction_date="timestamp '2024-01-01 10:00:00'", customer_id="'7'")
+    assert read_parquet_files(dbt, tmp_path, {}).success
+    found = query(
+        dbt.warehouse,
+        "select customer_id, transaction_date, sum(quantity), sum(amount) from staging.stg_shop__transactions"
+        " where failed_rules is null group by all",
+    )
+    assert found == [("7", date(2024, 1, 1), Decimal("6.000"), Decimal("5.00"))]
 
 
 def test_numbers_that_are_numbers_have_no_decimal_mark(dbt, tmp_path):
