@@ -512,6 +512,23 @@
             {%- endif -%}
             {%- do seen.append(name | lower | trim) -%}
         {%- endfor -%}
+        {%- if is_pattern(location) -%}
+            {%- do check_columns_of_file(input, file, first_line.rows[0] | select('string') | list) -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+
+{% macro check_columns_of_file(input, file, names) %}
+    {#- Stops the run if a file of a pattern lacks a column without which each of its lines would be rejected. -#}
+    {%- set lowered = names | map('lower') | map('trim') | list -%}
+    {%- for ours, theirs in input_mapping(input).items()
+        if ours in ('customer_id', 'transaction_date') and theirs | lower not in lowered -%}
+        {%- do exceptions.raise_compiler_error(
+            'File ' ~ file ~ " has no column '" ~ theirs ~ "' (for " ~ ours ~ '), as the other files of '
+            ~ setting(input ~ '_location') ~ ' have; its columns are: ' ~ names | join(', ') ~ '. Correct the file, or'
+            ~ ' move it elsewhere.'
+        ) -%}
     {%- endfor -%}
 {% endmacro %}
 
@@ -536,6 +553,9 @@
             'describe select * from read_parquet(' ~ quote_literal(row['file']) ~ ', hive_partitioning = false)'
         ) -%}
         {%- set named = fromjson(row['names']) -%}
+        {%- if is_pattern(location) -%}
+            {%- do check_columns_of_file(input, row['file'], columns.columns['column_name'].values() | list) -%}
+        {%- endif -%}
         {%- for column in columns -%}
             {%- if column['column_name'] not in named -%}
                 {%- do exceptions.raise_compiler_error(

@@ -33,7 +33,8 @@
             'input': 'transactions', 'kind': 'rejected',
             'label': 'A date that cannot be read',
             'meaning': 'the date cannot be read',
-            'remedy': 'set date_format (day_first or month_first) to how the dates are written',
+            'remedy': 'set date_format (day_first or month_first) to how the dates are written, or write them as'
+            ~ ' 2024-12-31 if they are neither',
         },
         'date_in_future': {
             'input': 'transactions', 'kind': 'rejected',
@@ -96,7 +97,8 @@
             'input': 'customers', 'kind': 'rejected',
             'label': 'A signup date that cannot be read',
             'meaning': 'there is a signup date, but it cannot be read',
-            'remedy': 'set date_format (day_first or month_first) to how the dates are written',
+            'remedy': 'set date_format (day_first or month_first) to how the dates are written, or write them as'
+            ~ ' 2024-12-31 if they are neither',
         },
         'signup_in_future': {
             'input': 'customers', 'kind': 'rejected',

@@ -417,6 +417,20 @@ def test_parquet_files_of_other_types_of_number_and_day_are_read_together(dbt, t
     assert found == [("7", date(2024, 1, 1), Decimal("6.000"), Decimal("5.00"))]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_of_a_pattern_without_the_column_of_the_customers_stops_the_run(dbt, tmp_path, suffix):
+    for name, column in (("a", "customer_id"), ("b", "customer")):
+        line = f"select 'T1' as transaction_id, 'C1' as {column}, '2024-01-01' as transaction_date, 1 as amount"
+        duckdb.execute(f"copy ({line}) to '{tmp_path}/{name}{suffix}'")
+    columns = {name: name for name in ("transaction_id", "customer_id", "transaction_date", "amount")}
+    settings = {"transactions_location": f"{tmp_path}/*{suffix}", "transactions_columns": columns}
+    settings |= {"features": ["total_spending"]}
+    result = dbt("run", settings, "--select", "base_shop__transactions")
+    assert not result.success
+    assert f"File {tmp_path}/b{suffix} has no column 'customer_id' (for customer_id)" in str(result.exception)
+    assert "its columns are: transaction_id, customer, transaction_date, amount." in str(result.exception)
+
+
 def test_numbers_that_are_numbers_have_no_decimal_mark(dbt, tmp_path):
     with duckdb.connect() as connection:
         connection.execute(
