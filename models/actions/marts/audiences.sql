@@ -66,7 +66,8 @@ customers_and_actions as (
         on customer_segments.segment_name = contact_actions.segment_name
     where
         contact_actions.audience = 'everyone'
-        or customer_segments.is_quiet = (contact_actions.audience = 'quiet')
+        or (contact_actions.audience = 'quiet' and customer_segments.is_quiet)
+        or (contact_actions.audience = 'active' and not customer_segments.is_quiet)
 ),
 
 -- Holdouts count like contacts, so that nothing but the action sets the two groups apart.

@@ -46,7 +46,8 @@ audiences_counted as (
         case playbook.audience
             when 'everyone' then segment_profiles.cluster_size
             when 'quiet' then segments_summarised.quiet_customers
-            else segment_profiles.cluster_size - segments_summarised.quiet_customers
+            when 'active'
+                then segment_profiles.cluster_size - segments_summarised.quiet_customers
         end as customers
     from segment_profiles
     inner join playbook

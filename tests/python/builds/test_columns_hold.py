@@ -54,6 +54,7 @@ def test_a_broken_rule_is_found(sample: Built, rule: str, tmp_path):
     [
         ("customer_segments", "assert_customer_segments_has_every_customer_once"),
         ("customer_360", "columns_hold_customer_360_customer_id"),
+        ("audiences", "columns_hold_audiences__customer_id_action_id_"),
         ("segment_map", "columns_hold_segment_map_customer_id"),
         ("segment_history", "assert_history_has_no_gap_and_no_overlap"),
     ],
