@@ -29,14 +29,17 @@
     {#- A table of the playbook as its CSV file, to select from; none if it is not a seed. -#}
     {%- set replacement = setting('playbook_tables').get(name) -%}
     {%- set id = 'seed.' ~ (project_name ~ '.' ~ replacement if replacement else 'customer_segmentation.' ~ name) -%}
-    {%- if id in graph.nodes -%}
-        {%- set seed = graph.nodes[id] -%}
-        {%- do return(
-            '(from read_csv(' ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
-            ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
-        ) -%}
-    {%- endif -%}
-    {%- do return(none) -%}
+    {%- if id not in graph.nodes -%}{%- do return(none) -%}{%- endif -%}
+    {%- set seed, typed = graph.nodes[id], [] -%}
+    {%- set types = graph.nodes['seed.customer_segmentation.' ~ name].config.column_types -%}
+    {%- for column, type in types.items() if column != 'comment' -%}
+        {%- do typed.append('cast(' ~ column ~ ' as ' ~ type ~ ') as ' ~ column) -%}
+    {%- endfor -%}
+    {%- do return(
+        '(select ' ~ typed | join(', ') ~ ' from read_csv('
+        ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
+        ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
+    ) -%}
 {% endmacro %}
 
 
@@ -51,9 +54,252 @@
 {% endmacro %}
 
 
+{% macro fixed_archetypes() %}
+    {#- The archetypes that no rule assigns: of customers who are clustered, and of those who are not. -#}
+    {%- do return(['All Customers', 'Buyers'] + unclustered_segments().values() | list) -%}
+{% endmacro %}
+
+
+{% macro date_of_override(until) -%}
+    {#- The date of a text; null if it is not written YYYY-MM-DD. 03/04/2027 is in March or in April. A timestamp of a
+        table of one's own may be at midnight. -#}
+    case
+        when {{ regexp_full_match(until, '[0-9]{4}-[0-9]{2}-[0-9]{2}( 00:00:00.*)?') }}
+            then try_cast(left({{ until }}, 10) as date)
+    end
+{%- endmacro %}
+
+
+{% macro problem_of_override() -%}
+    {#- What to say of an override (customer_id, until) whose until is not a date. -#}
+    {{ sentence_with_values(
+        "The override of customer '{customer_id}' is valid until '{until}', which is not a date written YYYY-MM-DD,"
+        ~ ' such as 2027-12-31. Change it in ' ~ playbook_place('segment_overrides') ~ '.'
+    ) }}
+{%- endmacro %}
+
+
+{% macro sentence_with_values(sentence) -%}
+    {#- A sentence in which {column} stands for its value, as an SQL expression. -#}
+    {%- set parts = [] -%}
+    {%- for part in modules.re.split('[{}]', sentence) -%}
+        {%- do parts.append(
+            quote_literal(part) if loop.index is odd else 'coalesce(cast(' ~ part ~ " as string), '')"
+        ) -%}
+    {%- endfor -%}
+    concat({{ parts | join(', ') }})
+{%- endmacro %}
+
+
+{% macro playbook_problems(tables) -%}
+    {#-
+        A query of what is wrong with the playbook, one row per mistake, each as a sentence with its remedy. `tables`
+        has what to select from for each table. check_playbook asks it of the files before a run, and a data test asks
+        it of what was built, which can be models.
+    -#}
+    {%- set unclustered = literal_list(unclustered_segments().values()) -%}
+    {%- set measures = known_measures() -%}
+    {%- set change, add = {}, {} -%}
+    {%- for table in tables -%}
+        {%- do change.update({table: ' Change it in ' ~ playbook_place(table) ~ '.'}) -%}
+        {%- do add.update({table: ' Add it to ' ~ playbook_place(table) ~ '.'}) -%}
+    {%- endfor -%}
+    {#- (where it is looked for, the condition of the mistake, what is said of it) -#}
+    {%- set problems = [
+        (
+            'catch_all',
+            'last_order is not null and not (rows_found = 1 and found_order = last_order and last_rows = 1)',
+            'The number of rules without a condition is {rows_found}, and the last rule_order is {last_order}; exactly'
+            ~ ' one rule must have no condition, and it must be the last.' ~ change.segment_rules
+        ),
+        (
+            'rules_summarised', 'first_archetype != last_archetype',
+            "Rule {rule_order} has two archetypes, '{first_archetype}' and '{last_archetype}'; lines with the same"
+            ~ ' rule_order are conditions of one rule.' ~ change.segment_rules
+        ),
+    ] -%}
+    {%- for rows, table, line in (
+        ('rules', 'segment_rules', 'Rule {rule_order} ({archetype})'),
+        ('conditions', 'segment_conditions', "The condition '{condition}'"),
+    ) -%}
+        {%- do problems.extend([
+            (
+                rows, 'measure not in (' ~ literal_list(measures) ~ ')',
+                line ~ " is on '{measure}', which is not a measure; the measures are " ~ measures | join(', ') ~ '.'
+                ~ change[table]
+            ),
+            (
+                rows, 'measure is not null and at_least is null and below is null',
+                line ~ ' has no bound of {measure}; it needs at_least, below or both.' ~ change[table]
+            ),
+            (
+                rows, 'at_least >= below',
+                line ~ ' can never hold: {measure} cannot be at least {at_least} and below {below}.' ~ change[table]
+            ),
+            (
+                rows,
+                'measure in (' ~ literal_list(measures_from_0_to_1()) ~ ')'
+                ~ ' and not (coalesce(at_least, 0) between 0 and 1 and coalesce(below, 0) between 0 and 1)',
+                line ~ ' has a bound of {measure} that is not from 0 to 1, but it is a share: 40 % is 0.4.'
+                ~ change[table]
+            ),
+        ]) -%}
+    {%- endfor -%}
+    {%- for rows, table, line in (
+        ('playbook', 'segment_playbook', "The action '{action_id}'"),
+        ('descriptions', 'segment_descriptions', "The sentence '{sentence}'"),
+    ) -%}
+        {%- do problems.extend([
+            (
+                rows, 'only_if not in (select condition from conditions where condition is not null)',
+                line ~ ": only_if is '{only_if}', which is not a condition. Define it in "
+                ~ playbook_place('segment_conditions') ~ ', or change it in ' ~ playbook_place(table) ~ '.'
+            ),
+            (
+                rows, 'archetype in (' ~ unclustered ~ ') and only_if is not null',
+                line ~ " of {archetype}: only_if is '{only_if}', which never holds, because these customers are not"
+                ~ ' clustered and have no measures. Leave it empty in ' ~ playbook_place(table) ~ '.'
+            ),
+        ]) -%}
+        {#- Another project cannot take a line out of our tables when its rules are others. -#}
+        {%- if setting('playbook_tables').get(table) or not is_package() -%}
+            {%- do problems.append((
+                rows, 'archetype not in (select archetype from archetypes)',
+                line ~ " can never be used: no rule assigns '{archetype}', and it is not one of "
+                ~ fixed_archetypes() | join(', ') ~ '. Correct the archetype or delete the line in '
+                ~ playbook_place(table) ~ '.'
+            )) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do problems.extend([
+        (
+            'archetypes',
+            'archetype not in (' ~ unclustered ~ ') and archetype not in (select archetype from actions_counted'
+            ~ ' where for_everyone > 0 or (for_active > 0 and for_quiet > 0))',
+            "The archetype '{archetype}' can be left without an action; it needs one for everyone, or one for active"
+            ~ ' and one for quiet customers, without only_if.' ~ add.segment_playbook
+        ),
+        (
+            'archetypes',
+            'archetype in (' ~ unclustered ~ ') and archetype not in (select archetype from actions_counted'
+            ~ ' where for_everyone > 0)',
+            "The archetype '{archetype}' can be left without an action; it needs one for everyone."
+            ~ add.segment_playbook
+        ),
+        (
+            'archetypes',
+            'archetype not in (select archetype from descriptions where archetype is not null and only_if is null)',
+            "The archetype '{archetype}' can be left without a description; it needs a sentence without only_if."
+            ~ add.segment_descriptions
+        ),
+        (
+            'playbook', "coalesce(audience, '') not in ('everyone', 'active', 'quiet')",
+            "The action '{action_id}' has the audience '{audience}'; it must be everyone, active or quiet."
+            ~ change.segment_playbook
+        ),
+        (
+            'ids_counted', 'row_count > 1',
+            "The action_id '{action_id}' is in {row_count} lines; each action needs one of its own."
+            ~ change.segment_playbook
+        ),
+        (
+            'ranks_counted', 'row_count > 1',
+            '{archetype} has {row_count} actions with the action_rank {action_rank}; each needs a rank of its own.'
+            ~ change.segment_playbook
+        ),
+        (
+            'playbook', 'not holdout_share between 0 and 0.9',
+            "The action '{action_id}' has the holdout_share {holdout_share}; it must be a number from 0 to 0.9."
+            ~ change.segment_playbook
+        ),
+    ]) -%}
+    with rules as (
+        select * from {{ tables.segment_rules }}
+    ),
+
+    conditions as (
+        select * from {{ tables.segment_conditions }}
+    ),
+
+    descriptions as (
+        select * from {{ tables.segment_descriptions }}
+    ),
+
+    playbook as (
+        select * from {{ tables.segment_playbook }}
+    ),
+
+    rules_summarised as (
+        select
+            rule_order,
+            min(archetype) as first_archetype,
+            max(archetype) as last_archetype,
+            count(*) as row_count,
+            count(*) - count(measure) as rows_without_measure
+        from rules
+        group by rule_order
+    ),
+
+    -- A row without a measure has no effect in a rule with several conditions.
+    catch_all as (
+        select
+            sum(rows_without_measure) as rows_found,
+            max(case when rows_without_measure > 0 then rule_order end) as found_order,
+            max(rule_order) as last_order,
+            max_by(row_count, rule_order) as last_rows
+        from rules_summarised
+    ),
+
+    archetypes as (
+        {%- for archetype in fixed_archetypes() %}
+        select {{ quote_literal(archetype) }} as archetype
+        union
+        {%- endfor %}
+        select archetype
+        from rules
+        where archetype is not null
+    ),
+
+    actions_counted as (
+        select
+            archetype,
+            count(case when audience = 'everyone' then 1 end) as for_everyone,
+            count(case when audience = 'active' then 1 end) as for_active,
+            count(case when audience = 'quiet' then 1 end) as for_quiet
+        from playbook
+        where archetype is not null and only_if is null
+        group by archetype
+    ),
+
+    ids_counted as (
+        select
+            action_id,
+            count(*) as row_count
+        from playbook
+        group by action_id
+    ),
+
+    ranks_counted as (
+        select
+            archetype,
+            action_rank,
+            count(*) as row_count
+        from playbook
+        group by archetype, action_rank
+    )
+
+    {%- for rows, condition, sentence in problems %}
+    {{ 'union all' if not loop.first }}
+    select {{ sentence_with_values(sentence) }} as problem
+    from {{ rows }}
+    where {{ condition }}
+    {%- endfor %}
+{%- endmacro %}
+
+
 {% macro check_playbook() %}
-    {#- Stops a run before any work if the rules leave a segment without a name or an archetype without an action. The
-        seeds are not in the warehouse yet, so their files are read. -#}
+    {#- Stops a run before any work if the playbook has mistakes. The seeds are not in the warehouse yet, so their files
+        are read. -#}
     {%- if not execute or target.type != 'duckdb' or flags.WHICH not in ('build', 'run') -%}
         {%- do return('') -%}
     {%- endif -%}
@@ -63,69 +309,20 @@
             ~ ' there. Move the project to another folder.'
         ) -%}
     {%- endfor -%}
-    {%- set rules, playbook = playbook_file('segment_rules'), playbook_file('segment_playbook') -%}
-    {%- set conditions = playbook_file('segment_conditions') -%}
-    {%- set descriptions = playbook_file('segment_descriptions') -%}
+    {%- set files, queries = {}, [] -%}
+    {%- for name in ('segment_rules', 'segment_conditions', 'segment_descriptions', 'segment_playbook') -%}
+        {%- do files.update({name: playbook_file(name)}) -%}
+    {%- endfor -%}
     {#- Models are checked by the tests, after they are built. -#}
-    {%- if none in (rules, playbook, conditions, descriptions) -%}{%- do return('') -%}{%- endif -%}
-    {%- set last = run_query(
-        'select count(*) filter (where measure is null), max(cast(rule_order as integer)),'
-        ~ ' max(cast(rule_order as integer)) filter (where measure is null) from ' ~ rules
-    ).rows[0] -%}
-    {%- if last[1] is not none and (last[0] != 1 or last[1] != last[2]) -%}
-        {%- do exceptions.raise_compiler_error(
-            'The number of rules without a condition is ' ~ last[0] ~ ', and the last rule_order is ' ~ last[1]
-            ~ '; exactly one rule must have no condition, and it must be the last. Change it in '
-            ~ playbook_place('segment_rules') ~ '.'
+    {%- if none not in files.values() -%}{%- do queries.append(playbook_problems(files)) -%}{%- endif -%}
+    {%- set overrides = playbook_file('segment_overrides') -%}
+    {%- if overrides is not none -%}
+        {%- do queries.append(
+            'select ' ~ problem_of_override() ~ ' as problem from ' ~ overrides ~ ' where until is not null and '
+            ~ date_of_override('until') ~ ' is null'
         ) -%}
     {%- endif -%}
-    {%- for kind, rows, table in (
-        ('rule', rules, 'segment_rules'), ('condition', conditions, 'segment_conditions')
-    ) -%}
-        {%- set asked = run_query(
-            'select distinct measure from ' ~ rows ~ ' where measure is not null order by measure'
-        ) -%}
-        {%- for row in asked if row['measure'] not in known_measures() -%}
-            {%- do exceptions.raise_compiler_error(
-                'A ' ~ kind ~ " is on '" ~ row['measure'] ~ "', which is not a measure; the measures are "
-                ~ known_measures() | join(', ') ~ '. Change it in ' ~ playbook_place(table) ~ '.'
-            ) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- for rows, table in ((playbook, 'segment_playbook'), (descriptions, 'segment_descriptions')) -%}
-        {%- set unknown = run_query(
-            'select only_if from ' ~ rows ~ ' where only_if not in (select condition from ' ~ conditions
-            ~ ') order by only_if limit 1'
-        ) -%}
-        {%- if unknown | length -%}
-            {%- do exceptions.raise_compiler_error(
-                "only_if is '" ~ unknown.rows[0][0] ~ "', which is not a condition. Define it in "
-                ~ playbook_place('segment_conditions') ~ ', or change it in ' ~ playbook_place(table) ~ '.'
-            ) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- set without = run_query(
-        'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ playbook
-        ~ ' where archetype is not null and only_if is null group by archetype'
-        ~ " having count(*) filter (where audience = 'everyone') > 0"
-        ~ " or count(distinct audience) filter (where audience in ('active', 'quiet')) = 2)"
-        ~ ' order by archetype limit 1'
-    ) -%}
-    {%- if without | length -%}
-        {%- do exceptions.raise_compiler_error(
-            "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without an action; it needs one for"
-            ~ ' everyone, or one for active and one for quiet customers, without only_if. Add it to '
-            ~ playbook_place('segment_playbook') ~ '.'
-        ) -%}
-    {%- endif -%}
-    {%- set without = run_query(
-        'select archetype from ' ~ rules ~ ' where archetype not in (select archetype from ' ~ descriptions
-        ~ ' where archetype is not null and only_if is null) order by archetype limit 1'
-    ) -%}
-    {%- if without | length -%}
-        {%- do exceptions.raise_compiler_error(
-            "The archetype '" ~ without.rows[0][0] ~ "' in the rules can be left without a description; it needs a"
-            ~ ' sentence without only_if. Add it to ' ~ playbook_place('segment_descriptions') ~ '.'
-        ) -%}
-    {%- endif -%}
+    {%- set problems = [] -%}
+    {%- for query in queries -%}{%- do problems.extend(run_query(query).columns[0].values()) -%}{%- endfor -%}
+    {%- if problems -%}{%- do exceptions.raise_compiler_error(problems | join('\n')) -%}{%- endif -%}
 {% endmacro %}

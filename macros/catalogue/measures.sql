@@ -28,3 +28,13 @@
     {#- The names of all measures. -#}
     {% do return(clusterable_features() + segment_measures().keys() | list) %}
 {% endmacro %}
+
+
+{% macro measures_from_0_to_1() %}
+    {#- The names of the measures that are shares, as their meaning says; the bounds of a rule must be within them. -#}
+    {%- set shares = [] -%}
+    {%- for name, meaning in segment_measures().items() if ', 0 to 1' in meaning -%}
+        {%- do shares.append(name) -%}
+    {%- endfor -%}
+    {%- do return(shares) -%}
+{% endmacro %}

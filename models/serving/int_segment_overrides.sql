@@ -4,14 +4,27 @@ with overrides as (
 
 as_of as (
     select * from {{ ref('int_as_of_date') }}
+),
+
+dated as (
+    select
+        customer_id,
+        segment_name,
+        reason,
+        case
+            when until is null or {{ date_of_override('until') }} is not null
+                then {{ date_of_override('until') }}
+            else cast({{ raise_error(problem_of_override()) }} as date)
+        end as until
+    from overrides
 )
 
 -- An override is valid up to and including its last day.
 select
-    overrides.customer_id,
-    overrides.segment_name,
-    overrides.reason,
-    overrides.until
-from overrides
+    dated.customer_id,
+    dated.segment_name,
+    dated.reason,
+    dated.until
+from dated
 cross join as_of
-where overrides.until is null or overrides.until >= as_of.as_of_date
+where dated.until is null or dated.until >= as_of.as_of_date

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import PROJECT, Built, Once, build, copy_of_project, many_dbt_runs, write_inputs
+from conftest import (
+    PROJECT,
+    WITHOUT_TESTS,
+    WITHOUT_UNIT_TESTS,
+    Built,
+    Once,
+    build,
+    copy_of_project,
+    green,
+    many_dbt_runs,
+    write_inputs,
+)
 
 pytestmark = pytest.mark.xdist_group("settings")
 
@@ -429,40 +442,124 @@ def test_every_setting_is_read_by_something(manifest):
     assert known - read == READ_BY_PYTHON
 
 
-@pytest.mark.parametrize(
-    ("file", "line", "said"),
-    [
-        (
-            "segment_rules.csv",
-            "50,Low Activity,",
-            "The number of rules without a condition is 0, and the last rule_order is 40",
-        ),
-        pytest.param(
-            "segment_playbook.csv",
-            "Low Activity,",
-            "The archetype 'Low Activity' in the rules can be left without an action",
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            "segment_playbook.csv",
-            "Moderate Spenders,3,",
-            "The archetype 'Moderate Spenders' in the rules can be left without an action",
-            marks=pytest.mark.long,
-        ),
-        pytest.param(
-            "segment_descriptions.csv",
-            "Low Activity,",
-            "The archetype 'Low Activity' in the rules can be left without a description",
-            marks=pytest.mark.long,
-        ),
-        ("segment_conditions.csv", "newer,", "only_if is 'newer', which is not a condition"),
-    ],
-)
-def test_an_invalid_playbook_stops_the_run_before_anything_is_built(tmp_path, file, line, said):
+# ---- the playbook ------------------------------------------------------------------------------------------------
+
+
+# A table, what replaces which text in it, and what is said of that.
+MISTAKES = [
+    ("segment_rules", "50,Low Activity,,,,", "50,Low Activity,total_spending,0,,", "rules without a condition is 0"),
+    ("segment_rules", "40,Occasional", "35,Occasional", "'Occasional Buyers' and 'Small-Basket Buyers'; lines with"),
+    ("segment_rules", "total_spending,2.0", "shoe_size,2.0", "Rule 10 (High Value) is on 'shoe_size', which is not a"),
+    ("segment_rules", ",0.4,Joined", ",,Joined", "Rule 20 (New Customers) has no bound of days_since_signup"),
+    ("segment_rules", "spending,1.0,,", "spending,1.0,1.0,", "total_spending cannot be at least 1.0 and below 1.0"),
+    (
+        "segment_conditions",
+        "quiet_share,0.5",
+        "quiet_share,50",
+        "'mostly quiet' has a bound of quiet_share that is not",
+    ),
+    (
+        "segment_conditions",
+        "several purchases",
+        "some purchases",
+        "only_if is 'mostly several purchases', which is not",
+    ),
+    ("segment_descriptions", "\nBuyers", "\nBayers", "can never be used: no rule assigns 'Bayers', and it is not one"),
+    ("segment_descriptions", "\nBuyers", "\nBayers", "The archetype 'Buyers' can be left without a description"),
+    (
+        "segment_descriptions",
+        "quiet.,mostly",
+        "quiet.,very",
+        "have gone quiet.': only_if is 'very quiet', which is not",
+    ),
+    ("segment_descriptions", 'counts. They were not clustered.",', 'counts.",newer', "only_if is 'newer', which never"),
+    (
+        "segment_playbook",
+        "Earlier Purchases",
+        "Earlier",
+        "The action 'comeback_offer' can never be used: no rule assigns",
+    ),
+    ("segment_playbook", "Earlier Purchases", "Earlier", "'Earlier Purchases' can be left without an action; it needs"),
+    (
+        "segment_playbook",
+        'buys often",quiet',
+        'buys often",Quiet',
+        "usual_purchases' has the audience 'Quiet'; it must be",
+    ),
+    (
+        "segment_playbook",
+        "\nHigh Value,3",
+        "\nBuyers,3",
+        "'High Value' can be left without an action; it needs one for",
+    ),
+    ("segment_playbook", "upsell,", "personal_service,", "The action_id 'personal_service' is in 2 lines"),
+    ("segment_playbook", "Low Activity,3", "Low Activity,2", "Low Activity has 2 actions with the action_rank 2"),
+    (
+        "segment_playbook",
+        "knows them,everyone,,true,",
+        "knows them,everyone,,true,0.95",
+        "the holdout_share 0.95; it must",
+    ),
+    (
+        "segment_overrides",
+        "until\n",
+        "until\nC0001,High Value,,03/04/2027\n",
+        "'C0001' is valid until '03/04/2027', which",
+    ),
+    (
+        "segment_overrides",
+        "until\n",
+        "until\nC0002,High Value,,2027-02-29\n",
+        "'C0002' is valid until '2027-02-29', which",
+    ),
+]
+
+
+def test_mistakes_in_the_playbook_stop_the_run_before_anything_is_built(tmp_path: Path):
+    """All are said at once, so that one run finds them."""
     project = copy_of_project(tmp_path / "project")
-    seed = project / "seeds" / "playbook" / file
-    seed.write_text("".join(each for each in seed.read_text().splitlines(True) if not each.startswith(line)))
+    for table, old, new in dict.fromkeys(mistake[:3] for mistake in MISTAKES):
+        seed = project / "seeds" / "playbook" / f"{table}.csv"
+        text = seed.read_text(encoding="utf-8")
+        assert old in text, old
+        seed.write_text(text.replace(old, new), encoding="utf-8")
     ended = build(tmp_path / "run", None, project=project)
     assert ended.returncode != 0
-    assert said in " ".join(ended.output.split())
+    output = " ".join(ended.output.split())
+    assert [said for *_, said in MISTAKES if said not in output] == []
+    assert "Change it in seeds/playbook/segment_rules.csv" in output
     assert ended.relations() == []
+
+
+# Tables of one's own that are models: this query, with its value of until.
+OUR_OVERRIDES = "select 'C0001' as customer_id, 'High Value' as segment_name, '' as reason, {until} as until"
+OUR_PLAYBOOK = """
+    select * replace (case when action_id = 'personal_service' then 'Quiet' else audience end as audience)
+    from {{ ref('segment_playbook') }}
+"""
+
+
+def test_models_that_replace_the_playbook_are_checked_when_they_are_built(sample: Built, tmp_path: Path):
+    project = copy_of_project(tmp_path / "project")
+    (project / "models" / "our_playbook.sql").write_text(OUR_PLAYBOOK, encoding="utf-8")
+    (project / "models" / "our_overrides.sql").write_text(OUR_OVERRIDES.format(until="'03/04/2027'"), encoding="utf-8")
+    shutil.copy(sample.warehouse, tmp_path)
+    settings = {"playbook_tables": {"segment_playbook": "our_playbook", "segment_overrides": "our_overrides"}}
+    selected = ("our_playbook", "assert_playbook_is_consistent", "our_overrides", "int_segment_overrides")
+    ended = build(tmp_path, settings, "--select", *selected, *WITHOUT_UNIT_TESTS, project=project)
+    assert "FAIL 1 assert_playbook_is_consistent" in ended.output
+    assert "The override of customer 'C0001' is valid until '03/04/2027'" in ended.output
+    assert "Change it in our_overrides." in ended.output
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["date", "timestamp"])
+def test_a_model_of_overrides_can_have_dates(sample: Built, kind: str, tmp_path: Path):
+    project = copy_of_project(tmp_path / "project")
+    until = f"cast('2027-04-03' as {kind})"
+    (project / "models" / "our_overrides.sql").write_text(OUR_OVERRIDES.format(until=until), encoding="utf-8")
+    shutil.copy(sample.warehouse, tmp_path)
+    settings = {"playbook_tables": {"segment_overrides": "our_overrides"}}
+    selected = ("our_overrides", "int_segment_overrides")
+    built = green(build(tmp_path, settings, "--select", *selected, *WITHOUT_TESTS, project=project))
+    assert built.rows("select until from intermediate.int_segment_overrides") == [(date(2027, 4, 3),)]

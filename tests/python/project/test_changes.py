@@ -213,14 +213,3 @@ def test_a_rule_that_is_not_in_the_catalogue_stops_the_run(tmp_path):
     ended = dbt(tmp_path, "parse", project=project)
     assert ended.returncode != 0
     assert "The rule 'implausible_quantity' is not in the catalogue" in " ".join(ended.output.split())
-
-
-@pytest.mark.long
-def test_a_naming_rule_on_an_unknown_feature_stops_the_run(tmp_path):
-    project = copy_of_project(tmp_path / "project")
-    rules = project / "seeds" / "playbook" / "segment_rules.csv"
-    rules.write_text(rules.read_text().replace("total_spending,2.0", "shoe_size,2.0"))
-    ended = build(tmp_path, None, project=project)
-    assert ended.returncode != 0
-    assert "A rule is on 'shoe_size', which is not a measure" in " ".join(ended.output.split())
-    assert ended.relations() == []
