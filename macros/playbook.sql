@@ -16,8 +16,7 @@
     {%- if not replacement -%}{%- do return(ref(name)) -%}{%- endif -%}
     {%- set relation, typed = ref(project_name, replacement), [] -%}
     {%- if execute -%}
-        {%- set types = graph.nodes['seed.customer_segmentation.' ~ name].config.column_types -%}
-        {%- for column, type in types.items() if column != 'comment' -%}
+        {%- for column, type in playbook_column_types(name).items() -%}
             {%- do typed.append('cast(' ~ column ~ ' as ' ~ type ~ ') as ' ~ column) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -25,14 +24,30 @@
 {% endmacro %}
 
 
+{% macro playbook_seed(name) %}
+    {#- The seed that is a table of the playbook; none if a model replaces it. -#}
+    {%- set replacement = setting('playbook_tables').get(name) -%}
+    {%- do return(graph.nodes.get(
+        'seed.' ~ (project_name ~ '.' ~ replacement if replacement else 'customer_segmentation.' ~ name)
+    )) -%}
+{% endmacro %}
+
+
+{% macro playbook_column_types(name) %}
+    {#- {column: type} of a table of the playbook, without the column that nothing reads. -#}
+    {%- set types = {} -%}
+    {%- for column, type in graph.nodes['seed.customer_segmentation.' ~ name].config.column_types.items() -%}
+        {%- if column != 'comment' -%}{%- do types.update({column: type}) -%}{%- endif -%}
+    {%- endfor -%}
+    {%- do return(types) -%}
+{% endmacro %}
+
+
 {% macro playbook_file(name) %}
     {#- A table of the playbook as its CSV file, to select from; none if it is not a seed. -#}
-    {%- set replacement = setting('playbook_tables').get(name) -%}
-    {%- set id = 'seed.' ~ (project_name ~ '.' ~ replacement if replacement else 'customer_segmentation.' ~ name) -%}
-    {%- if id not in graph.nodes -%}{%- do return(none) -%}{%- endif -%}
-    {%- set seed, typed = graph.nodes[id], [] -%}
-    {%- set types = graph.nodes['seed.customer_segmentation.' ~ name].config.column_types -%}
-    {%- for column, type in types.items() if column != 'comment' -%}
+    {%- set seed, typed = playbook_seed(name), [] -%}
+    {%- if not seed -%}{%- do return(none) -%}{%- endif -%}
+    {%- for column, type in playbook_column_types(name).items() -%}
         {%- do typed.append('cast(' ~ column ~ ' as ' ~ type ~ ') as ' ~ column) -%}
     {%- endfor -%}
     {%- do return(
@@ -40,6 +55,46 @@
         ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
         ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
     ) -%}
+{% endmacro %}
+
+
+{% macro problems_of_playbook_file(name) %}
+    {#- What keeps the CSV file of a seed from being read, as sentences; DuckDB's own errors advise on its options. -#}
+    {%- set seed, types = playbook_seed(name), playbook_column_types(name) -%}
+    {%- set file, path = playbook_place(name), quote_literal(seed.root_path ~ '/' ~ seed.original_file_path) -%}
+    {%- set text = run_query('select content from read_text(' ~ path ~ ')').columns[0].values()[0] -%}
+    {%- set first_line = (text.splitlines() or [''])[0] -%}
+    {%- set columns, read_as = [], [] -%}
+    {%- for column in first_line.split(',') -%}
+        {%- set column = column | replace('\ufeff', '') | replace('"', '') | trim -%}
+        {%- do columns.append(column | lower) -%}
+        {%- do read_as.append(
+            quote_literal(column) ~ ': '
+            ~ ("'double'" if types.get(column | lower) in ('integer', 'double') else "'string'")
+        ) -%}
+    {%- endfor -%}
+    {%- for column in types if column not in columns -%}
+        {%- do return([
+            'The first line of ' ~ file ~ " is '" ~ first_line ~ "', which lacks the column " ~ column ~ '. It needs '
+            ~ types | join(', ') ~ ', separated by commas; Excel writes semicolons in many countries.'
+        ]) -%}
+    {%- endfor -%}
+    {%- do run_query(
+        'from read_csv(' ~ path ~ ', auto_detect = false, header = true, columns = {' ~ read_as | join(', ')
+        ~ "}, delim = ',', quote = '\"', escape = '\"', store_rejects = true, rejects_table = 'playbook_errors',"
+        ~ " rejects_scan = 'playbook_scans')"
+    ) -%}
+    {%- set problems = run_query(
+        'select problem from (select distinct line, ' ~ sentence_with_values(
+            'Line {line} of ' ~ file ~ " {case cast(error_type as string) when 'CAST' then concat('has a text in ',"
+            ~ " column_name, ', which must be a number with a decimal point') when 'MISSING COLUMNS' then 'has fewer"
+            ~ " fields than the first line' when 'TOO MANY COLUMNS' then 'has more fields than the first line; a text"
+            ~ " with a comma needs double quotes around it' else 'cannot be read' end}: {csv_line}"
+        ) ~ ' as problem from playbook_errors) order by line'
+    ).columns[0].values() | list -%}
+    {%- do run_query('drop table playbook_errors') -%}
+    {%- do run_query('drop table playbook_scans') -%}
+    {%- do return(problems) -%}
 {% endmacro %}
 
 
@@ -309,20 +364,21 @@
             ~ ' there. Move the project to another folder.'
         ) -%}
     {%- endfor -%}
-    {%- set files, queries = {}, [] -%}
-    {%- for name in ('segment_rules', 'segment_conditions', 'segment_descriptions', 'segment_playbook') -%}
+    {%- set tables = ['segment_rules', 'segment_conditions', 'segment_descriptions', 'segment_playbook'] -%}
+    {%- set problems, queries, files = [], [], {} -%}
+    {%- for name in tables + ['segment_overrides'] if playbook_seed(name) -%}
         {%- do files.update({name: playbook_file(name)}) -%}
+        {%- do problems.extend(problems_of_playbook_file(name)) -%}
     {%- endfor -%}
+    {%- if problems -%}{%- do exceptions.raise_compiler_error(problems | join('\n')) -%}{%- endif -%}
     {#- Models are checked by the tests, after they are built. -#}
-    {%- if none not in files.values() -%}{%- do queries.append(playbook_problems(files)) -%}{%- endif -%}
-    {%- set overrides = playbook_file('segment_overrides') -%}
-    {%- if overrides is not none -%}
+    {%- if tables | reject('in', files) | list == [] -%}{%- do queries.append(playbook_problems(files)) -%}{%- endif -%}
+    {%- if 'segment_overrides' in files -%}
         {%- do queries.append(
-            'select ' ~ problem_of_override() ~ ' as problem from ' ~ overrides ~ ' where until is not null and '
-            ~ date_of_override('until') ~ ' is null'
+            'select ' ~ problem_of_override() ~ ' as problem from ' ~ files.segment_overrides
+            ~ ' where until is not null and ' ~ date_of_override('until') ~ ' is null'
         ) -%}
     {%- endif -%}
-    {%- set problems = [] -%}
     {%- for query in queries -%}{%- do problems.extend(run_query(query).columns[0].values()) -%}{%- endfor -%}
     {%- if problems -%}{%- do exceptions.raise_compiler_error(problems | join('\n')) -%}{%- endif -%}
 {% endmacro %}

@@ -531,6 +531,41 @@ def test_mistakes_in_the_playbook_stop_the_run_before_anything_is_built(tmp_path
     assert ended.relations() == []
 
 
+# A table, how its file can be saved, and what is said of it.
+FILES = [
+    ("segment_rules", lambda text: text.replace(",", ";"), "csv is 'rule_order;archetype;"),
+    ("segment_conditions", lambda text: f"{text}new,quiet_share,half,,\n", "csv has a text in at_least, which must be"),
+    (
+        "segment_descriptions",
+        lambda text: f"{text},120,They buy, and buy.,newer\n",
+        "csv has more fields than the first",
+    ),
+    (
+        "segment_playbook",
+        lambda text: text.replace("true,,\n", "true,\n", 1),
+        "Line 2 of seeds/playbook/segment_playbook",
+    ),
+    (
+        "segment_overrides",
+        lambda text: text.replace("\n", "\r\n") + "C0001,High Value\r\n",
+        "has fewer fields than the",
+    ),
+]
+
+
+def test_files_of_the_playbook_that_cannot_be_read_are_named(tmp_path: Path):
+    project = copy_of_project(tmp_path / "project")
+    for table, saved, _ in FILES:
+        seed = project / "seeds" / "playbook" / f"{table}.csv"
+        seed.write_bytes(saved(seed.read_text(encoding="utf-8")).encode())
+    ended = build(tmp_path / "run", None, project=project)
+    assert ended.returncode != 0
+    output = " ".join(ended.output.split())
+    assert [said for *_, said in FILES if said not in output] == []
+    assert [table for table, *_ in FILES if f"seeds/playbook/{table}.csv" not in output] == []
+    assert ended.relations() == []
+
+
 # Tables of one's own that are models: this query, with its value of until.
 OUR_OVERRIDES = "select 'C0001' as customer_id, 'High Value' as segment_name, '' as reason, {until} as until"
 OUR_PLAYBOOK = """
