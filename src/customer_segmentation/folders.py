@@ -1,4 +1,7 @@
-"""Folders that are written whole or not at all: one writer at a time, and files that are on the disk."""
+"""Folders that are written whole or not at all: one writer at a time, and files that are on the disk.
+
+Each result is a folder with a number for a name, such as 000007; an unfinished one is .000007.partial.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def name_of(number: int) -> str:
+    """The name of a numbered folder: padded with zeros, so that names sort in order."""
+    return f"{number:06d}"
+
+
+def number_of(name: str) -> int | None:
+    """The number of which this is the name; None for the names of other folders, such as 7 or 2024."""
+    number = int(name) if name.isdecimal() else 0
+    return number if number > 0 and name == name_of(number) else None
+
+
+def unfinished_number(name: str, suffix: str = "partial") -> int | None:
+    """The number of the unfinished folder that has this name, such as .000007.partial; None for other names."""
+    parts = name.split(".")
+    return number_of(parts[1]) if len(parts) == 3 and (parts[0], parts[2]) == ("", suffix) else None
 
 
 @contextmanager

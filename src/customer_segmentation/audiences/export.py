@@ -26,7 +26,7 @@ import pandas as pd
 from customer_segmentation.audiences.contacts import PLATFORMS, normalised, platform_rows
 from customer_segmentation.audiences.errors import ExportError
 from customer_segmentation.audiences.files import read_manifest, write_csv, write_manifest
-from customer_segmentation.folders import only_one, sync, sync_files
+from customer_segmentation.folders import name_of, number_of, only_one, sync, sync_files, unfinished_number
 
 STATUSES = ("treated", "holdout", "suppressed", "not yet")
 # An action's id is the name of its files.
@@ -105,14 +105,16 @@ def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, rela
     completed = None
     logged = logged_waves(connection, relations)
     for unfinished in sorted(folder.glob(".*.partial")):
-        wave = int(unfinished.name.split(".")[1])
+        wave = unfinished_number(unfinished.name)
+        if wave is None:
+            continue
         # A wave is logged only when its manifest is on the disk.
         try:
             manifest = read_manifest(unfinished)
         except (OSError, ValueError):
             manifest = {"warehouse": relations.warehouse}
         if _in_log(manifest) in logged:
-            os.replace(unfinished, folder / f"{wave:06d}")
+            os.replace(unfinished, folder / name_of(wave))
             sync(folder)
             completed = wave
         elif manifest.get("warehouse") == relations.warehouse:
@@ -127,8 +129,8 @@ def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, rela
 
 
 def _exported(folder: Path) -> list[Path]:
-    """The folders of the waves, in ascending order."""
-    return sorted((each for each in folder.iterdir() if each.name.isdecimal()), key=lambda each: int(each.name))
+    """The folders of the waves, in ascending order. Folders with other names, such as 2024, are not exports."""
+    return sorted((each for each in folder.iterdir() if number_of(each.name)), key=lambda each: int(each.name))
 
 
 def _in_log(wave: dict[str, Any]) -> tuple[int, datetime] | None:
@@ -244,7 +246,7 @@ def export(
         raise ExportError(f"The day of the contact is {choices.contact_date}; it must not be after {latest}.")
     last_wave, last_time = max(logged, default=(0, None))
     wave = max([last_wave, *(int(each.name) for each in _exported(folder))]) + 1
-    unfinished = folder / f".{wave:06d}.partial"
+    unfinished = folder / f".{name_of(wave)}.partial"
     manifest = {
         "wave": wave,
         "exported_at": datetime.now(UTC).replace(microsecond=0),
@@ -270,7 +272,7 @@ def export(
         shutil.rmtree(unfinished, ignore_errors=True)
         said = " ".join(str(error).split()).rstrip(".")
         raise ExportError(f"The audiences could not be exported to {folder} ({said}); nothing was exported.") from error
-    os.replace(unfinished, folder / f"{wave:06d}")
+    os.replace(unfinished, folder / name_of(wave))
     sync(folder)
     return manifest
 
@@ -428,8 +430,9 @@ def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations
         " where is_treated"
     )
     for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
-        for file in folder.glob(f"*/{action}.removed.parquet"):
-            if file.parent.name.isdecimal() and int(file.parent.name) > wave:
+        for exported in _exported(folder):
+            file = exported / f"{action}.removed.parquet"
+            if int(exported.name) > wave and file.exists():
                 connection.execute(
                     "delete from last_lists where action_id = ?"
                     " and customer_id in (select customer_id from read_parquet(?))",
@@ -483,7 +486,7 @@ def _with_contacts_withdrawn(folder: Path, connection: duckdb.DuckDBPyConnection
 
 def _on_platform(folder: Path, action: str, wave: int) -> set[str]:
     """The hashed addresses and numbers of the last list of an action, without those removed by a later wave."""
-    values = set(_cells(folder / f"{wave:06d}" / f"{action}.{A_PLATFORM}.csv"))
+    values = set(_cells(folder / name_of(wave) / f"{action}.{A_PLATFORM}.csv"))
     for later in _exported(folder):
         if int(later.name) > wave:
             values.difference_update(_cells(later / f"{action}.removed.{A_PLATFORM}.csv"))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from customer_segmentation.folders import only_one, sync, sync_files
+from customer_segmentation.folders import name_of, number_of, only_one, sync, sync_files, unfinished_number
 from customer_segmentation.publication.copying import DATABASE, OLDEST_READER, copy_marts
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import Manifest, read_manifest
@@ -38,7 +38,7 @@ def publications_folder(warehouse: Path) -> Path:
 
 
 def publication_numbers(folder: Path) -> list[int]:
-    """The numbers of the publications in a folder, in ascending order.
+    """The numbers of the publications in a folder, in ascending order. Damaged ones count, other folders do not.
 
     Raises:
         PublicationError: The folder cannot be read.
@@ -46,16 +46,35 @@ def publication_numbers(folder: Path) -> list[int]:
     try:
         if not folder.is_dir():
             return []
-        return sorted(int(each.name) for each in folder.iterdir() if each.name.isdecimal() and each.is_dir())
+        return sorted(number_of(each.name) for each in folder.iterdir() if _is_publication(each))
     except OSError as error:
         raise _unreadable(folder, error) from error
 
 
+def _is_publication(path: Path) -> bool:
+    """Whether this is a publication by its name and content. One whose manifest is damaged still has its database."""
+    number = number_of(path.name)
+    return number is not None and path.is_dir() and ((path / DATABASE).exists() or _has_manifest_of(path, number))
+
+
+def _has_manifest_of(path: Path, number: int) -> bool:
+    """Whether the manifest in a folder is that of the publication with this number."""
+    try:
+        return read_manifest(path).publication == number
+    except PublicationError:
+        return False
+
+
 def current_number(folder: Path) -> int | None:
     """The number of the publication that readers see; None if there is none, or if its folder is gone."""
+    number = _linked_number(folder)
+    return number if number and (folder / name_of(number)).is_dir() else None
+
+
+def _linked_number(folder: Path) -> int | None:
+    """The number to which the link `current` points, whether its folder is there or not; None if there is no link."""
     link = folder / CURRENT
-    name = Path(os.readlink(link)).name if link.is_symlink() else ""
-    return int(name) if name.isdecimal() and (folder / name).is_dir() else None
+    return number_of(Path(os.readlink(link)).name) if link.is_symlink() else None
 
 
 def current_database(warehouse: Path, name: str | None = None) -> Path | None:
@@ -84,7 +103,7 @@ def describe_publications(folder: Path) -> list[str]:
     lines = []
     for number in reversed(publication_numbers(folder)):
         try:
-            manifest = read_manifest(folder / _name(number))
+            manifest = read_manifest(folder / name_of(number))
         except PublicationError:
             content = "unreadable"
         else:
@@ -99,10 +118,12 @@ def check_owner(folder: Path, name: str, warehouse: Path) -> None:
     """Check that the publications in a folder, if there are any, belong to the warehouse with this file name and path.
 
     Raises:
-        PublicationError: They belong to another warehouse, or the current one cannot be read.
+        PublicationError: They belong to another warehouse, the current one cannot be read, or the folder has something
+            else that could be taken for a publication.
     """
+    _check_only_publications(folder)
     current = current_number(folder)
-    manifest = None if current is None else read_manifest(folder / _name(current))
+    manifest = None if current is None else read_manifest(folder / name_of(current))
     if manifest is None or _is_owner(manifest, folder, name, warehouse):
         return
     owner, other = (manifest.warehouse, name) if manifest.warehouse != name else (manifest.warehouse_path, warehouse)
@@ -110,6 +131,21 @@ def check_owner(folder: Path, name: str, warehouse: Path) -> None:
         f"The publications in {folder} belong to the warehouse {owner}, not to {other}; set SEGMENTATION_PUBLICATIONS "
         f"to another folder, or remove {folder / CURRENT} if this warehouse is to replace that one."
     )
+
+
+def _check_only_publications(folder: Path) -> None:
+    """Raise PublicationError if something in a folder has a number for a name and is not a publication."""
+    try:
+        numbered = [each for each in folder.iterdir() if each.name.isdecimal()] if folder.is_dir() else []
+        others = sorted(each.name for each in numbered if not _is_publication(each))
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    if others:
+        raise PublicationError(
+            f"The folder {folder} has {others[0]}, which is not a publication; in a folder of publications, only these "
+            f"may have numbers for names. Set SEGMENTATION_PUBLICATIONS to a folder of its own, or move {others[0]} "
+            "elsewhere."
+        )
 
 
 def _is_owner(manifest: Manifest, folder: Path, name: str, warehouse: Path) -> bool:
@@ -163,8 +199,9 @@ def publish_marts(
     before = current_number(folder)
     origin = (origin or warehouse).resolve()
     check_owner(folder, warehouse.name, origin)
-    number = max(publication_numbers(folder), default=0) + 1
-    unfinished = folder / f".{_name(number)}.partial"
+    # The publication to which the link points may have been removed by hand; its number is not used again.
+    number = max([*publication_numbers(folder), _linked_number(folder) or 0]) + 1
+    unfinished = folder / f".{name_of(number)}.partial"
     try:
         _remove_unfinished(folder)
         unfinished.mkdir()
@@ -172,7 +209,7 @@ def publish_marts(
         now = datetime.now(UTC).isoformat(timespec="seconds")
         Manifest(number, warehouse.name, str(origin), now, marts).write(unfinished)
         sync_files(unfinished)
-        os.replace(unfinished, folder / _name(number))
+        os.replace(unfinished, folder / name_of(number))
         sync(folder)
     except (OSError, duckdb.Error) as error:
         if isinstance(error, duckdb.Error) and is_locked(error):
@@ -222,19 +259,22 @@ def roll_back(folder: Path, number: int | None = None) -> int:
 def remove_old(folder: Path, kept: int) -> None:
     """Remove all but the newest `kept` publications and the current one. The folder must be locked.
 
+    A folder without the manifest of its number is never removed, and is not counted.
+
     Raises:
         PublicationError: One of them cannot be removed.
     """
-    for number in publication_numbers(folder)[:-kept]:
+    ours = [number for number in publication_numbers(folder) if _has_manifest_of(folder / name_of(number), number)]
+    for number in ours[:-kept]:
         if number != current_number(folder):
             _remove(folder, number)
 
 
 def _remove(folder: Path, number: int) -> None:
     """Remove a publication. It is renamed first, because a folder whose name is a number is always complete."""
-    leaving = folder / f".{_name(number)}.leaving"
+    leaving = folder / f".{name_of(number)}.leaving"
     try:
-        os.replace(folder / _name(number), leaving)
+        os.replace(folder / name_of(number), leaving)
         shutil.rmtree(leaving)
     except OSError as error:
         raise PublicationError(
@@ -244,15 +284,11 @@ def _remove(folder: Path, number: int) -> None:
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what a killed process has left behind."""
+    """Remove what a killed process has left behind, and nothing else, such as the .git of a user."""
     for each in folder.glob(".*"):
-        if each.is_dir() and not each.is_symlink():
+        is_ours = unfinished_number(each.name) or unfinished_number(each.name, "leaving")
+        if is_ours and each.is_dir() and not each.is_symlink():
             shutil.rmtree(each)
-
-
-def _name(number: int) -> str:
-    """The name of a publication's folder: the number, padded with zeros so that names sort in order."""
-    return f"{number:06d}"
 
 
 def _point_current_to(folder: Path, number: int) -> None:
@@ -264,7 +300,7 @@ def _point_current_to(folder: Path, number: int) -> None:
     link, current = folder / f".{CURRENT}", folder / CURRENT
     try:
         link.unlink(missing_ok=True)
-        link.symlink_to(_name(number))
+        link.symlink_to(name_of(number))
         os.replace(link, current)
         sync(folder)
     except OSError as error:

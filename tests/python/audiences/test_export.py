@@ -809,6 +809,17 @@ def test_an_interrupted_export_of_another_warehouse_is_left_to_it(folder, wareho
     assert check_whole(folder, warehouse) == waves
 
 
+def test_folders_that_are_no_exports_are_left_alone(folder, connection):
+    others = (".notes.partial", ".1.partial", "2024")
+    for name in others:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "notes.txt").write_text("x")
+    with locked(folder):
+        assert finish_interrupted(folder, connection, RELATIONS) is None
+    assert run(folder, connection)["wave"] == 1
+    assert all((folder / name / "notes.txt").exists() for name in others)
+
+
 def test_a_wave_of_removals_alone_that_is_killed_has_not_happened(folder, warehouse):
     with duckdb.connect(str(warehouse)) as connection:
         run(folder, connection)

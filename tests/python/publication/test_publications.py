@@ -140,6 +140,49 @@ def publish_from_spark(warehouse: Path, stamp: int) -> None:
         publish_marts(copied, warehouse.parent / "publications", 3, origin=warehouse)
 
 
+@pytest.mark.parametrize("name", ["202401", "2024", "7", "000000", "\u0661"])
+def test_a_folder_with_other_numbers_is_refused_and_keeps_everything(tmp_path, name):
+    folder = tmp_path / "publications"
+    publish_stamp(tmp_path, 1)
+    (folder / name).mkdir()
+    (folder / name / "data.csv").write_text("x")
+    before = sorted(folder.rglob("*"))
+    said = rf"{folder} has {name}, which is not a publication; .* Set SEGMENTATION_PUBLICATIONS to a folder of its own"
+    with pytest.raises(PublicationError, match=said):
+        publish_stamp(tmp_path, 2)
+    assert sorted(folder.rglob("*")) == before
+    assert publication_numbers(folder) == [1]
+    # The command refuses before the build, which takes long.
+    refused = command(tmp_path, "publish")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    shutil.rmtree(folder / name)
+    assert publish_stamp(tmp_path, 2) == 2
+
+
+def test_a_publication_removes_only_what_a_killed_one_left(tmp_path):
+    folder = tmp_path / "publications"
+    others = [".git", ".0001.partial", ".notes.partial", ".000001.partial.old", ".1.leaving"]
+    left = [".000001.partial", ".000007.leaving"]
+    for name in others + left:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "config").write_text("x")
+    for stamp in (1, 2, 3):
+        publish_stamp(tmp_path, stamp, kept=2)
+    assert sorted(each.name for each in folder.iterdir()) == sorted([*others, ".lock", "000002", "000003", "current"])
+    assert all((folder / name / "config").exists() for name in others)
+
+
+@pytest.mark.parametrize("content", ["", '{"publication": 9, "warehouse": "warehouse.duckdb", "marts": {}}'])
+def test_a_folder_without_the_manifest_of_its_number_is_never_removed(tmp_path, content):
+    folder = tmp_path / "publications"
+    publish_stamp(tmp_path, 1)
+    (folder / "000001" / "manifest.json").write_text(content)
+    (folder / "current").unlink()
+    for stamp in (2, 3, 4):
+        publish_stamp(tmp_path, stamp, kept=2)
+    assert publication_numbers(folder) == [1, 3, 4]
+
+
 def test_a_second_simultaneous_publication_is_refused(tmp_path):
     publish_stamp(tmp_path, 1)
     with locked(tmp_path / "publications"):
@@ -217,6 +260,9 @@ def test_a_current_publication_whose_folder_is_gone_does_not_prevent_the_next_on
     assert current_database(tmp_path / "warehouse.duckdb") is None
     assert publish_stamp(tmp_path, 3) == 3
     assert stamps(folder / "current" / "segments.duckdb") == {3}
+    # The number of one that was removed by hand is not given to another.
+    shutil.rmtree(folder / "000003")
+    assert publish_stamp(tmp_path, 4) == 4
 
 
 @pytest.mark.parametrize("written", ["{folder}/000001", "000001/", "./000001", "{folder}/000001/"])
