@@ -60,7 +60,7 @@ audiences: $(if $(filter spark,$(TARGET)),setup-spark,setup)  ## Build, test, an
 	@$(if $(filter spark,$(TARGET)),sh scripts/need_java.sh,true)
 	$(if $(filter spark,$(TARGET)),.venv-spark,.venv)/bin/python -m customer_segmentation.audiences $(if $(VARS),--settings "$(VARS)") $(if $(CONTACT_DATE),--contact-date $(CONTACT_DATE)) $(if $(TARGET),--target $(TARGET)) -- $(ARGS)
 
-rollback: setup  ## Return to an earlier publication: TO=3, or the one before the current one; takes TARGET=spark
+rollback: setup  ## Return to an earlier publication: TO=3, or the one that was current before; takes TARGET=spark
 	.venv/bin/python -m customer_segmentation.publication rollback $(if $(TARGET),--target $(TARGET)) $(TO)
 
 publications: setup  ## List the publications; takes TARGET=spark

@@ -2,8 +2,8 @@
 
 Usage: python -m customer_segmentation.publication publish [--settings my_shop.yml] [--target spark] [-- further
            arguments of dbt build]
-       python -m customer_segmentation.publication rollback [--target spark] [NUMBER]    default: the one before the
-           current one
+       python -m customer_segmentation.publication rollback [--target spark] [NUMBER]    default: the one that was
+           current before the current one
        python -m customer_segmentation.publication list [--target spark]
        python -m customer_segmentation.publication check-warehouse
        python -m customer_segmentation.publication move-warehouse-aside
@@ -74,7 +74,9 @@ def rollback(number: int | None, *, on_spark: bool = False) -> None:
     folder = folder_of(on_spark=on_spark)
     if not publication_numbers(folder):
         raise PublicationError(nothing_published(on_spark=on_spark))
-    print(f"Publication {roll_back(folder, number)} is current: {folder / CURRENT / DATABASE}")
+    warehouse = (spark_warehouse() if on_spark else warehouse_path()).resolve()
+    number = roll_back(folder, warehouse, number, published_name(warehouse) if on_spark else None)
+    print(f"Publication {number} is current: {folder / CURRENT / DATABASE}")
 
 
 def list_publications(*, on_spark: bool = False) -> None:
@@ -117,7 +119,7 @@ def main(given: list[str]) -> None:
     publishing.add_argument("--settings", type=Path, help="a YAML settings file for the build")
     publishing.add_argument("arguments", nargs="*", metavar="-- ARGUMENTS", help="further arguments of dbt build")
     rolling_back = commands.add_parser("rollback", help="make an earlier publication the current one")
-    rolling_back.add_argument("number", type=int, nargs="?", help="default: the one before the current one")
+    rolling_back.add_argument("number", type=int, nargs="?", help="default: the one that was current before")
     listing = commands.add_parser("list", help="list the publications")
     for command in (publishing, rolling_back, listing):
         command.add_argument("--target", choices=["spark"], help="the warehouse on Apache Spark (default: on DuckDB)")

@@ -1,4 +1,4 @@
-"""The manifest of a publication: its number, its warehouse, its time, and a summary of each mart."""
+"""The manifest of a publication: its number, its warehouse, its time, its marts, and the publication before it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Manifest:
     # ISO 8601, in UTC.
     published_at: str
     marts: dict[str, MartSummary]
+    # The publication that was current until this one; None if there was none, and in the manifests of earlier versions.
+    previous: int | None = None
 
     def write(self, folder: Path) -> None:
         """Write manifest.json into the folder of a publication."""
@@ -52,6 +54,7 @@ def read_manifest(folder: Path) -> Manifest:
             content.get("warehouse_path"),
             content["published_at"],
             marts,
+            content.get("previous"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not a manifest"

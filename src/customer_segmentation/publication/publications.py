@@ -20,6 +20,7 @@ import duckdb
 
 from customer_segmentation.folders import name_of, number_of, only_one, sync, sync_files, unfinished_number
 from customer_segmentation.publication.copying import DATABASE, OLDEST_READER, copy_marts
+from customer_segmentation.publication.damage import find_damage
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import Manifest, read_manifest
 from customer_segmentation.publication.warehouse import explain, is_locked
@@ -84,12 +85,17 @@ def current_database(warehouse: Path, name: str | None = None) -> Path | None:
     publication, or if the publications belong to another warehouse.
 
     Raises:
-        PublicationError: The current publication cannot be read.
+        PublicationError: The current publication cannot be read, or its folder is gone.
     """
     folder = publications_folder(warehouse)
     current = folder / CURRENT
     try:
         if not current.is_dir():
+            if current.is_symlink():
+                raise PublicationError(
+                    f"{current} points to {os.readlink(current)}, which is gone; `make rollback` makes the newest "
+                    "publication that is left the current one, and `make publish` creates one."
+                )
             return None
     except OSError as error:
         raise _unreadable(folder, error) from error
@@ -99,16 +105,21 @@ def current_database(warehouse: Path, name: str | None = None) -> Path | None:
 
 
 def describe_publications(folder: Path) -> list[str]:
-    """One line per publication, newest first: number, time, marts, rows, and which one is current."""
+    """One line per publication, newest first: number, time, warehouse, marts and rows, or what is damaged."""
     lines = []
     for number in reversed(publication_numbers(folder)):
-        try:
-            manifest = read_manifest(folder / name_of(number))
-        except PublicationError:
-            content = "unreadable"
+        publication = folder / name_of(number)
+        damage = find_damage(publication, number)
+        if not publication.exists():
+            # A publication of another process has just removed it.
+            continue
+        if damage:
+            content = f"damaged: {damage}"
         else:
+            manifest = read_manifest(publication)
             rows = sum(mart.rows for mart in manifest.marts.values())
-            content = f"{manifest.published_at}   {len(manifest.marts)} marts   {rows} rows"
+            warehouse = manifest.warehouse_path or manifest.warehouse
+            content = f"{manifest.published_at}   {warehouse}   {len(manifest.marts)} marts   {rows} rows"
         mark = "   <- current" if number == current_number(folder) else ""
         lines.append(f"{number:6d}   {content}{mark}")
     return lines
@@ -126,7 +137,7 @@ def check_owner(folder: Path, name: str, warehouse: Path) -> None:
     manifest = None if current is None else read_manifest(folder / name_of(current))
     if manifest is None or _is_owner(manifest, folder, name, warehouse):
         return
-    owner, other = (manifest.warehouse, name) if manifest.warehouse != name else (manifest.warehouse_path, warehouse)
+    owner, other = _owner_and_other(manifest, name, warehouse)
     raise PublicationError(
         f"The publications in {folder} belong to the warehouse {owner}, not to {other}; set SEGMENTATION_PUBLICATIONS "
         f"to another folder, or remove {folder / CURRENT} if this warehouse is to replace that one."
@@ -158,6 +169,13 @@ def _is_owner(manifest: Manifest, folder: Path, name: str, warehouse: Path) -> b
         return False
     warehouse, path = warehouse.resolve(), manifest.warehouse_path
     return path in (None, str(warehouse)) or not os.path.exists(path) or folder.resolve().parent == warehouse.parent
+
+
+def _owner_and_other(manifest: Manifest, name: str, warehouse: Path) -> tuple[str, str]:
+    """What to call the owner of a publication, and another warehouse, so that they differ."""
+    if manifest.warehouse != name:
+        return manifest.warehouse, name
+    return str(manifest.warehouse_path), str(warehouse)
 
 
 def _unreadable(folder: Path, error: OSError) -> PublicationError:
@@ -207,7 +225,7 @@ def publish_marts(
         unfinished.mkdir()
         marts = copy_marts(warehouse, unfinished, storage_version)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        Manifest(number, warehouse.name, str(origin), now, marts).write(unfinished)
+        Manifest(number, warehouse.name, str(origin), now, marts, before).write(unfinished)
         sync_files(unfinished)
         os.replace(unfinished, folder / name_of(number))
         sync(folder)
@@ -233,40 +251,100 @@ def publish_marts(
     return number
 
 
-def roll_back(folder: Path, number: int | None = None) -> int:
-    """Make another publication the current one, by default the one before it, and return its number.
+def roll_back(folder: Path, warehouse: Path, number: int | None = None, name: str | None = None) -> int:
+    """Make another publication of a warehouse the current one, and return its number.
+
+    By default this is the one that was current before the current one was published. If the current one is gone, it is
+    the newest that can be made current. `name` is that of the file from which the marts were published, unless it is
+    the warehouse's.
 
     Raises:
-        PublicationError: There is no such publication, another process holds the lock, or the folder cannot be written.
+        PublicationError: There is no such publication, it is damaged, it or the current one belongs to another
+            warehouse, another process holds the lock, or the folder cannot be written.
     """
     if not publication_numbers(folder):
         raise PublicationError(f"There are no publications in {folder}; `make publish` creates one.")
+    name, warehouse = name or warehouse.name, warehouse.resolve()
     with locked(folder):
-        available = publication_numbers(folder)
-        if number is None:
-            earlier = [each for each in available if each < (current_number(folder) or 0)]
-            if not earlier:
-                raise PublicationError(f"There is no publication before the current one; available: {available}.")
-            number = earlier[-1]
-        if number not in available:
+        current = current_number(folder)
+        owner = None if current is None else _other_owner(folder, current, name, warehouse)
+        if owner:
             raise PublicationError(
-                f"There is no publication {number} to roll back to; available: {available}. Choose one with TO=."
+                f"Publication {current}, the current one in {folder}, is of {owner}. Name its warehouse with "
+                f"SEGMENTATION_WAREHOUSE or TARGET=spark, or remove {folder / CURRENT} if this warehouse is to replace "
+                "that one."
             )
+        numbers = publication_numbers(folder)
+        available = (each for each in reversed(numbers) if not _why_not(folder, each, name, warehouse))
+        if number is None and current is None:
+            number, refusal = next(available, None), f"No publication in {folder} can be made current"
+        elif number is None:
+            number, refusal = _previous(folder, current, name, warehouse)
+        else:
+            refusal = f"There is no publication {number} to roll back to"
+        if number in numbers:
+            refusal = _why_not(folder, number, name, warehouse)
+        if refusal:
+            choice = sorted(available)
+            remedy = "Choose one with TO=." if choice else "`make publish` creates one."
+            raise PublicationError(f"{refusal}; available: {choice}. {remedy}")
         _point_current_to(folder, number)
     return number
+
+
+def _previous(folder: Path, current: int, name: str, warehouse: Path) -> tuple[int | None, str]:
+    """The publication before the current one, and what to say if it is not there.
+
+    If its manifest does not say which one that was, it is the last one of this warehouse before it by number.
+    """
+    try:
+        previous = read_manifest(folder / name_of(current)).previous
+    except PublicationError:
+        previous = None
+    if previous is not None:
+        return previous, f"Publication {previous}, which was current before publication {current}, is gone"
+    earlier = [each for each in publication_numbers(folder) if each < current]
+    ours = [each for each in earlier if not _other_owner(folder, each, name, warehouse)]
+    return (ours[-1] if ours else None), "There is no publication before the current one"
+
+
+def _why_not(folder: Path, number: int, name: str, warehouse: Path) -> str | None:
+    """Say why a publication cannot be made the current one of a warehouse; None if it can."""
+    damage = find_damage(folder / name_of(number), number)
+    if damage:
+        return f"Publication {number} is damaged: {damage}"
+    owner = _other_owner(folder, number, name, warehouse)
+    return f"Publication {number} is of {owner}" if owner else None
+
+
+def _other_owner(folder: Path, number: int, name: str, warehouse: Path) -> str | None:
+    """Say which other warehouse a publication belongs to; None if it is this one's, or if nobody can tell."""
+    try:
+        manifest = read_manifest(folder / name_of(number))
+    except PublicationError:
+        return None
+    if _is_owner(manifest, folder, name, warehouse):
+        return None
+    owner, other = _owner_and_other(manifest, name, warehouse)
+    return f"the warehouse {owner}, not of {other}"
 
 
 def remove_old(folder: Path, kept: int) -> None:
     """Remove all but the newest `kept` publications and the current one. The folder must be locked.
 
-    A folder without the manifest of its number is never removed, and is not counted.
+    If more than one is kept, so is the one to which a rollback returns, which after an earlier rollback can be older. A
+    folder without the manifest of its number is never removed, and is not counted.
 
     Raises:
         PublicationError: One of them cannot be removed.
     """
     ours = [number for number in publication_numbers(folder) if _has_manifest_of(folder / name_of(number), number)]
+    current = current_number(folder)
+    needed = {current}
+    if kept > 1 and current in ours:
+        needed.add(read_manifest(folder / name_of(current)).previous)
     for number in ours[:-kept]:
-        if number != current_number(folder):
+        if number not in needed:
             _remove(folder, number)
 
 

@@ -115,6 +115,115 @@ def test_rollback_goes_to_the_previous_publication_and_lists_those_available(tmp
     assert publish_stamp(tmp_path, 3) == 3
 
 
+def test_a_second_rollback_returns_to_what_readers_saw_and_not_to_what_was_withdrawn(tmp_path):
+    folder, warehouse = tmp_path / "publications", tmp_path / "warehouse.duckdb"
+    for stamp in range(1, 5):
+        publish_stamp(tmp_path, stamp, kept=4)
+    assert roll_back(folder, warehouse, 2) == 2
+    # Publication 2 stays although it is not among the newest three.
+    assert publish_stamp(tmp_path, 5, kept=3) == 5
+    assert publication_numbers(folder) == [2, 3, 4, 5]
+    assert roll_back(folder, warehouse) == 2
+    assert roll_back(folder, warehouse, 5) == 5
+    shutil.rmtree(folder / "000002")
+    said = (
+        r"Publication 2, which was current before publication 5, is gone; available: \[3, 4, 5\]\. Choose one with TO="
+    )
+    with pytest.raises(PublicationError, match=said):
+        roll_back(folder, warehouse)
+    assert current_number(folder) == 5
+    # The manifest of an earlier version does not say which one was current before.
+    manifest = folder / "000005" / "manifest.json"
+    content = json.loads(manifest.read_text())
+    assert content.pop("previous") == 2
+    manifest.write_text(json.dumps(content))
+    assert roll_back(folder, warehouse) == 4
+
+
+def truncate(file: Path) -> None:
+    """Keep the first half of a file."""
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def change_rows(database: Path) -> None:
+    """Take a row out of a mart."""
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("delete from marts.third where row_id = 5")
+
+
+def drop_mart(database: Path) -> None:
+    """Take a mart out of a database."""
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("drop table marts.second")
+
+
+DAMAGES = {
+    "no database": ("segments.duckdb", Path.unlink, "is missing"),
+    "half a database": ("segments.duckdb", truncate, "(cannot be read|is cut short)"),
+    "a database without a mart": ("segments.duckdb", drop_mart, "has no mart second"),
+    "a database without a row": ("segments.duckdb", change_rows, "has 1999 rows of third instead of 2000"),
+    "no Parquet file": ("second.parquet", Path.unlink, "is missing"),
+    "half a Parquet file": ("second.parquet", truncate, "cannot be read"),
+    "another Parquet file": ("second.parquet", lambda file: duckdb.sql("select 1").write_parquet(str(file)), "1 rows"),
+    "half a manifest": ("manifest.json", truncate, "is not the manifest of a publication"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_publication_is_not_made_current(tmp_path, damage):
+    folder, warehouse = tmp_path / "publications", tmp_path / "warehouse.duckdb"
+    for stamp in (1, 2, 3):
+        publish_stamp(tmp_path, stamp)
+    name, spoil, said = DAMAGES[damage]
+    spoil(folder / "000002" / name)
+    for number in (None, 2):
+        refused = rf"Publication 2 is damaged: {folder}/000002/{name} .*{said}.*; available: \[1, 3\]\. Choose one"
+        with pytest.raises(PublicationError, match=refused):
+            roll_back(folder, warehouse, number)
+    assert current_number(folder) == 3
+    assert ["   damaged: " in line for line in describe_publications(folder)] == [False, True, False]
+    assert roll_back(folder, warehouse, 1) == 1
+
+
+def test_a_rollback_stays_with_the_publications_of_its_warehouse(tmp_path):
+    folder, ours, theirs = (tmp_path / name for name in ("publications", "ours.duckdb", "theirs.duckdb"))
+    for warehouse in (ours, theirs):
+        write_warehouse(warehouse, 1)
+    with locked(folder):
+        for warehouse in (ours, theirs, ours):
+            (folder / "current").unlink(missing_ok=True)
+            publish_marts(warehouse, folder, 5)
+    with pytest.raises(
+        PublicationError, match=r"Publication 2 is of the warehouse theirs.duckdb, not of ours.duckdb; av"
+    ):
+        roll_back(folder, ours, 2)
+    with pytest.raises(
+        PublicationError, match=r"Publication 3, the current one .* not of theirs.duckdb\. Name its ware"
+    ):
+        roll_back(folder, theirs, 2)
+    assert current_number(folder) == 3
+    assert [line.split()[2] for line in describe_publications(folder)] == [str(each) for each in (ours, theirs, ours)]
+    assert roll_back(folder, ours) == 1
+    with pytest.raises(PublicationError, match=r"no publication before the current one; available: \[1, 3\]"):
+        roll_back(folder, ours)
+
+
+def test_a_rollback_from_a_publication_that_is_gone_takes_the_newest_sound_one(tmp_path):
+    folder, warehouse = tmp_path / "publications", tmp_path / "warehouse.duckdb"
+    for stamp in (1, 2, 3, 4):
+        publish_stamp(tmp_path, stamp, kept=5)
+    shutil.rmtree(folder / "000004")
+    truncate(folder / "000003" / "segments.duckdb")
+    assert roll_back(folder, warehouse) == 2
+    (folder / "current").unlink()
+    for number in (1, 2):
+        (folder / f"00000{number}" / "first.parquet").unlink()
+    with pytest.raises(
+        PublicationError, match=r"No publication in .* can be made current; available: \[\]\. `make pub"
+    ):
+        roll_back(folder, warehouse)
+
+
 def test_the_publications_of_spark_are_listed_and_rolled_back_in_their_own_folder(tmp_path):
     on_spark = tmp_path / "elsewhere" / "seg"
     spark = {"SEGMENTATION_SPARK_WAREHOUSE": str(on_spark)}
@@ -257,7 +366,8 @@ def test_a_current_publication_whose_folder_is_gone_does_not_prevent_the_next_on
     (folder / "current").unlink()
     (folder / "current").symlink_to("000001")
     assert current_number(folder) is None
-    assert current_database(tmp_path / "warehouse.duckdb") is None
+    with pytest.raises(PublicationError, match="current points to 000001, which is gone; `make rollback` makes"):
+        current_database(tmp_path / "warehouse.duckdb")
     assert publish_stamp(tmp_path, 3) == 3
     assert stamps(folder / "current" / "segments.duckdb") == {3}
     # The number of one that was removed by hand is not given to another.
@@ -296,7 +406,8 @@ def test_a_damaged_publication_is_reported_and_can_be_left(tmp_path, content):
     if content is not None:
         manifest.write_text(content)
     newest, oldest = describe_publications(folder)
-    assert newest.split() == ["2", "unreadable", "<-", "current"]
+    assert newest.startswith(f"     2   damaged: {manifest} is not the manifest of a publication")
+    assert newest.endswith("   <- current")
     assert "3 marts   6000 rows" in oldest
     said = r"000002/manifest.json cannot be read \(.*\), so the publication is damaged; remove its folder, or make"
     with pytest.raises(PublicationError, match=said):
@@ -341,7 +452,7 @@ def test_a_publication_that_readers_cannot_see_is_removed(tmp_path, monkeypatch)
         with pytest.raises(PublicationError, match=said):
             publish_stamp(tmp_path, 2)
     with pytest.raises(PublicationError, match=said):
-        roll_back(folder, 1)
+        roll_back(folder, tmp_path / "warehouse.duckdb", 1)
     assert sorted(each.name for each in folder.iterdir()) == [".lock", "000001", "current"]
     assert stamps(folder / "current" / "segments.duckdb") == {1}
 
@@ -385,7 +496,7 @@ def test_a_folder_of_somebody_else_is_reported(tmp_path, monkeypatch):
     for reading in (
         lambda: publication_numbers(folder),
         lambda: describe_publications(folder),
-        lambda: roll_back(folder),
+        lambda: roll_back(folder, tmp_path / "warehouse.duckdb"),
         lambda: current_database(tmp_path / "warehouse.duckdb"),
     ):
         with pytest.raises(PublicationError, match=rf"publications in {folder} cannot be read \(Permission denied: "):
@@ -420,6 +531,15 @@ def report_in(tmp_path, monkeypatch, capsys):
         return read[-1], capsys.readouterr().out
 
     return write
+
+
+def test_the_report_does_not_show_the_warehouse_if_the_current_publication_is_gone(tmp_path, report_in):
+    publish_stamp(tmp_path, 1)
+    shutil.rmtree(tmp_path / "publications" / "000001")
+    with pytest.raises(PublicationError, match=r"current points to 000001, which is gone; `make rollback` .*publish"):
+        report_in(tmp_path / "spark-warehouse")
+    warehouse = tmp_path / "warehouse.duckdb"
+    assert report_in(tmp_path / "spark-warehouse", "--warehouse", str(warehouse))[0] == warehouse
 
 
 def test_the_report_reads_the_publication_of_spark_beside_a_warehouse_that_was_only_built(tmp_path, report_in):
