@@ -23,8 +23,9 @@ def find_damage(publication: Path, number: int) -> str | None:
     """
     try:
         manifest = read_manifest(publication)
-    except PublicationError:
-        return f"{publication / MANIFEST} is not the manifest of a publication"
+    except PublicationError as error:
+        said = error.__cause__.strerror if isinstance(error.__cause__, OSError) else "it is not a manifest"
+        return f"{publication / MANIFEST} cannot be read ({said})"
     if manifest.publication != number:
         return f"{publication / MANIFEST} is that of publication {manifest.publication}"
     return _damage_of_database(publication / DATABASE, manifest) or _damage_of_parquet(publication, manifest)

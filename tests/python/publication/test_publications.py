@@ -165,7 +165,7 @@ DAMAGES = {
     "no Parquet file": ("second.parquet", Path.unlink, "is missing"),
     "half a Parquet file": ("second.parquet", truncate, "cannot be read"),
     "another Parquet file": ("second.parquet", lambda file: duckdb.sql("select 1").write_parquet(str(file)), "1 rows"),
-    "half a manifest": ("manifest.json", truncate, "is not the manifest of a publication"),
+    "half a manifest": ("manifest.json", truncate, r"cannot be read \(it is not a manifest\)"),
 }
 
 
@@ -406,7 +406,7 @@ def test_a_damaged_publication_is_reported_and_can_be_left(tmp_path, content):
     if content is not None:
         manifest.write_text(content)
     newest, oldest = describe_publications(folder)
-    assert newest.startswith(f"     2   damaged: {manifest} is not the manifest of a publication")
+    assert newest.startswith(f"     2   damaged: {manifest} cannot be read (")
     assert newest.endswith("   <- current")
     assert "3 marts   6000 rows" in oldest
     said = r"000002/manifest.json cannot be read \(.*\), so the publication is damaged; remove its folder, or make"
