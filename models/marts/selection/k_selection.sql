@@ -203,11 +203,16 @@ sentences as (
                 ' whose index is ',
                 {{ format_number(
                     divide(
-                        '100 * (alternative_index - davies_bouldin_index)',
+                        '100 * abs(alternative_index - davies_bouldin_index)',
                         'davies_bouldin_index'
                     ),
                     1
-                ) }}, ' % higher.'
+                ) }},
+                -- A k that a setting fixes need not have the lower index.
+                case
+                    when alternative_index < davies_bouldin_index then ' % lower.'
+                    else ' % higher.'
+                end
             )
         end as alternative_remark
     from alternatives_found
