@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 from customer_segmentation.dbt_process import dbt_runner, leave
@@ -24,6 +25,9 @@ LOGGING_FLAGS = ("--log-level", "--debug", "-d", "--no-quiet")
 # Where a line cannot be overwritten, the next one follows after this many seconds.
 SECONDS_BETWEEN_LINES = 10
 WIDEST_LINE = 100
+# The files of a project that dbt reads.
+FOLDERS_READ = ("seeds", "models", "macros", "tests", "analyses", "snapshots")
+SUFFIXES_READ = (".csv", ".sql", ".yml", ".yaml", ".md", ".py")
 # What a shell expects of a program that was interrupted.
 INTERRUPTED = 130
 # Events of dbt before which the terminal is cleared, besides errors and warnings: what the project prints at the end.
@@ -79,6 +83,22 @@ def shown(message: str) -> str:
     return PLACES.sub("", REFUSED_SETTING.sub("", message.strip())).rstrip()
 
 
+def wrong_encoding(project: Path) -> str | None:
+    """Which file of a project is not in UTF-8, in a sentence; None if all are. dbt does not name it."""
+    for folder in FOLDERS_READ:
+        for file in sorted(each for each in (project / folder).rglob("*") if each.suffix in SUFFIXES_READ):
+            content = file.read_bytes()
+            try:
+                content.decode("utf-8")
+            except UnicodeDecodeError as error:
+                line, byte = content[: error.start].count(b"\n") + 1, content[error.start]
+                return (
+                    f"{file.relative_to(project)} is not in UTF-8: line {line} has the byte 0x{byte:02X}. "
+                    "Save it as UTF-8 (in Excel: CSV UTF-8), and run this again."
+                )
+    return None
+
+
 def main(arguments: list[str]) -> int:
     """Run dbt and return its exit code: 0 for success, 1 for a failure, 2 for an error, 130 after Ctrl-C."""
     flags = [] if sys.stdout.isatty() else ["--no-use-colors"]
@@ -98,7 +118,8 @@ def main(arguments: list[str]) -> int:
                 print(event.info.msg, flush=True)
             # dbt would show where in its code it was interrupted.
             elif event.info.level == "error" and not isinstance(sys.exception(), KeyboardInterrupt):
-                errors.append(shown(event.info.msg))
+                of_a_file = wrong_encoding(Path.cwd()) if isinstance(sys.exception(), UnicodeDecodeError) else None
+                errors.append(of_a_file or shown(event.info.msg))
                 print(errors[-1], flush=True)
 
         quiet = ["--log-level", "none"]

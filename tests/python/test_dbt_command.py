@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from conftest import PROJECT
 
-from customer_segmentation.dbt_command import INTERRUPTED, Progress, main, shown
+from customer_segmentation.dbt_command import INTERRUPTED, Progress, main, shown, wrong_encoding
 
 
 class Terminal(io.StringIO):
@@ -110,6 +110,30 @@ def test_an_interrupted_run_is_told_in_a_sentence(capfd: pytest.CaptureFixture, 
     assert main(["list", "--project-dir", str(PROJECT)]) == INTERRUPTED
     output = capfd.readouterr()
     assert "Interrupted" in output.err
+    assert "Traceback" not in output.out + output.err
+
+
+def test_the_file_that_is_not_in_utf_8_is_named(tmp_path: Path):
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "good.sql").write_text("select 'ü'\n", encoding="utf-8")
+    assert wrong_encoding(tmp_path) is None
+    (tmp_path / "seeds" / "overrides.csv").write_bytes("customer_id,reason\nC1,Schlüssel\n".encode("windows-1252"))
+    said = "seeds/overrides.csv is not in UTF-8: line 2 has the byte 0xFC. Save it as UTF-8"
+    assert said in wrong_encoding(tmp_path)
+
+
+def test_dbt_stops_at_a_seed_in_another_encoding_with_a_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: customer_segmentation\n")
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds" / "overrides.csv").write_bytes(b"customer_id,reason\nC1,Schl\xfcssel\n")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(PROJECT))
+    monkeypatch.chdir(tmp_path)
+    assert main(["list"]) == 2
+    output = capfd.readouterr()
+    assert "seeds/overrides.csv is not in UTF-8: line 2" in output.out
     assert "Traceback" not in output.out + output.err
 
 
