@@ -512,7 +512,8 @@
             {%- endif -%}
             {%- do seen.append(name | lower | trim) -%}
         {%- endfor -%}
-        {%- if is_pattern(location) -%}
+        {#- A file without a line has no lines to reject. -#}
+        {%- if is_pattern(location) and first_line | length -%}
             {%- do check_columns_of_file(input, file, first_line.rows[0] | select('string') | list) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -522,6 +523,10 @@
 {% macro check_columns_of_file(input, file, names) %}
     {#- Stops the run if a file of a pattern lacks a column without which each of its lines would be rejected. -#}
     {%- set lowered = names | map('lower') | map('trim') | list -%}
+    {#- The folders of Hive's partitions are columns: day=2024-01-01/part.parquet. -#}
+    {%- for folder in file.split('/')[:-1] if '=' in folder -%}
+        {%- do lowered.append(folder.split('=')[0] | lower) -%}
+    {%- endfor -%}
     {%- for ours, theirs in input_mapping(input).items()
         if ours in ('customer_id', 'transaction_date') and theirs | lower not in lowered -%}
         {%- do exceptions.raise_compiler_error(
@@ -557,12 +562,12 @@
             {%- do check_columns_of_file(input, row['file'], columns.columns['column_name'].values() | list) -%}
         {%- endif -%}
         {%- for column in columns -%}
-            {%- if column['column_name'] not in named -%}
+            {#- DuckDB calls the second one Amount_1, and a column without a name C4. -#}
+            {%- set name = modules.re.sub('_\\d+$', '', column['column_name']) -%}
+            {%- if column['column_name'] not in named and name | lower in named | map('lower') -%}
                 {%- do exceptions.raise_compiler_error(
-                    'File ' ~ row['file'] ~ " has two columns of the name '"
-                    ~ modules.re.sub('_\\d+$', '', column['column_name'])
-                    ~ "', if upper and lower case are the same, so it is not clear which is meant."
-                    ~ ' Rename one of them.'
+                    'File ' ~ row['file'] ~ " has two columns of the name '" ~ name ~ "', if upper and lower case are"
+                    ~ ' the same, so it is not clear which is meant. Rename one of them.'
                 ) -%}
             {%- endif -%}
             {%- set of_column = types.setdefault(column['column_name'] | lower, {}) -%}
@@ -593,16 +598,17 @@
     {#- Whether the values of a column that has these types of DuckDB in several files are the same when DuckDB has made
         one type of them. A text takes the others as they are written, but writes a number with a decimal point. -#}
     {%- set kinds = [] -%}
-    {%- for type in types -%}
+    {#- A column without a value has the type NULL. -#}
+    {%- for type in types if type | replace('"', '') != 'NULL' -%}
         {%- set kind = (
             'text' if type == 'VARCHAR' or type.startswith('ENUM')
             else 'day' if type == 'DATE' or (type.startswith('TIMESTAMP') and 'ZONE' not in type)
-            else 'whole number' if modules.re.fullmatch('U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?', type)
+            else 'number with 0 decimals' if modules.re.fullmatch('U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?', type)
+            else 'number with ' ~ type.split(',')[1] | replace(')', ' decimals') if type.startswith('DECIMAL')
             else 'number' if type in ('FLOAT', 'DOUBLE')
             else type
         ) -%}
-        {%- set is_of_any_scale = is_number and (kind in ('whole number', 'number') or kind.startswith('DECIMAL')) -%}
-        {%- do kinds.append('number' if is_of_any_scale else kind) -%}
+        {%- do kinds.append('number' if is_number and kind.startswith('number') else kind) -%}
     {%- endfor -%}
     {%- set others = kinds | unique | reject('equalto', 'text') | list -%}
     {%- set is_text_of_numbers = 'text' in kinds and 'number' in others and is_number -%}

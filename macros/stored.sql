@@ -288,17 +288,22 @@ segments_logged as (
 
 
 {% macro check_tables_of_training() %}
-    {#- Stops a run that scores in a warehouse of an earlier version, which trained without a table that this one
-        reads. -#}
+    {#- Stops a run that scores in a warehouse of an earlier version, which trained without a table or a column that
+        this one reads. -#}
     {%- for id in selected_resources if id in graph.nodes and graph.nodes[id].resource_type == 'model' -%}
         {%- for read in graph.nodes[id].depends_on.nodes if read not in selected_resources -%}
             {%- set node = graph.nodes.get(read) -%}
-            {%- if node and node.package_name == 'customer_segmentation' and 'training' in node.tags
-                and not stored_relation(node.name) -%}
-                {%- do exceptions.raise_compiler_error(
-                    'The table ' ~ node.name ~ ' is missing, which training makes and scoring reads: an earlier version'
-                    ~ ' trained the model. Train one first: make build, or dbt build without --selector score.'
-                ) -%}
+            {%- if node and node.package_name == 'customer_segmentation' and 'training' in node.tags -%}
+                {%- set stored = stored_relation(node.name) -%}
+                {%- set present = run_query('select * from ' ~ stored ~ ' limit 0').column_names if stored else [] -%}
+                {%- set absent = node.columns | map('lower') | reject('in', present | map('lower') | list) | list -%}
+                {%- if not stored or absent -%}
+                    {%- do exceptions.raise_compiler_error(
+                        'The table ' ~ node.name ~ (' lacks the column ' ~ absent[0] if stored else ' is missing')
+                        ~ ', which training makes and scoring reads: an earlier version trained the model. Train one'
+                        ~ ' first: make build, or dbt build without --selector score.'
+                    ) -%}
+                {%- endif -%}
             {%- endif -%}
         {%- endfor -%}
     {%- endfor -%}

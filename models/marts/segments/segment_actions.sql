@@ -95,10 +95,13 @@ proposed as (
     where
         (
             audiences_counted.customers > 0
-            or case audiences_counted.audience
-                when 'everyone' then overridden_counted.customers
+            or audiences_counted.cluster is not null
+            and case audiences_counted.audience
                 when 'quiet' then overridden_counted.quiet_customers
-                else overridden_counted.customers - overridden_counted.quiet_customers
+                when 'active'
+                    then
+                        overridden_counted.customers
+                        - overridden_counted.quiet_customers
             end > 0
         )
         and (audiences_counted.only_if is null or conditions.holds)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow
+import pyarrow.parquet
 import pytest
 from conftest import WITHOUT_UNIT_TESTS, build
 from dbt.cli.main import dbtRunnerResult
@@ -404,10 +406,14 @@ def test_parquet_columns_that_differ_in_case_alone_stop_the_run(dbt, tmp_path):
 
 
 def test_parquet_files_of_other_types_of_number_and_day_are_read_together(dbt, tmp_path):
-    """A field of a structure has a name of its own, whatever the columns are called."""
-    write_parquet(tmp_path / "a.parquet", details="{'amount': 1, 'Quantity': 2}")
-    write_parquet(tmp_path / "b.parquet", amount="2.5::double", quantity="2::tinyint")
+    """A field of a structure has a name of its own, whatever the columns are called, and a column need not have one."""
+    write_parquet(tmp_path / "a.parquet", details="{'amount': 1, 'Quantity': 2}", transaction_id="5::decimal(9, 0)")
+    write_parquet(tmp_path / "b.parquet", amount="2.5::double", quantity="2::tinyint", transaction_id="6")
     write_parquet(tmp_path / "c.parquet", transaction_date="timestamp '2024-01-01 10:00:00'", customer_id="'7'")
+    line = {"transaction_id": [8], "customer_id": [7], "transaction_date": [date(2024, 1, 1)], "quantity": [2]}
+    pyarrow.parquet.write_table(
+        pyarrow.table(line | {"amount": pyarrow.nulls(1), "": [3]}), str(tmp_path / "d.parquet")
+    )
     assert read_parquet_files(dbt, tmp_path, {}).success
     found = query(
         dbt.warehouse,
@@ -415,6 +421,24 @@ def test_parquet_files_of_other_types_of_number_and_day_are_read_together(dbt, t
         " where failed_rules is null group by all",
     )
     assert found == [("7", date(2024, 1, 1), Decimal("6.000"), Decimal("5.00"))]
+    rejected = "select transaction_id, failed_rules from staging.stg_shop__transactions where failed_rules is not null"
+    assert query(dbt.warehouse, rejected) == [("8", "missing_amount")]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_folder_of_a_hive_partition_is_a_column_and_a_file_may_be_empty(dbt, tmp_path, suffix):
+    for day in ("2024-01-01", "2024-02-01"):
+        folder = tmp_path / f"transaction_date={day}"
+        folder.mkdir()
+        line = "select 'T1' as transaction_id, 'C1' as customer_id, 2 as quantity, 1 as amount"
+        duckdb.execute(f"copy ({line}) to '{folder}/part{suffix}'")
+    if suffix == ".csv":
+        (tmp_path / "transaction_date=2024-02-01" / "empty.csv").touch()
+    columns = {name: name for name in HEADER[:5]}
+    settings = {"transactions_location": f"{tmp_path}/*/*{suffix}", "transactions_columns": columns}
+    assert dbt("run", settings, "--select", "base_shop__transactions", "stg_shop__transactions").success
+    found = query(dbt.warehouse, "select transaction_date, failed_rules from staging.stg_shop__transactions order by 1")
+    assert found == [(date(2024, 1, 1), None), (date(2024, 2, 1), None)]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -350,6 +350,16 @@ def test_scoring_without_a_model_stops_with_a_sentence(tmp_path):
     assert "Train one first: make build" in refused.output
 
 
+def test_scoring_with_a_table_that_an_earlier_version_made_stops_with_a_sentence(sample: Built, tmp_path):
+    shutil.copy(green(sample).warehouse, tmp_path / "warehouse.duckdb")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("alter table intermediate.int_alternative_sums drop column returners")
+    refused = warm_dbt().run(tmp_path, {}, "build", *SCORE)
+    assert refused.returncode != 0
+    assert "The table int_alternative_sums lacks the column returners, which training makes" in refused.output
+    assert "Train one first: make build" in refused.output
+
+
 # ---- manual overrides --------------------------------------------------------------------------------------------
 
 
