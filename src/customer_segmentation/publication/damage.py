@@ -9,6 +9,7 @@ import duckdb
 from customer_segmentation.publication.copying import DATABASE, identifier, literal
 from customer_segmentation.publication.errors import PublicationError
 from customer_segmentation.publication.manifest import MANIFEST, Manifest, read_manifest
+from customer_segmentation.publication.warehouse import is_locked
 
 # The headers at the beginning of a DuckDB file, before its blocks.
 HEADER_BYTES = 3 * 4096
@@ -19,7 +20,8 @@ QUOTED_CHARACTERS = 160
 def find_damage(publication: Path, number: int) -> str | None:
     """Say which file of the publication with this number is damaged, and how; None if it is sound.
 
-    Rows are counted from the metadata of the files, so this is quick however large the marts are.
+    Rows are counted from the metadata of the files, so this is quick however large the marts are. What is in a database
+    that another process has open to write is not known.
     """
     try:
         manifest = read_manifest(publication)
@@ -53,7 +55,10 @@ def _damage_of_database(database: Path, manifest: Manifest) -> str | None:
             if database.stat().st_size < HEADER_BYTES + blocks:
                 return f"{database} is cut short"
     except (OSError, duckdb.Error) as error:
-        return _unreadable(database, error)
+        if not (isinstance(error, duckdb.Error) and is_locked(error)):
+            return _unreadable(database, error)
+        if database.stat().st_size < HEADER_BYTES:
+            return f"{database} is cut short"
     return None
 
 

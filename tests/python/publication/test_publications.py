@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -183,6 +185,32 @@ def test_a_damaged_publication_is_not_made_current(tmp_path, damage):
     assert current_number(folder) == 3
     assert ["   damaged: " in line for line in describe_publications(folder)] == [False, True, False]
     assert roll_back(folder, warehouse, 1) == 1
+
+
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+def test_a_publication_that_another_process_has_open_to_write_is_in_use_and_not_damaged(tmp_path):
+    folder, warehouse = tmp_path / "publications", tmp_path / "warehouse.duckdb"
+    for stamp in (1, 2, 3):
+        publish_stamp(tmp_path, stamp)
+    database, file = folder / "000002" / "segments.duckdb", folder / "000002" / "second.parquet"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(duckdb.IOException, match="lock"):
+            duckdb.connect(str(database), read_only=True)
+        assert not any("damaged: " in line for line in describe_publications(folder))
+        assert roll_back(folder, warehouse) == 2
+        assert roll_back(folder, warehouse, 3) == 3
+        truncate(file)
+        with pytest.raises(PublicationError, match=r"Publication 2 is damaged: .*second\.parquet cannot be read"):
+            roll_back(folder, warehouse, 2)
+        os.truncate(database, 4096)
+        with pytest.raises(PublicationError, match=r"Publication 2 is damaged: .*segments\.duckdb is cut short"):
+            roll_back(folder, warehouse, 2)
+        holder.stdin.close()
 
 
 def test_a_rollback_stays_with_the_publications_of_its_warehouse(tmp_path):
