@@ -53,8 +53,31 @@
     {%- do return(
         '(select ' ~ typed | join(', ') ~ ' from read_csv('
         ~ quote_literal(seed.root_path ~ '/' ~ seed.original_file_path)
-        ~ ", all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"'))"
+        ~ ', all_varchar = true, header = true, delim = ' ~ quote_literal(seed.config.delimiter or ',')
+        ~ ", quote = '\"', escape = '\"'))"
     ) -%}
+{% endmacro %}
+
+
+{% macro first_fields(path, first_line, delimiter) %}
+    {#- The texts in the first line of a CSV file, as DuckDB divides it, which it does whatever is in the other lines. A
+        delimiter in quotes is not one, so there can be fewer fields than columns asked for: those are null. -#}
+    {%- set columns, fields, marked = [], [], [] -%}
+    {%- for _ in first_line.split(delimiter) -%}
+        {%- do columns.append("'column" ~ loop.index ~ "': 'string'") -%}
+        {#- dbt takes an empty text for null. -#}
+        {%- do marked.append("'=' || column" ~ loop.index) -%}
+    {%- endfor -%}
+    {%- set rows = run_query(
+        'select ' ~ marked | join(', ') ~ ' from read_csv(' ~ path ~ ', auto_detect = false, header = false,'
+        ~ ' columns = {' ~ columns | join(', ') ~ '}, delim = ' ~ quote_literal(delimiter)
+        ~ ", quote = '\"', escape = '\"', null_padding = true, nullstr = '\x01',"
+        ~ " strict_mode = false, parallel = false) limit 1"
+    ).rows -%}
+    {%- for row in rows -%}
+        {%- for field in row.values() if field is not none -%}{%- do fields.append(field[1:] | trim) -%}{%- endfor -%}
+    {%- endfor -%}
+    {%- do return(fields) -%}
 {% endmacro %}
 
 
@@ -63,10 +86,11 @@
     {%- set seed, types = playbook_seed(name), playbook_column_types(name) -%}
     {%- set file, path = playbook_place(name), quote_literal(seed.root_path ~ '/' ~ seed.original_file_path) -%}
     {%- set text = run_query('select content from read_text(' ~ path ~ ')').columns[0].values()[0] -%}
-    {%- set first_line = (text.splitlines() or [''])[0] -%}
+    {%- set first_line, delimiter = (text.splitlines() or [''])[0], seed.config.delimiter or ',' -%}
     {%- set columns, read_as = [], [] -%}
-    {%- for column in first_line.split(',') -%}
-        {%- set column = column | replace('\ufeff', '') | replace('"', '') | trim -%}
+    {%- for field in first_fields(path, first_line, delimiter) -%}
+        {#- Of columns without a name, as spreadsheets leave them at the end, or with one name, dbt makes up names. -#}
+        {%- set column = field if field and field | lower not in columns else 'unnamed or repeated ' ~ loop.index -%}
         {%- do columns.append(column | lower) -%}
         {%- do read_as.append(
             quote_literal(column) ~ ': '
@@ -76,20 +100,24 @@
     {%- for column in types if column not in columns -%}
         {%- do return([
             'The first line of ' ~ file ~ " is '" ~ first_line ~ "', which lacks the column " ~ column ~ '. It needs '
-            ~ types | join(', ') ~ ', separated by commas; Excel writes semicolons in many countries.'
+            ~ types | join(', ') ~ (
+                ', separated by commas; Excel writes semicolons in many countries.' if delimiter == ','
+                else ", separated by '" ~ delimiter ~ "', the delimiter of the seed."
+            )
         ]) -%}
     {%- endfor -%}
     {%- do run_query(
         'from read_csv(' ~ path ~ ', auto_detect = false, header = true, columns = {' ~ read_as | join(', ')
-        ~ "}, delim = ',', quote = '\"', escape = '\"', store_rejects = true, rejects_table = 'playbook_errors',"
-        ~ " rejects_scan = 'playbook_scans')"
+        ~ '}, delim = ' ~ quote_literal(delimiter) ~ ", quote = '\"', escape = '\"', store_rejects = true,"
+        ~ " rejects_table = 'playbook_errors', rejects_scan = 'playbook_scans')"
     ) -%}
     {%- set problems = run_query(
         'select problem from (select distinct line, ' ~ sentence_with_values(
             'Line {line} of ' ~ file ~ " {case cast(error_type as string) when 'CAST' then concat('has a text in ',"
             ~ " column_name, ', which must be a number with a decimal point') when 'MISSING COLUMNS' then 'has fewer"
             ~ " fields than the first line' when 'TOO MANY COLUMNS' then 'has more fields than the first line; a text"
-            ~ " with a comma needs double quotes around it' else 'cannot be read' end}: {csv_line}"
+            ~ ' with a ' ~ ('comma' if delimiter == ',' else 'delimiter') ~ " needs double quotes around it'"
+            ~ " else 'cannot be read' end}: {csv_line}"
         ) ~ ' as problem from playbook_errors) order by line'
     ).columns[0].values() | list -%}
     {%- do run_query('drop table playbook_errors') -%}
@@ -193,8 +221,7 @@
             ),
             (
                 rows,
-                'measure in (' ~ literal_list(measures_from_0_to_1()) ~ ')'
-                ~ ' and not (coalesce(at_least, 0) between 0 and 1 and coalesce(below, 0) between 0 and 1)',
+                'measure in (' ~ literal_list(measures_from_0_to_1()) ~ ') and (at_least > 1 or below > 2)',
                 line ~ ' has a bound of {measure} that is not from 0 to 1, but it is a share: 40 % is 0.4.'
                 ~ change[table]
             ),
@@ -255,11 +282,6 @@
         (
             'ids_counted', 'row_count > 1',
             "The action_id '{action_id}' is in {row_count} lines; each action needs one of its own."
-            ~ change.segment_playbook
-        ),
-        (
-            'ranks_counted', 'row_count > 1',
-            '{archetype} has {row_count} actions with the action_rank {action_rank}; each needs a rank of its own.'
             ~ change.segment_playbook
         ),
         (
@@ -332,15 +354,6 @@
             count(*) as row_count
         from playbook
         group by action_id
-    ),
-
-    ranks_counted as (
-        select
-            archetype,
-            action_rank,
-            count(*) as row_count
-        from playbook
-        group by archetype, action_rank
     )
 
     {%- for rows, condition, sentence in problems %}

@@ -31,7 +31,7 @@
 
 
 {% macro measures_from_0_to_1() %}
-    {#- The names of the measures that are shares, as their meaning says; the bounds of a rule must be within them. -#}
+    {#- The names of the measures that are shares, as their meaning says. -#}
     {%- set shares = [] -%}
     {%- for name, meaning in segment_measures().items() if ', 0 to 1' in meaning -%}
         {%- do shares.append(name) -%}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import shutil
@@ -493,7 +495,6 @@ MISTAKES = [
         "'High Value' can be left without an action; it needs one for",
     ),
     ("segment_playbook", "upsell,", "personal_service,", "The action_id 'personal_service' is in 2 lines"),
-    ("segment_playbook", "Low Activity,3", "Low Activity,2", "Low Activity has 2 actions with the action_rank 2"),
     (
         "segment_playbook",
         "knows them,everyone,,true,",
@@ -564,6 +565,55 @@ def test_files_of_the_playbook_that_cannot_be_read_are_named(tmp_path: Path):
     assert [said for *_, said in FILES if said not in output] == []
     assert [table for table, *_ in FILES if f"seeds/playbook/{table}.csv" not in output] == []
     assert ended.relations() == []
+
+
+def with_columns(text: str, header: str, values: str) -> str:
+    """A CSV file with these at the end of its lines."""
+    first, *lines = text.splitlines()
+    return "\n".join([f"{first},{header}", *(f"{line},{values}" for line in lines), ""])
+
+
+def with_semicolons(text: str) -> str:
+    """A CSV file with another delimiter."""
+    written = io.StringIO()
+    csv.writer(written, delimiter=";").writerows(csv.reader(io.StringIO(text)))
+    return written.getvalue()
+
+
+# What dbt loads: files as spreadsheets leave them, columns of one's own, another delimiter, a share that can be 1, and
+# actions of one rank.
+SAVED = {
+    "segment_rules.csv": lambda text: with_columns(
+        text.replace("total_spending,2.0,,", "spending_share,0.2,1.01,"), '"notes, internal",,', '"a, b",,'
+    ),
+    "segment_conditions.csv": with_semicolons,
+    "segment_descriptions.csv": lambda text: with_columns(text, "notes,notes", "a,b"),
+    "segment_playbook.csv": lambda text: text.replace("Low Activity,3", "Low Activity,2"),
+    "segment_overrides.csv": lambda text: f"{text.strip()},\r\nC0001,High Value,,2027-12-31,\r\n",
+    "_playbook__seeds.yml": lambda text: text.replace(
+        "column_types:\n        condition:", 'delimiter: ";"\n      column_types:\n        condition:'
+    ),
+}
+
+
+def test_a_playbook_can_be_saved_in_every_way_that_dbt_loads(tmp_path: Path):
+    project = copy_of_project(tmp_path / "project")
+    playbook = project / "seeds" / "playbook"
+    conditions = (playbook / "segment_conditions.csv").read_bytes()
+    for name, saved in SAVED.items():
+        before = (playbook / name).read_text(encoding="utf-8")
+        after = saved(before)
+        assert after != before, name
+        (playbook / name).write_bytes(after.encode())
+    selected = ("--select", "path:seeds/playbook", *WITHOUT_TESTS)
+    built = green(build(tmp_path / "run", None, *selected, project=project))
+    assert built.rows("select below from playbook.segment_rules where rule_order = 10") == [(1.01,)]
+    assert built.rows("select at_least from playbook.segment_conditions where condition = 'mostly quiet'") == [(0.5,)]
+    assert built.rows("select until from playbook.segment_overrides") == [("2027-12-31",)]
+    (playbook / "segment_conditions.csv").write_bytes(conditions)
+    refused = build(tmp_path / "refused", None, *selected, project=project)
+    assert refused.returncode != 0
+    assert "separated by ';', the delimiter of the seed" in " ".join(refused.output.split())
 
 
 # Tables of one's own that are models: this query, with its value of until.
