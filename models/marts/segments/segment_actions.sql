@@ -131,7 +131,8 @@ select
                 case when customers = 0 then 1 else 0 end,
                 is_for_a_minority,
                 action_rank,
-                action
+                action,
+                action_id
         ) as integer
     ) as action_rank,
     cast(customers as bigint) as customers,
