@@ -222,7 +222,7 @@ def export(
             f"select action_id from {relations.audiences} where status = 'treated' union select action_id from removed"
         ).fetchall()
     }
-    actions = sorted(actions | _with_contacts_withdrawn(folder, connection, relations))
+    actions = sorted(actions | _with_contacts_withdrawn(folder, connection, relations, actions))
     if not actions:
         return None
     for action in actions:
@@ -468,13 +468,16 @@ def _find_listed(connection: duckdb.DuckDBPyConnection, relations: Relations, co
     )
 
 
-def _with_contacts_withdrawn(folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations) -> set[str]:
-    """The actions of whose lists in use the platforms have an address or a number that may no longer be used.
+def _with_contacts_withdrawn(
+    folder: Path, connection: duckdb.DuckDBPyConnection, relations: Relations, others: set[str]
+) -> set[str]:
+    """The actions, without the others, of whose lists the platforms have an address or number that is now withheld.
 
     Its owner stays on the list, but somebody who has been suppressed or held out since has it too.
     """
     found = set()
-    for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
+    lists = connection.execute("select distinct action_id, wave from last_lists").fetchall()
+    for action, wave in ((action, wave) for action, wave in lists if action not in others):
         _find_listed(connection, relations, [], action)
         _find_contacts(connection, relations, action)
         taken_off = connection.execute("select email, phone from taken_off").fetchall()
