@@ -128,9 +128,10 @@ def finish_interrupted(folder: Path, connection: duckdb.DuckDBPyConnection, rela
     return completed
 
 
-def _exported(folder: Path) -> list[Path]:
-    """The folders of the waves, in ascending order. Folders with other names, such as 2024, are not exports."""
-    return sorted((each for each in folder.iterdir() if number_of(each.name)), key=lambda each: int(each.name))
+def _exported(folder: Path, after: int = 0) -> list[Path]:
+    """The folders of the waves after one, in ascending order. Folders with names such as 2024 are not exports."""
+    waves = ((number_of(each.name) or 0, each) for each in folder.iterdir())
+    return [each for wave, each in sorted(waves) if wave > after]
 
 
 def _in_log(wave: dict[str, Any]) -> tuple[int, datetime] | None:
@@ -430,9 +431,9 @@ def _find_removed(folder: Path, connection: duckdb.DuckDBPyConnection, relations
         " where is_treated"
     )
     for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
-        for exported in _exported(folder):
+        for exported in _exported(folder, after=wave):
             file = exported / f"{action}.removed.parquet"
-            if int(exported.name) > wave and file.exists():
+            if file.exists():
                 connection.execute(
                     "delete from last_lists where action_id = ?"
                     " and customer_id in (select customer_id from read_parquet(?))",
@@ -476,8 +477,9 @@ def _with_contacts_withdrawn(
     Its owner stays on the list, but somebody who has been suppressed or held out since has it too.
     """
     found = set()
-    lists = connection.execute("select distinct action_id, wave from last_lists").fetchall()
-    for action, wave in ((action, wave) for action, wave in lists if action not in others):
+    for action, wave in connection.execute("select distinct action_id, wave from last_lists").fetchall():
+        if action in others:
+            continue
         _find_listed(connection, relations, [], action)
         _find_contacts(connection, relations, action)
         taken_off = connection.execute("select email, phone from taken_off").fetchall()
@@ -490,9 +492,8 @@ def _with_contacts_withdrawn(
 def _on_platform(folder: Path, action: str, wave: int) -> set[str]:
     """The hashed addresses and numbers of the last list of an action, without those removed by a later wave."""
     values = set(_cells(folder / name_of(wave) / f"{action}.{A_PLATFORM}.csv"))
-    for later in _exported(folder):
-        if int(later.name) > wave:
-            values.difference_update(_cells(later / f"{action}.removed.{A_PLATFORM}.csv"))
+    for later in _exported(folder, after=wave):
+        values.difference_update(_cells(later / f"{action}.removed.{A_PLATFORM}.csv"))
     return values
 
 
