@@ -276,14 +276,13 @@ def roll_back(folder: Path, warehouse: Path, number: int | None = None, name: st
             )
         numbers = publication_numbers(folder)
         available = (each for each in reversed(numbers) if not _why_not(folder, each, name, warehouse))
-        if number is None and current is None:
-            number, refusal = next(available, None), f"No publication in {folder} can be made current"
-        elif number is None:
-            number, refusal = _previous(folder, current, name, warehouse)
+        if number is not None:
+            absent = f"There is no publication {number} to roll back to"
+        elif current is None:
+            number, absent = next(available, None), f"No publication in {folder} can be made current"
         else:
-            refusal = f"There is no publication {number} to roll back to"
-        if number in numbers:
-            refusal = _why_not(folder, number, name, warehouse)
+            number, absent = _previous(folder, current, name, warehouse)
+        refusal = _why_not(folder, number, name, warehouse) if number in numbers else absent
         if refusal:
             choice = sorted(available)
             remedy = "Choose one with TO=." if choice else "`make publish` creates one."
