@@ -124,10 +124,10 @@ def _measures(
         words, side = comparison(ratio, formatter)
         text = formatter.feature(value, features[feature]["unit"])
         measures.append({"label": features[feature]["label"], "text": text, "words": words, "side": side})
-    return measures + _recency(profile, formatter)
+    return measures + _purchases(profile, formatter)
 
 
-def _recency(profile: Row, formatter: Formatter) -> list[Row]:
+def _purchases(profile: Row, formatter: Formatter) -> list[Row]:
     """The lines of a segment's card about single purchases; none for customers without one."""
     if profile["one_time_share"] is None:
         return []
