@@ -290,8 +290,10 @@ segments_logged as (
 {% macro check_tables_of_training() %}
     {#- Stops a run that scores in a warehouse of an earlier version, which trained without a table or a column that
         this one reads. -#}
+    {%- set checked = [] -%}
     {%- for id in selected_resources if id in graph.nodes and graph.nodes[id].resource_type == 'model' -%}
-        {%- for read in graph.nodes[id].depends_on.nodes if read not in selected_resources -%}
+        {%- for read in graph.nodes[id].depends_on.nodes if read not in selected_resources and read not in checked -%}
+            {%- do checked.append(read) -%}
             {%- set node = graph.nodes.get(read) -%}
             {%- if node and node.package_name == 'customer_segmentation' and 'training' in node.tags -%}
                 {%- set stored = stored_relation(node.name) -%}
