@@ -24,11 +24,22 @@
 {% endmacro %}
 
 
+{% macro columns_of_every_row(input) %}
+    {#- The columns of an input without which each of its rows would be rejected. -#}
+    {%- do return(['customer_id'] + (['transaction_date'] if input == 'transactions' else [])) -%}
+{% endmacro %}
+
+
+{% macro columns_of_numbers() %}
+    {#- The columns of the inputs that are read as numbers. -#}
+    {%- do return(['quantity', 'amount', 'unit_price']) -%}
+{% endmacro %}
+
+
 {% macro missing_input_columns(input) %}
     {#- The required columns of an input that its mapping does not name. -#}
     {%- set mapping = input_mapping(input) -%}
-    {%- set needed = ['customer_id'] + (['transaction_date'] if input == 'transactions' else []) -%}
-    {%- set missing = needed | reject('in', mapping) | list -%}
+    {%- set missing = columns_of_every_row(input) | reject('in', mapping) | list -%}
     {%- if input == 'transactions' and not mapping.get('amount') -%}
         {%- if not mapping.get('unit_price') -%}
             {%- do missing.append('amount') -%}
@@ -227,7 +238,7 @@
     {%- set theirs = input_mapping(input).get(column) -%}
     {%- if not theirs -%}
     cast(null as string)
-    {%- elif column in ('quantity', 'amount', 'unit_price') -%}
+    {%- elif column in columns_of_numbers() -%}
     {{ checked_text(input, number_as_text(quote_ident(theirs))) }}
     {%- else -%}
     {{ checked_text(input, input_text(quote_ident(theirs))) }}
@@ -528,7 +539,7 @@
         {%- do lowered.append(folder.split('=')[0] | lower) -%}
     {%- endfor -%}
     {%- for ours, theirs in input_mapping(input).items()
-        if ours in ('customer_id', 'transaction_date') and theirs | lower not in lowered -%}
+        if ours in columns_of_every_row(input) and theirs | lower not in lowered -%}
         {%- do exceptions.raise_compiler_error(
             'File ' ~ file ~ " has no column '" ~ theirs ~ "' (for " ~ ours ~ '), as the other files of '
             ~ setting(input ~ '_location') ~ ' have; its columns are: ' ~ names | join(', ') ~ '. Correct the file, or'
@@ -577,7 +588,7 @@
     {%- set read = input_mapping(input).values() | list -%}
     {%- if input == 'transactions' -%}{%- set read = read + setting('excluded_lines').keys() | list -%}{%- endif -%}
     {%- set numbers = [] -%}
-    {%- for ours, theirs in input_mapping(input).items() if ours in ('quantity', 'amount', 'unit_price') -%}
+    {%- for ours, theirs in input_mapping(input).items() if ours in columns_of_numbers() -%}
         {%- do numbers.append(theirs) -%}
     {%- endfor -%}
     {%- for theirs in read if theirs -%}
